@@ -1,0 +1,49 @@
+"""Label distribution learning for scikit-learn.
+
+A target is a probability distribution over labels instead of one label: crowd votes, rating
+histograms, an age known to within a few years, soft labels from teachers. The estimators here take
+such targets, and otherwise behave like any scikit-learn estimator.
+
+Public names are loaded on first use, so that importing the package costs little.
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+# Public name -> module that defines it.
+_PUBLIC = {
+    "BFGSLDL": "linear",
+    "BFGSLDLCV": "linear",
+    "DecoupledLabelSplitter": "distributors",
+    "GaussianLabelDistributor": "distributors",
+    "KNeighborsLDL": "neighbors",
+    "LDLClassifier": "base",
+    "LDLRegressor": "base",
+    "LabelDistributionMixin": "base",
+    "LabelSmoother": "distributors",
+    "MultiLabelDistributor": "distributors",
+    "PTBayesLDL": "problem_transformation",
+    "PTSVMLDL": "problem_transformation",
+    "check_distribution": "_simplex",
+    "project_simplex": "_simplex",
+}
+
+_MODULES = ("datasets", "decoding", "distributors", "metrics", "plotting", "testing")
+
+__all__ = ["__version__", *_PUBLIC, *_MODULES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        value = getattr(import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+        globals()[name] = value
+        return value
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

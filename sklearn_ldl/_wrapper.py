@@ -1,0 +1,99 @@
+"""What estimators that wrap a distribution learner and a distributor have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.utils import Bunch, get_tags
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    _routing_enabled,
+    process_routing,
+)
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_ldl.distributors._checks import check_prediction
+
+
+class TargetWrapper(MetaEstimatorMixin, BaseEstimator):
+    """Fit `estimator` to the distributions that `distributor` makes of the targets."""
+
+    _parameter_constraints: dict = {
+        "estimator": [BaseEstimator, None],
+        "distributor": [BaseEstimator, None],
+    }
+
+    def _get_estimator(self) -> BaseEstimator:
+        if self.estimator is not None:
+            return self.estimator
+        # The default estimator lives above this module.
+        from sklearn_ldl.linear import BFGSLDL
+
+        return BFGSLDL()
+
+    def _fit_wrapped(
+        self, X: Any, y: NDArray, distributor: BaseEstimator, fit_params: dict[str, Any]
+    ) -> None:
+        if _routing_enabled():
+            routed = process_routing(self, "fit", **fit_params)
+        else:
+            routed = Bunch(estimator=Bunch(fit=fit_params), distributor=Bunch(transform={}))
+        self.distributor_ = clone(distributor).fit(y)
+        D = self.distributor_.transform(y, **routed.distributor.transform)
+        self.estimator_ = clone(self._get_estimator()).fit(X, D, **routed.estimator.fit)
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self.estimator_, name):
+                setattr(self, name, getattr(self.estimator_, name))
+            elif hasattr(self, name):
+                delattr(self, name)
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Predict label distributions.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        D : ndarray of shape (n_samples, n_labels)
+            Rows on the simplex, over `classes_` or `grid_`. Where the wrapped estimator predicts
+            something else, as ``MLPRegressor`` does, the nearest distribution.
+        """
+        check_is_fitted(self)
+        return check_prediction(self.estimator_.predict(X), self.distributor_.n_labels_)
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Route metadata of `fit` to the wrapped estimator and the distributor.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            ``estimator.fit`` and ``distributor.transform`` receive what they request; the latter
+            is how ``sigma``, one standard deviation per sample, reaches a
+            :class:`~sklearn_ldl.GaussianLabelDistributor`.
+        """
+        router = MetadataRouter(owner=self).add(
+            estimator=self._get_estimator(),
+            method_mapping=MethodMapping().add(caller="fit", callee="fit"),
+        )
+        return router.add(
+            distributor=self.distributor if self.distributor is not None else BaseEstimator(),
+            method_mapping=MethodMapping().add(caller="fit", callee="transform"),
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self._get_estimator()).input_tags
+        tags.target_tags.required = True
+        return tags
+
+
+def with_weight(sample_weight: ArrayLike | None, fit_params: dict[str, Any]) -> dict[str, Any]:
+    """Add `sample_weight`, when given, to the other parameters of `fit`."""
+    return fit_params if sample_weight is None else {**fit_params, "sample_weight": sample_weight}

@@ -1,0 +1,388 @@
+"""What every estimator of label distributions shares, and the wrappers for other targets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, _fit_context
+from sklearn.utils import check_array
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    _get_feature_names,
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
+
+from sklearn_ldl import decoding
+from sklearn_ldl._simplex import check_distribution, safe_log
+from sklearn_ldl._wrapper import TargetWrapper, with_weight
+from sklearn_ldl.distributors import GaussianLabelDistributor, LabelSmoother
+from sklearn_ldl.metrics import kl_skill
+
+# Steps of half a standard deviation that a default grid takes over the range of the values.
+_DEFAULT_STEPS = 50
+
+
+class LabelDistributionMixin(RegressorMixin):
+    """Mixin for estimators that are fitted to distributions and predict distributions.
+
+    It adds `predict_proba` (the same array as `predict`), `score` (the KL skill), the tags of a
+    multi-output regressor, and the validation that every such estimator needs.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.base import BaseEstimator
+    >>> from sklearn_ldl import LabelDistributionMixin
+    >>> class MeanDistribution(LabelDistributionMixin, BaseEstimator):
+    ...     def fit(self, X, y):
+    ...         X, D = self._validate_fit(X, y)
+    ...         self.mean_ = D.mean(axis=0)
+    ...         return self
+    ...
+    ...     def predict(self, X):
+    ...         return np.tile(self.mean_, (len(X), 1))
+    >>> X, D = np.zeros((2, 1)), np.array([[1, 0], [0.5, 0.5]])
+    >>> MeanDistribution().fit(X, D).predict_proba(X)
+    array([[0.75, 0.25],
+           [0.75, 0.25]])
+    >>> MeanDistribution().fit(X, D).score(X, D)
+    0.0
+    """
+
+    def predict_proba(self, X: Any) -> NDArray:
+        """Predict label distributions; the same array as `predict`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        D : ndarray of shape (n_samples, n_labels)
+            Rows on the simplex.
+        """
+        return self.predict(X)  # type: ignore[attr-defined]
+
+    def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        r"""KL skill, :math:`1 - \sum_i KL(d_i \| p_i) / \sum_i KL(d_i \| \bar d)`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples, n_labels)
+            True distributions.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows in both sums and in the mean distribution.
+
+        Returns
+        -------
+        skill : float
+            1 is perfect, 0 no better than the mean distribution of the scored rows, which is the
+            best constant; negative is worse than that.
+        """
+        return kl_skill(y, self.predict(X), sample_weight=sample_weight)  # type: ignore[attr-defined]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.target_tags.multi_output = True
+        tags.target_tags.single_output = False
+        return tags
+
+    def _validate_fit(self, X: Any, y: Any, **check_params: Any) -> tuple[Any, NDArray[np.float64]]:
+        """Validate `X` and the distributions `y`; set the attributes that describe them."""
+        require_y(self, y)
+        X = validate_data(self, X, **check_params)
+        D = check_distribution(y)
+        check_consistent_length(X, D)
+        self._describe_labels(y, D.shape[1])
+        return X, D
+
+    def _describe_labels(self, y: Any, n_labels: int) -> None:
+        self.n_labels_ = n_labels
+        names = _get_feature_names(y)
+        if names is not None:
+            self.label_names_ = names
+        elif hasattr(self, "label_names_"):
+            del self.label_names_
+
+
+class LDLClassifier(ClassifierMixin, TargetWrapper):
+    """Classifier that learns label distributions made from class labels.
+
+    Parameters
+    ----------
+    estimator : estimator, default=None
+        Any regressor of distributions, which may be a pipeline; None means
+        :class:`~sklearn_ldl.BFGSLDL`.
+    distributor : transformer of targets, default=None
+        Turns labels into distributions over `classes_`; None means one-hot rows. Give a
+        :class:`~sklearn_ldl.LabelSmoother` to move some mass to the other classes.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels, in the order of the columns of `predict_proba`.
+    estimator_ : estimator
+        The fitted estimator of distributions.
+    distributor_ : transformer
+        The fitted distributor.
+    n_features_in_, feature_names_in_
+        Those of `estimator_`, where it has them.
+
+    See Also
+    --------
+    LDLRegressor : The same for real values.
+
+    Notes
+    -----
+    With one-hot rows and the default estimator this is multinomial logistic regression, penalised
+    by ``alpha = 1 / (C * n_samples)`` in the terms of scikit-learn's ``LogisticRegression``.
+
+    References
+    ----------
+    B.-B. Gao, C. Xing, C.-W. Xie, J. Wu, X. Geng, "Deep label distribution learning with label
+    ambiguity", IEEE Transactions on Image Processing, 2017.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_ldl import BFGSLDL, LabelSmoother, LDLClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = LDLClassifier(BFGSLDL(alpha=1e-3), LabelSmoother(alpha=0.1)).fit(X, y)
+    >>> model.predict(X[:2])
+    array([0, 0])
+    >>> model.score(X, y) > 0.95
+    True
+    """
+
+    def __init__(
+        self, estimator: BaseEstimator | None = None, distributor: BaseEstimator | None = None
+    ):
+        self.estimator = estimator
+        self.distributor = distributor
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, **fit_params: Any
+    ) -> LDLClassifier:
+        """Fit the estimator to the distributions of the labels.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples, handed to the estimator as they are.
+        y : array-like of shape (n_samples,)
+            Class labels of at least two classes.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights, for an estimator that takes them.
+        **fit_params : dict
+            Passed to `fit` of the estimator, or routed when metadata routing is enabled.
+
+        Returns
+        -------
+        self : LDLClassifier
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If `y` holds continuous values, missing labels or a single class.
+        """
+        require_y(self, y)
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        distributor = LabelSmoother(alpha=0) if self.distributor is None else self.distributor
+        self._fit_wrapped(X, y, distributor, with_weight(sample_weight, fit_params))
+        self.classes_ = self.distributor_.classes_
+        return self
+
+    def predict(self, X: Any) -> NDArray:
+        """Predict the class with the largest degree; the first one on ties.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            Class labels.
+        """
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
+
+    def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
+        """Logarithms of the predicted degrees, at least -708.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        L : ndarray of shape (n_samples, n_classes)
+            Logarithms.
+        """
+        return safe_log(self.predict_proba(X))
+
+    @available_if(lambda self: hasattr(self._get_estimator(), "decision_function"))
+    def decision_function(self, X: Any) -> NDArray:
+        """Logits of the wrapped estimator; only where it has them.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_classes), or (n_samples,) with two classes
+            Logits; with two classes the margin of the second.
+        """
+        check_is_fitted(self)
+        Z = self.estimator_.decision_function(X)
+        return Z[:, 1] - Z[:, 0] if len(self.classes_) == 2 else Z
+
+
+class LDLRegressor(RegressorMixin, TargetWrapper):
+    """Regressor that learns distributions around real values, and decodes what it predicts.
+
+    Parameters
+    ----------
+    estimator : estimator, default=None
+        Any regressor of distributions, which may be a pipeline; None means
+        :class:`~sklearn_ldl.BFGSLDL`.
+    distributor : transformer of targets, default=None
+        Turns values into distributions over a grid, as
+        :class:`~sklearn_ldl.GaussianLabelDistributor` does. None means that one with a standard
+        deviation of 1/25 of the range of `y` in every dimension.
+    decode : {"expectation", "argmax", "median", "mode"}, default="expectation"
+        How a predicted distribution becomes a value; see :mod:`sklearn_ldl.decoding`.
+
+    Attributes
+    ----------
+    grid_ : ndarray of shape (n_labels,) or (n_labels, n_dims)
+        The values that the columns of `predict_proba` stand for.
+    estimator_ : estimator
+        The fitted estimator of distributions.
+    distributor_ : transformer
+        The fitted distributor.
+    n_features_in_, feature_names_in_
+        Those of `estimator_`, where it has them.
+
+    See Also
+    --------
+    LDLClassifier : The same for class labels.
+
+    References
+    ----------
+    B.-B. Gao, C. Xing, C.-W. Xie, J. Wu, X. Geng, "Deep label distribution learning with label
+    ambiguity", IEEE Transactions on Image Processing, 2017.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn_ldl import BFGSLDL, GaussianLabelDistributor, LDLRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> learner = make_pipeline(StandardScaler(), BFGSLDL(alpha=0.01))
+    >>> model = LDLRegressor(learner, GaussianLabelDistributor(sigma=20)).fit(X, y)
+    >>> model.score(X, y) > 0.4
+    True
+    >>> model.predict_proba(X[:2]).shape == (2, len(model.grid_))
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **TargetWrapper._parameter_constraints,
+        "decode": [StrOptions(set(decoding.RULES))],
+    }
+
+    def __init__(
+        self,
+        estimator: BaseEstimator | None = None,
+        distributor: BaseEstimator | None = None,
+        *,
+        decode: decoding.Rule = "expectation",
+    ):
+        self.estimator = estimator
+        self.distributor = distributor
+        self.decode = decode
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, **fit_params: Any
+    ) -> LDLRegressor:
+        """Fit the estimator to the distributions of the values.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples, handed to the estimator as they are.
+        y : array-like of shape (n_samples,) or (n_samples, n_dims)
+            Values or points.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights, for an estimator that takes them.
+        **fit_params : dict
+            Passed to `fit` of the estimator, or routed when metadata routing is enabled.
+
+        Returns
+        -------
+        self : LDLRegressor
+            The fitted regressor.
+
+        Raises
+        ------
+        ValueError
+            If `y` is not finite, or does not fit the distributor.
+        """
+        require_y(self, y)
+        y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        distributor = self.distributor
+        if distributor is None:
+            spread = np.ptp(y, axis=0)
+            sigma = 2 * np.where(spread > 0, spread, 1.0) / _DEFAULT_STEPS
+            distributor = GaussianLabelDistributor(sigma=sigma)
+        self._fit_wrapped(X, y, distributor, with_weight(sample_weight, fit_params))
+        self.grid_ = self.distributor_.grid_
+        return self
+
+    def predict(self, X: Any) -> NDArray[np.float64]:
+        """Predict values, decoded from the predicted distributions.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_dims)
+            Values inside the range of the distributor.
+        """
+        D = self.predict_proba(X)
+        return self.distributor_.inverse_transform(D, decode=self.decode)
+
+
+def require_y(estimator: BaseEstimator, y: Any) -> None:
+    """Raise the error that scikit-learn users know when `y` is None."""
+    if y is None:
+        raise ValueError(
+            f"This {type(estimator).__name__} estimator requires y to be passed, but the target y "
+            "is None."
+        )

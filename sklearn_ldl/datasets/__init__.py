@@ -1,0 +1,21 @@
+"""Data sets for label distribution learning: readers, fetchers, generators, imbalanced splits."""
+
+from ._fetchers import fetch_ldl, list_datasets
+from ._generators import make_ldl, make_ldl_surface
+from ._imbalanced import IMBALANCED_PROTOCOLS, ImbalancedKFold, make_imbalanced_ldl
+from ._load import load_ldl
+from ._readers import read_csv, read_mat, read_npz
+
+__all__ = [
+    "IMBALANCED_PROTOCOLS",
+    "ImbalancedKFold",
+    "fetch_ldl",
+    "list_datasets",
+    "load_ldl",
+    "make_imbalanced_ldl",
+    "make_ldl",
+    "make_ldl_surface",
+    "read_csv",
+    "read_mat",
+    "read_npz",
+]

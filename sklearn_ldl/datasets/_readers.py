@@ -1,0 +1,200 @@
+"""From a file to its variables, exactly as stored: no label is checked or normalised here."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.io import loadmat
+
+
+def read_mat(path: str | PathLike[str]) -> dict[str, Any]:
+    """Read the variables of a MATLAB file, unchecked.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A ``.mat`` file up to version 7 (version 7.3 is HDF5 and not supported) with at least
+        ``features`` of shape (n_samples, n_features) and ``labels`` of shape
+        (n_samples, n_labels).
+
+    Returns
+    -------
+    variables : dict of str to object
+        Every variable of the file under its own name.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file cannot be read as MATLAB, or `features` or `labels` is missing.
+
+    See Also
+    --------
+    load_ldl : Reads the same file and returns checked label distributions.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from scipy.io import savemat
+    >>> from sklearn_ldl.datasets import read_mat
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "votes.mat")
+    ...     savemat(path, {"features": [[0.5, 1.5]], "labels": [[3, 1]]})
+    ...     read_mat(path)["labels"]
+    array([[3, 1]])
+    """
+    path = _existing(path)
+    try:
+        stored = loadmat(path)
+    except NotImplementedError as exc:
+        raise ValueError(
+            f"{path} is a MATLAB 7.3 (HDF5) file; save it again with save(..., '-v7')."
+        ) from exc
+    except Exception as exc:  # scipy's parser fails in many ways on foreign bytes
+        raise ValueError(f"{path} is not a readable .mat file: {exc}") from exc
+    return _complete({k: v for k, v in stored.items() if not k.startswith("__")}, path)
+
+
+def read_npz(path: str | PathLike[str]) -> dict[str, np.ndarray]:
+    """Read the arrays of a NumPy archive, unchecked.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A ``.npz`` file with at least ``features`` of shape (n_samples, n_features) and
+        ``labels`` of shape (n_samples, n_labels). Pickled objects are refused.
+
+    Returns
+    -------
+    variables : dict of str to ndarray
+        Every array of the file under its own name.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file cannot be read as an archive, or `features` or `labels` is missing.
+
+    See Also
+    --------
+    load_ldl : Reads the same file and returns checked label distributions.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from sklearn_ldl.datasets import read_npz
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "votes.npz")
+    ...     np.savez(path, features=[[0.5, 1.5]], labels=[[3, 1]])
+    ...     read_npz(path)["labels"]
+    array([[3, 1]])
+    """
+    path = _existing(path)
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            variables = dict(stored)
+    except Exception as exc:  # zip, pickle and array errors have no common type
+        raise ValueError(f"{path} is not a readable .npz file: {exc}") from exc
+    return _complete(variables, path)
+
+
+def read_csv(path: str | PathLike[str], label_columns: Sequence[str]) -> dict[str, Any]:
+    r"""Read a comma-separated table with one header line, labels unchecked.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A UTF-8 ``.csv`` file. Every cell below the header must be a number.
+    label_columns : sequence of str
+        Names of the columns that hold the degrees of the labels; all others are features.
+
+    Returns
+    -------
+    variables : dict
+        ``features`` (n_samples, n_features) and ``labels`` (n_samples, n_labels), float64, with
+        the lists ``feature_names`` and ``target_names``; labels in the order of `label_columns`.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    TypeError
+        If `label_columns` is a single string.
+    ValueError
+        If a label column is missing, no feature column is left, a name occurs twice, or the
+        table is empty, ragged or not numeric.
+
+    See Also
+    --------
+    load_ldl : Reads the same file and returns checked label distributions.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sklearn_ldl.datasets import read_csv
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "votes.csv")
+    ...     _ = path.write_text("height,like,dislike\n1.5,3,1\n")
+    ...     read_csv(path, label_columns=["like", "dislike"])["labels"]
+    array([[3., 1.]])
+    """
+    if isinstance(label_columns, str):
+        raise TypeError(f"label_columns must be a list of names, got {label_columns!r}.")
+    path = _existing(path)
+    with path.open(newline="", encoding="utf-8-sig") as lines:
+        header = [name.strip() for name in next(csv.reader(lines), [])]
+        rows = [line for line in lines if line.strip()]
+
+    targets = list(label_columns)
+    missing = [name for name in targets if name not in header]
+    if missing:
+        raise ValueError(f"{path} has no label columns {missing}; its columns are {header}.")
+    features = [name for name in header if name not in targets]
+    if not features:
+        raise ValueError(f"{path} has no feature column: label_columns names all of {header}.")
+    if len(set(header)) < len(header) or len(set(targets)) < len(targets):
+        raise ValueError(f"{path}: a name occurs twice in its columns {header} or in {targets}.")
+    if not rows:
+        raise ValueError(f"{path} has no rows below its header.")
+    try:
+        table = np.loadtxt(rows, delimiter=",", quotechar='"', comments=None, ndmin=2)
+    except ValueError as exc:
+        raise ValueError(f"{path} must hold numbers only below its header: {exc}") from exc
+    if table.shape[1] != len(header):
+        raise ValueError(
+            f"{path} has {len(header)} column names but {table.shape[1]} columns of numbers."
+        )
+    return {
+        "features": table[:, [header.index(name) for name in features]],
+        "labels": table[:, [header.index(name) for name in targets]],
+        "feature_names": features,
+        "target_names": targets,
+    }
+
+
+def _existing(path: str | PathLike[str]) -> Path:
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"No such file: {path}")
+    return path
+
+
+def _complete(variables: dict[str, Any], path: Path) -> dict[str, Any]:
+    missing = [name for name in ("features", "labels") if name not in variables]
+    if missing:
+        raise ValueError(
+            f"{path} lacks {' and '.join(missing)}; it holds {sorted(variables)}. A data file "
+            "needs `features` (n_samples, n_features) and `labels` (n_samples, n_labels)."
+        )
+    return variables

@@ -1,0 +1,417 @@
+"""Decoding: from label distributions to one value, point or label set per row.
+
+Every rule takes the distributions `D` of shape (n_samples, n_labels) and the `grid` of values that
+the labels stand for: ``(n_labels,)`` scalars such as ages, or ``(n_labels, n_dims)`` points such as
+poses. A list of points need not fill a rectangle, and a grid need not be sorted.
+
+============= ==================================================== ===============================
+rule          decodes to                                           best for
+============= ==================================================== ===============================
+expectation   the mean                                             squared error, unimodal rows
+median        the median of every coordinate                       absolute error
+argmax        the label with the largest degree                    hits, coarse grids
+mode          the peak of the smoothed distribution, off the grid  hits, fine grids and noisy rows
+============= ==================================================== ===============================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import cKDTree
+from scipy.spatial.distance import cdist
+from sklearn.utils import check_array, gen_batches
+
+from ._simplex import check_distribution
+
+__all__ = ["argmax", "decode", "expectation", "median", "mode", "threshold_sets"]
+
+Rule = Literal["argmax", "expectation", "median", "mode"]
+
+# Rounding of a cumulated row must not move a median, nor pick one of two equal peaks.
+_ROUNDING = 1e-12
+
+
+def check_grid(grid: ArrayLike, n_labels: int | None = None) -> NDArray[np.float64]:
+    """Validate the values of the labels.
+
+    Parameters
+    ----------
+    grid : array-like of shape (n_labels,) or (n_labels, n_dims)
+        At least two distinct finite values or points, in any order.
+    n_labels : int, default=None
+        The number of labels that the grid must have.
+
+    Returns
+    -------
+    grid : ndarray of shape (n_labels,) or (n_labels, n_dims), dtype float64
+        A single column is returned as scalars.
+
+    Raises
+    ------
+    ValueError
+        If the grid is not finite, repeats a label or has the wrong shape.
+
+    Examples
+    --------
+    >>> from sklearn_ldl.decoding import check_grid
+    >>> check_grid([[10], [20]])
+    array([10., 20.])
+    """
+    grid = check_array(
+        grid, dtype=np.float64, ensure_2d=False, ensure_min_samples=2, input_name="grid"
+    )
+    if grid.ndim == 2 and grid.shape[1] == 1:
+        grid = grid[:, 0]
+    if n_labels is not None and len(grid) != n_labels:
+        raise ValueError(f"grid has {len(grid)} labels but the distributions have {n_labels}.")
+    if len(np.unique(grid, axis=0)) < len(grid):
+        raise ValueError("grid repeats a label: every value or point may occur only once.")
+    return grid
+
+
+def label_spacing(grid: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Distance from every label of a valid grid to its nearest neighbour.
+
+    Parameters
+    ----------
+    grid : ndarray of shape (n_labels,) or (n_labels, n_dims)
+        As returned by :func:`check_grid`.
+
+    Returns
+    -------
+    spacing : ndarray of shape (n_labels,)
+        Euclidean distances, in the units of the grid.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ldl.decoding import label_spacing
+    >>> label_spacing(np.array([0.0, 4.0, 1.0]))
+    array([1., 3., 1.])
+    """
+    points = grid.reshape(len(grid), -1)
+    distances, _ = cKDTree(points).query(points, k=2)
+    return distances[:, 1]
+
+
+def argmax(D: ArrayLike, grid: ArrayLike) -> NDArray[np.float64]:
+    r"""Value of the label with the largest degree, :math:`l_{\arg\max_j d_j}`.
+
+    Parameters
+    ----------
+    D : array-like of shape (n_samples, n_labels)
+        Label distributions.
+    grid : array-like of shape (n_labels,) or (n_labels, n_dims)
+        Values or points of the labels.
+
+    Returns
+    -------
+    y : ndarray of shape (n_samples,) or (n_samples, n_dims)
+        Labels of the grid; the first one on ties.
+
+    Raises
+    ------
+    ValueError
+        If `D` is not a label distribution or `grid` does not fit it.
+
+    References
+    ----------
+    B.-B. Gao, C. Xing, C.-W. Xie, J. Wu, X. Geng, "Deep label distribution learning with label
+    ambiguity", IEEE Transactions on Image Processing, 2017.
+
+    Examples
+    --------
+    >>> from sklearn_ldl.decoding import argmax
+    >>> argmax([[0.1, 0.6, 0.3]], grid=[10, 20, 30])
+    array([20.])
+    """
+    D, grid = _check(D, grid)
+    return grid[D.argmax(axis=1)]
+
+
+def expectation(D: ArrayLike, grid: ArrayLike) -> NDArray[np.float64]:
+    r"""Mean of the distribution, :math:`\sum_j d_j l_j`.
+
+    It minimises the expected squared error. Between the two peaks of an ambiguous row it names a
+    value that neither peak supports.
+
+    Parameters
+    ----------
+    D : array-like of shape (n_samples, n_labels)
+        Label distributions.
+    grid : array-like of shape (n_labels,) or (n_labels, n_dims)
+        Values or points of the labels.
+
+    Returns
+    -------
+    y : ndarray of shape (n_samples,) or (n_samples, n_dims)
+        Inside the convex hull of the grid.
+
+    Raises
+    ------
+    ValueError
+        If `D` is not a label distribution or `grid` does not fit it.
+
+    References
+    ----------
+    B.-B. Gao, C. Xing, C.-W. Xie, J. Wu, X. Geng, "Deep label distribution learning with label
+    ambiguity", IEEE Transactions on Image Processing, 2017.
+
+    Examples
+    --------
+    >>> from sklearn_ldl.decoding import expectation
+    >>> expectation([[0.1, 0.6, 0.3]], grid=[10, 20, 30])
+    array([22.])
+    """
+    D, grid = _check(D, grid)
+    return D @ grid
+
+
+def median(D: ArrayLike, grid: ArrayLike) -> NDArray[np.float64]:
+    """Smallest value up to which half of the mass lies.
+
+    It minimises the expected absolute error. Points are decoded one coordinate at a time, each by
+    the median of its marginal distribution: this minimises the expected sum of the absolute
+    errors, at the cost that the result need not be one of the points.
+
+    Parameters
+    ----------
+    D : array-like of shape (n_samples, n_labels)
+        Label distributions.
+    grid : array-like of shape (n_labels,) or (n_labels, n_dims)
+        Values or points of the labels, in any order.
+
+    Returns
+    -------
+    y : ndarray of shape (n_samples,) or (n_samples, n_dims)
+        Values (coordinates) of the grid. A cumulated mass that misses one half by rounding (1e-12)
+        counts as one half.
+
+    Raises
+    ------
+    ValueError
+        If `D` is not a label distribution or `grid` does not fit it.
+
+    Examples
+    --------
+    >>> from sklearn_ldl.decoding import median
+    >>> median([[0.3, 0.4, 0.3], [0.5, 0.2, 0.3]], grid=[30, 10, 20])
+    array([20., 20.])
+    """
+    D, grid = _check(D, grid)
+    points = grid.reshape(len(grid), -1)
+    y = np.empty((len(D), points.shape[1]))
+    for axis, values in enumerate(points.T):
+        order = np.argsort(values, kind="stable")
+        reached = np.cumsum(D[:, order], axis=1) >= 0.5 - _ROUNDING
+        y[:, axis] = values[order][reached.argmax(axis=1)]
+    return y.reshape(len(D), *grid.shape[1:])
+
+
+def mode(D: ArrayLike, grid: ArrayLike, *, bandwidth: float | None = None) -> NDArray[np.float64]:
+    r"""Peak of the distribution after smoothing with a Gaussian kernel.
+
+    The density :math:`\sum_j d_j \exp(-\|y - l_j\|^2 / 2h^2)` is maximised over all `y`, so unlike
+    :func:`argmax` the result lies between labels, and a wide bump beats a lone spike of noise. The
+    search starts at the label where the density is largest (the first one on ties) and climbs by
+    mean shift, accelerated by Newton steps.
+
+    At the end of a grid that cuts the distribution off, smoothing moves the peak inwards by a part
+    of the bandwidth.
+
+    Parameters
+    ----------
+    D : array-like of shape (n_samples, n_labels)
+        Label distributions.
+    grid : array-like of shape (n_labels,) or (n_labels, n_dims)
+        Values or points of the labels.
+    bandwidth : float, default=None
+        Standard deviation :math:`h > 0` of the kernel in the units of the grid. None takes the
+        median distance from a label to its nearest neighbour.
+
+    Returns
+    -------
+    y : ndarray of shape (n_samples,) or (n_samples, n_dims)
+        Inside the convex hull of the grid.
+
+    Raises
+    ------
+    ValueError
+        If `D` is not a label distribution, `grid` does not fit it or `bandwidth` is not positive.
+
+    References
+    ----------
+    D. Comaniciu, P. Meer, "Mean shift: a robust approach toward feature space analysis", IEEE
+    Transactions on Pattern Analysis and Machine Intelligence, 2002.
+
+    Examples
+    --------
+    >>> from sklearn_ldl.decoding import argmax, mode
+    >>> D = [[0.0, 0.1, 0.5, 0.4, 0.0], [0.3, 0.0, 0.2, 0.3, 0.2]]
+    >>> argmax(D, grid=[0, 1, 2, 3, 4])
+    array([2., 0.])
+    >>> mode(D, grid=[0, 1, 2, 3, 4]).round(2)
+    array([2.34, 2.96])
+    """
+    D, grid = _check(D, grid)
+    if bandwidth is None:
+        bandwidth = float(np.median(label_spacing(grid)))
+    elif not (np.isfinite(bandwidth) and bandwidth > 0):
+        raise ValueError(f"bandwidth must be positive and finite, got {bandwidth!r}.")
+    points = grid.reshape(len(grid), -1)
+    centre = points.mean(axis=0)
+    points = (points - centre) / bandwidth
+    peaks = _climb(points[_densest_label(D, points)], D, points)
+    return (centre + bandwidth * peaks).reshape(len(D), *grid.shape[1:])
+
+
+def threshold_sets(
+    D: ArrayLike, threshold: float, *, empty: Literal["allow", "top1"] = "allow"
+) -> NDArray[np.bool_]:
+    r"""Set of the labels whose degree exceeds a threshold, :math:`\{j : d_j > \xi\}`.
+
+    Parameters
+    ----------
+    D : array-like of shape (n_samples, n_labels)
+        Label distributions.
+    threshold : float
+        :math:`\xi` in [0, 1]; a degree that equals it is left out.
+    empty : {"allow", "top1"}, default="allow"
+        Whether a row without any such degree gives the empty set or its arg-max label (the first
+        one on ties).
+
+    Returns
+    -------
+    sets : ndarray of shape (n_samples, n_labels), dtype bool
+        True where the label belongs to the set.
+
+    Raises
+    ------
+    ValueError
+        If `D` is not a label distribution or a parameter is out of range.
+
+    Examples
+    --------
+    >>> from sklearn_ldl.decoding import threshold_sets
+    >>> threshold_sets([[0.5, 0.3, 0.2]], 0.25)
+    array([[ True,  True, False]])
+    >>> threshold_sets([[0.5, 0.3, 0.2]], 0.6, empty="top1")
+    array([[ True, False, False]])
+    """
+    D = check_distribution(D, input_name="D")
+    if not 0 <= threshold <= 1:
+        raise ValueError(f"threshold must lie in [0, 1], got {threshold!r}.")
+    if empty not in ("allow", "top1"):
+        raise ValueError(f"empty must be 'allow' or 'top1', got {empty!r}.")
+    sets = np.greater(D, threshold)
+    if empty == "top1":
+        rows = np.flatnonzero(~sets.any(axis=1))
+        sets[rows, D[rows].argmax(axis=1)] = True
+    return sets
+
+
+#: The decoding rules by name.
+RULES: dict[str, Callable[..., NDArray[np.float64]]] = {
+    "argmax": argmax,
+    "expectation": expectation,
+    "median": median,
+    "mode": mode,
+}
+
+
+def decode(D: ArrayLike, grid: ArrayLike, rule: Rule = "expectation") -> NDArray[np.float64]:
+    """Decode label distributions by the rule of that name.
+
+    Parameters
+    ----------
+    D : array-like of shape (n_samples, n_labels)
+        Label distributions.
+    grid : array-like of shape (n_labels,) or (n_labels, n_dims)
+        Values or points of the labels.
+    rule : {"argmax", "expectation", "median", "mode"}, default="expectation"
+        See :func:`argmax`, :func:`expectation`, :func:`median` and :func:`mode`.
+
+    Returns
+    -------
+    y : ndarray of shape (n_samples,) or (n_samples, n_dims)
+        Decoded values or points.
+
+    Raises
+    ------
+    ValueError
+        If `D` is not a label distribution, `grid` does not fit it or `rule` is unknown.
+
+    Examples
+    --------
+    >>> from sklearn_ldl.decoding import decode
+    >>> poses = [[0, 0], [0, 15], [15, 0]]
+    >>> decode([[0.2, 0.5, 0.3]], poses, "argmax")
+    array([[ 0., 15.]])
+    >>> decode([[0.2, 0.5, 0.3]], poses)
+    array([[4.5, 7.5]])
+    """
+    if rule not in RULES:
+        raise ValueError(f"rule must be one of {sorted(RULES)}, got {rule!r}.")
+    return RULES[rule](D, grid)
+
+
+def _check(D: ArrayLike, grid: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    D = check_distribution(D, input_name="D")
+    return D, check_grid(grid, n_labels=D.shape[1])
+
+
+# In the functions below `points` are in units of the bandwidth.
+
+
+def _densest_label(D: NDArray, points: NDArray) -> NDArray[np.intp]:
+    """Index of the label where the smoothed distribution is largest, for every row."""
+    density = np.empty_like(D)
+    # Kernels of 10,000 labels would fill 800 MB at once.
+    for batch in gen_batches(len(points), max(1, 2**22 // len(points))):
+        density[:, batch] = D @ np.exp(-0.5 * cdist(points, points[batch], "sqeuclidean"))
+    peak = density.max(axis=1, keepdims=True)
+    return (density >= (1 - _ROUNDING) * peak).argmax(axis=1)
+
+
+def _climb(y: NDArray, D: NDArray, points: NDArray, max_iter: int = 100) -> NDArray[np.float64]:
+    """Ascend the smoothed density from `y`, of shape (n_samples, n_dims), to a local peak."""
+    density, shift, newton = _ascent(y, D, points)
+    for _ in range(max_iter):
+        if np.abs(shift).max() < 1e-10:
+            break
+        trial = y + newton
+        new = _ascent(trial, D, points)
+        overshot = np.flatnonzero(new[0] < (1 - _ROUNDING) * density)
+        if len(overshot):
+            # The mean-shift step never descends.
+            trial[overshot] = y[overshot] + shift[overshot]
+            for old, redone in zip(new, _ascent(trial[overshot], D[overshot], points), strict=True):
+                old[overshot] = redone
+        y, (density, shift, newton) = trial, new
+    return y
+
+
+def _ascent(y: NDArray, D: NDArray, points: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+    """Smoothed density at `y`, the mean-shift step and the Newton step on its logarithm."""
+    weight = D * np.exp(-0.5 * cdist(y, points, "sqeuclidean"))
+    density = weight.sum(axis=1)
+    weight /= density[:, None]
+    mean = weight @ points
+    shift = mean - y
+
+    n_dims = points.shape[1]
+    products = (points[:, :, None] * points[:, None, :]).reshape(len(points), -1)
+    covariance = (weight @ products).reshape(-1, n_dims, n_dims)
+    covariance -= mean[:, :, None] * mean[:, None, :]
+    # The logarithm of the density has the gradient `shift` and the Hessian `-curvature`.
+    curvature = np.eye(n_dims) - covariance
+    newton = shift.copy()
+    concave = np.linalg.eigvalsh(curvature)[:, 0] > 1e-6
+    newton[concave] = np.linalg.solve(curvature[concave], shift[concave][:, :, None])[:, :, 0]
+    # A step beyond one bandwidth would leave the region that the Hessian describes.
+    newton /= np.maximum(1.0, np.linalg.norm(newton, axis=1, keepdims=True))
+    return density, shift, newton

@@ -1,0 +1,38 @@
+"""What all transformers of targets share."""
+
+from __future__ import annotations
+
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+
+
+class TargetTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+    """Base of the transformers that are fitted on `y` instead of `X`.
+
+    A subclass passes ``auto_wrap_output_keys=None`` again: targets stay arrays whatever the output
+    configuration for features is.
+    """
+
+    def fit_transform(self, y: ArrayLike, X: object = None) -> NDArray:
+        """Fit to targets, then transform them.
+
+        Parameters
+        ----------
+        y : array-like of shape (n_samples,) or (n_samples, n_columns)
+            Targets, as in ``fit``.
+        X : None
+            Ignored.
+
+        Returns
+        -------
+        D : ndarray of shape (n_samples, n_columns_out)
+            Transformed targets, as from ``transform``.
+        """
+        return self.fit(y).transform(y)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.target_tags.one_d_labels = True
+        tags.target_tags.two_d_labels = True
+        return tags

@@ -1,0 +1,351 @@
+"""The maximum-entropy model of label distributions."""
+
+from __future__ import annotations
+
+import warnings
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import log_softmax
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.extmath import safe_sparse_dot
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from sklearn_ldl._callbacks import CallbackSupportMixin, IterationReporter, with_callbacks
+from sklearn_ldl.base import LabelDistributionMixin
+from sklearn_ldl.linear._design import Design
+from sklearn_ldl.linear._lbfgs import State, minimize
+from sklearn_ldl.linear._losses import cross_entropy, entropy, softmax
+from sklearn_ldl.linear._penalties import l2
+from sklearn_ldl.linear._whitening import RowSpaceDesign, choose_metric
+
+# The unpenalised intercept of a label that never occurs tends to minus infinity. It starts at the
+# logarithm of this degree and stays there: the gradient is below any sensible tolerance.
+_ABSENT = 1e-8
+
+
+class MaxEntProblem:
+    """Training data prepared once, to be solved for any number of penalties.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n_samples, n_features)
+    D : ndarray of shape (n_samples, n_labels)
+    sample_weight : ndarray of shape (n_samples,)
+    fit_intercept : bool
+    alphas : sequence of float
+        The penalties that will be solved for; they decide which set-up pays.
+    """
+
+    def __init__(self, X, D, sample_weight, *, fit_intercept, alphas):
+        weight = np.asarray(sample_weight, dtype=np.float64)
+        weight = weight / weight.sum()
+        self.entropy = entropy(D, weight)
+        self.fit_intercept = fit_intercept
+        self.wide = Design(X, weight, center=fit_intercept)
+        self.design = RowSpaceDesign(self.wide) if RowSpaceDesign.suits(self.wide) else self.wide
+        self.metric = choose_metric(self.design, D, alphas)
+        self._mean = weight @ D
+        self.D = np.asfortranarray(D, dtype=self.design.X.dtype)
+
+    def start(self, coef: NDArray | None = None, intercept: NDArray | None = None) -> State:
+        """Start at the mean distribution, or at given coefficients of the raw features."""
+        if coef is None:
+            shape = (self.D.shape[1], self.design.shape[1])
+            b = np.zeros(shape[0])
+            if self.fit_intercept:
+                b = np.log(np.maximum(self._mean, _ABSENT))
+                b -= b.mean()
+            return State(np.zeros(shape), b)
+        coef = coef.astype(np.float64)
+        intercept = intercept + coef @ self.wide.mean
+        if self.design is not self.wide:
+            coef = self.design.restrict(coef)
+        return State(coef, intercept)
+
+    def solve(self, alpha: float, state: State, **options: Any) -> State:
+        """Move `state` to the minimiser."""
+        state.status, state.n_iter, state.n_evaluations = "running", 0, 0
+        return minimize(
+            self.design,
+            self.D,
+            cross_entropy,
+            l2(alpha),
+            self.metric.with_alpha(alpha),
+            state,
+            fit_intercept=self.fit_intercept,
+            **options,
+        )
+
+    def coefficients(self, state: State) -> tuple[NDArray, NDArray]:
+        """Coefficients and intercept of the raw features, in the dtype of `X`."""
+        coef = state.coef
+        if self.design is not self.wide:
+            coef = self.design.expand(coef)
+        intercept = state.intercept - coef @ self.wide.mean
+        dtype = self.wide.X.dtype
+        return coef.astype(dtype), intercept.astype(dtype)
+
+
+def warn_if_not_converged(state: State, tol: float) -> None:
+    """Issue a `ConvergenceWarning` that says what to try."""
+    if not state.converged:
+        warnings.warn(
+            f"The solver stopped after {state.n_iter} iterations ({state.status}) with a gradient "
+            f"of {state.gradient_norm:.2g} > tol={tol:g}. Increase max_iter, standardise the "
+            "features, or increase alpha.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+
+
+class BFGSLDL(CallbackSupportMixin, LabelDistributionMixin, BaseEstimator):
+    r"""Maximum-entropy label distribution learning (SA-BFGS) with an L2 penalty.
+
+    The model is :math:`p(x) = \mathrm{softmax}(W x + b)`. It minimises
+
+    .. math::
+        F(W, b) = \frac{\sum_i s_i\, KL(d_i \| p(x_i))}{\sum_i s_i}
+                  + \frac{\alpha}{2} \|W\|_F^2 ,
+
+    which is convex, with a unique minimiser in `W` for :math:`\alpha > 0`: neither a start nor a
+    seed has any influence. One-hot rows make it multinomial logistic regression with
+    ``C = 1 / (alpha * n_samples)``. The search is a limited-memory BFGS in whitened variables,
+    whose number of iterations hardly depends on the scale of the features; the penalty does
+    depend on it, so standardise features (or choose `alpha` with :class:`BFGSLDLCV`).
+
+    Parameters
+    ----------
+    alpha : float, default=1e-2
+        Strength of the penalty on the mean KL divergence; ``alpha >= 0``. The published algorithm
+        has no penalty (``alpha=0``) and overfits.
+    fit_intercept : bool, default=True
+        Whether to add an intercept, which is not penalised. Without it, centred features force
+        the mean prediction to the uniform distribution.
+    max_iter : int, default=1000
+        Most iterations.
+    tol : float, default=1e-6
+        The search stops when no entry of the gradient is larger (or when rounding permits no
+        further progress).
+    warm_start : bool, default=False
+        Start from the coefficients of the previous fit instead of the mean distribution.
+    verbose : int, default=0
+        Print the objective every `verbose` iterations; 0 prints nothing.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_labels, n_features)
+        Coefficients :math:`W`, in the dtype of `X`. Their columns sum to zero for ``alpha > 0``.
+    intercept_ : ndarray of shape (n_labels,)
+        Intercept :math:`b`. That of a label without any mass in `y`, whose optimum is minus
+        infinity, stays finite at a degree of about 1e-8.
+    loss_ : float
+        Final objective :math:`F`.
+    gradient_norm_ : float
+        Largest absolute entry of the final gradient (an upper bound with more features than rows).
+    n_iter_ : int
+        Number of iterations.
+    n_evaluations_ : int
+        Number of gradients: products of `X` and its transpose with one matrix each.
+    n_labels_ : int
+        Number of labels.
+    label_names_ : ndarray of shape (n_labels,)
+        Column names of `y`, when it was a data frame with string columns.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Column names of `X`, when they are all strings.
+
+    Warns
+    -----
+    ConvergenceWarning
+        When the gradient is above `tol` after `max_iter` iterations, or when ``alpha=0`` with no
+        more rows than features (there may be no finite minimiser).
+
+    See Also
+    --------
+    BFGSLDLCV : Chooses `alpha` by cross-validation.
+
+    References
+    ----------
+    X. Geng, "Label distribution learning", IEEE Transactions on Knowledge and Data Engineering,
+    2016 (algorithm SA-BFGS).
+
+    Examples
+    --------
+    >>> from sklearn_ldl import BFGSLDL
+    >>> from sklearn_ldl.datasets import make_ldl
+    >>> X, D = make_ldl(n_samples=200, random_state=0)
+    >>> model = BFGSLDL(alpha=1e-3).fit(X, D)
+    >>> model.predict(X[:2]).round(2).shape
+    (2, 3)
+    >>> model.score(X, D) > 0.8
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "fit_intercept": ["boolean"],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "warm_start": ["boolean"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        alpha: float = 1e-2,
+        *,
+        fit_intercept: bool = True,
+        max_iter: int = 1000,
+        tol: float = 1e-6,
+        warm_start: bool = False,
+        verbose: int = 0,
+    ):
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.max_iter = max_iter
+        self.tol = tol
+        self.warm_start = warm_start
+        self.verbose = verbose
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> BFGSLDL:
+        """Fit the model.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples; float32 stays float32, and sparse input stays sparse (CSR).
+        y : array-like of shape (n_samples, n_labels)
+            Label distributions; rows sum to one.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows, not all zero.
+
+        Returns
+        -------
+        self : BFGSLDL
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If `y` does not hold distributions (see :func:`sklearn_ldl.check_distribution`), or for
+            data that scikit-learn rejects.
+        """
+        X, D, sample_weight = self._validate_data(X, y, sample_weight)
+        return self._fit_validated(X, D, sample_weight, self.alpha)
+
+    def _fit_validated(self, X, D, sample_weight, alpha):
+        if alpha == 0 and X.shape[0] <= X.shape[1]:
+            warnings.warn(
+                "alpha=0 with no more rows than features: there may be no finite minimiser. "
+                "Use alpha > 0.",
+                ConvergenceWarning,
+            )
+        problem = MaxEntProblem(
+            X, D, sample_weight, fit_intercept=self.fit_intercept, alphas=[alpha]
+        )
+        start = {}
+        if self.warm_start and hasattr(self, "coef_"):
+            if self.coef_.shape != (D.shape[1], X.shape[1]):
+                raise ValueError(
+                    f"warm_start needs data of the same shape: the last fit had coefficients of "
+                    f"shape {self.coef_.shape}, these data need {(D.shape[1], X.shape[1])}."
+                )
+            start = {"coef": self.coef_, "intercept": self.intercept_}
+        state = problem.start(**start)
+        reporter = IterationReporter(
+            self, self.max_iter, X=X, y=D, metadata={"sample_weight": sample_weight}
+        )
+
+        def on_iteration(state: State) -> None:
+            if self.verbose and state.n_iter % int(self.verbose) == 0:
+                print(
+                    f"{type(self).__name__} iteration {state.n_iter:4d}: objective "
+                    f"{state.value - problem.entropy:.8f}, gradient {state.gradient_norm:.2e}"
+                )
+            if reporter.active:
+                coef, intercept = problem.coefficients(state)
+                reporter.step({"coef_": coef, "intercept_": intercept})
+
+        try:
+            problem.solve(alpha, state, max_iter=self.max_iter, tol=self.tol, callback=on_iteration)
+        finally:
+            # Also after Ctrl-C: what was reached is kept, and warm_start goes on from there.
+            self._keep(problem, state)
+        warn_if_not_converged(state, self.tol)
+        reporter.close()
+        return self
+
+    def _validate_data(self, X, y, sample_weight):
+        X, D = self._validate_fit(X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
+        sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+        if not sample_weight.any():
+            raise ValueError("All sample weights are zero.")
+        return X, D, sample_weight
+
+    def _keep(self, problem: MaxEntProblem, state: State) -> None:
+        self.coef_, self.intercept_ = problem.coefficients(state)
+        self.loss_ = max(float(state.value - problem.entropy), 0.0)
+        self.gradient_norm_ = float(state.gradient_norm)
+        self.n_iter_ = state.n_iter
+        self.n_evaluations_ = state.n_evaluations
+
+    def decision_function(self, X: Any) -> NDArray:
+        """Logits ``X @ coef_.T + intercept_``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_labels)
+            The distributions before the softmax.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
+        return safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
+
+    def predict(self, X: Any) -> NDArray:
+        """Predict label distributions.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        D : ndarray of shape (n_samples, n_labels)
+            Rows on the simplex.
+        """
+        Z = self.decision_function(X)
+        return softmax(Z, out=Z)
+
+    def predict_log_proba(self, X: Any) -> NDArray:
+        """Logarithms of the predicted degrees, exact also where they underflow.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        L : ndarray of shape (n_samples, n_labels)
+            Logarithms.
+        """
+        return log_softmax(self.decision_function(X), axis=1)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

@@ -1,0 +1,220 @@
+"""The maximum-entropy model with its penalty chosen by cross-validation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import _fit_context
+from sklearn.metrics import check_scoring
+from sklearn.model_selection import check_cv
+from sklearn.utils import _safe_indexing
+from sklearn.utils._param_validation import Interval
+
+from sklearn_ldl._callbacks import with_callbacks
+from sklearn_ldl.linear._design import Design
+from sklearn_ldl.linear.maxent import BFGSLDL, MaxEntProblem, warn_if_not_converged
+from sklearn_ldl.metrics import get_ldl_scorer, get_ldl_scorer_names
+
+_DEFAULT_N_ALPHAS = 15
+
+
+class BFGSLDLCV(BFGSLDL):
+    r"""Maximum-entropy label distribution learning with built-in choice of `alpha`.
+
+    For every fold the covariance of the features is computed and factored once; the penalties are
+    then walked from the largest to the smallest, each starting at the minimiser of the last. That
+    makes the whole search cost little more than one fit per fold.
+
+    Parameters
+    ----------
+    alphas : int or array-like of shape (n_alphas,), default=None
+        Penalties to try. An integer makes a logarithmic grid of that many values from
+        ``1e-5 * v`` to ``1e2 * v``, where ``v`` is the mean variance of the features (1 when they
+        are standardised), so that rescaling all features changes nothing; None means 15.
+    cv : int, cross-validation generator or iterable, default=5
+        Splits, as everywhere in scikit-learn; an integer gives that many folds in the order of
+        the rows (shuffle the rows, or pass a splitter, if their order means something).
+    scoring : str or callable, default=None
+        What to maximise: the name of an LDL scorer (see
+        :func:`sklearn_ldl.metrics.get_ldl_scorer`), the name of a scikit-learn scorer, or a scorer.
+        None minimises the KL divergence.
+    fit_intercept : bool, default=True
+        Whether to add an intercept, which is not penalised.
+    max_iter : int, default=1000
+        Most iterations for each penalty.
+    tol : float, default=1e-6
+        Largest entry of the gradient at which a search stops.
+    warm_start : bool, default=False
+        Start the final fit from the coefficients of the previous one.
+    n_jobs : int, default=None
+        Folds computed in parallel.
+    verbose : int, default=0
+        Print the mean score of every penalty, and the final fit every `verbose` iterations.
+
+    Attributes
+    ----------
+    alpha_ : float
+        The best penalty; the larger one of equals.
+    alphas_ : ndarray of shape (n_alphas,)
+        The penalties, largest first.
+    scores_ : ndarray of shape (n_folds, n_alphas)
+        Scores on the held-out folds.
+    best_score_ : float
+        Mean over folds of the score at `alpha_`.
+    coef_, intercept_, loss_, gradient_norm_, n_iter_, n_evaluations_, n_labels_, label_names_, \
+n_features_in_, feature_names_in_
+        As in :class:`BFGSLDL`, of the final fit to all rows.
+
+    See Also
+    --------
+    BFGSLDL : The same model with a given penalty.
+
+    Examples
+    --------
+    >>> from sklearn_ldl import BFGSLDLCV
+    >>> from sklearn_ldl.datasets import make_ldl
+    >>> X, D = make_ldl(n_samples=200, random_state=0)
+    >>> model = BFGSLDLCV(alphas=[1e-4, 1e-2, 1], scoring="neg_chebyshev").fit(X, D)
+    >>> model.alpha_ < 1
+    True
+    >>> model.scores_.shape
+    (5, 3)
+    """
+
+    _parameter_constraints: dict = {
+        **BFGSLDL._parameter_constraints,
+        "alphas": ["array-like", Interval(Integral, 1, None, closed="left"), None],
+        "cv": ["cv_object"],
+        "scoring": [str, callable, None],
+        "n_jobs": [Integral, None],
+    }
+    _parameter_constraints.pop("alpha")
+
+    def __init__(
+        self,
+        alphas: int | ArrayLike | None = None,
+        *,
+        cv: Any = 5,
+        scoring: Any = None,
+        fit_intercept: bool = True,
+        max_iter: int = 1000,
+        tol: float = 1e-6,
+        warm_start: bool = False,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ):
+        self.alphas = alphas
+        self.cv = cv
+        self.scoring = scoring
+        self.fit_intercept = fit_intercept
+        self.max_iter = max_iter
+        self.tol = tol
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+        self.verbose = verbose
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> BFGSLDLCV:
+        """Choose `alpha` by cross-validation and fit the model to all rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples, n_labels)
+            Label distributions; rows sum to one.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, in training and (where the scorer takes weights) in scoring.
+        groups : array-like of shape (n_samples,), default=None
+            Groups for splitters that keep them together.
+
+        Returns
+        -------
+        self : BFGSLDLCV
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`BFGSLDL.fit`; also for a negative penalty or when no score is finite.
+        """
+        X, D, sample_weight = self._validate_data(X, y, sample_weight)
+        alphas = self._alpha_grid(X, sample_weight)
+        scorer = self._scorer()
+        splits = list(check_cv(self.cv, D, classifier=False).split(X, D, groups))
+        results = Parallel(n_jobs=self.n_jobs)(
+            delayed(_score_path)(self, X, D, sample_weight, alphas, scorer, train, test)
+            for train, test in splits
+        )
+        self.alphas_ = alphas
+        self.scores_ = np.array([scores for scores, _ in results])
+        mean_scores = self.scores_.mean(axis=0)
+        if not np.isfinite(mean_scores).any():
+            raise ValueError("No penalty has a finite score on every fold; check the scorer.")
+        best = int(np.nanargmax(mean_scores))
+        self.alpha_ = float(alphas[best])
+        self.best_score_ = float(mean_scores[best])
+        if self.verbose:
+            for alpha, score in zip(alphas, mean_scores, strict=True):
+                print(f"{type(self).__name__} alpha {alpha:.3g}: score {score:.6f}")
+        unfinished = [worst for _, worst in results if worst is not None]
+        if unfinished:
+            worst = max(unfinished, key=lambda state: state.gradient_norm)
+            warn_if_not_converged(worst, self.tol)
+        return self._fit_validated(X, D, sample_weight, self.alpha_)
+
+    def _alpha_grid(self, X, sample_weight) -> NDArray[np.float64]:
+        if self.alphas is None or isinstance(self.alphas, Integral):
+            design = Design(X, sample_weight / sample_weight.sum(), center=True)
+            scale = float(design.variance().mean()) or 1.0
+            n_alphas = _DEFAULT_N_ALPHAS if self.alphas is None else int(self.alphas)
+            return scale * np.logspace(2, -5, n_alphas)
+        alphas = np.asarray(self.alphas, dtype=np.float64)
+        if alphas.ndim != 1 or not len(alphas) or not np.isfinite(alphas).all() or alphas.min() < 0:
+            raise ValueError(
+                f"alphas must be a 1-D array of finite penalties >= 0, got {self.alphas}."
+            )
+        return np.sort(alphas)[::-1]
+
+    def _scorer(self):
+        if self.scoring is None:
+            return get_ldl_scorer("neg_kl_divergence")
+        if isinstance(self.scoring, str) and self.scoring in get_ldl_scorer_names():
+            return get_ldl_scorer(self.scoring)
+        return check_scoring(self, scoring=self.scoring)
+
+
+def _score_path(model, X, D, sample_weight, alphas, scorer, train, test):
+    """Walk the penalties on one fold; return held-out scores and the worst unfinished state."""
+    X_train, X_test = _safe_indexing(X, train), _safe_indexing(X, test)
+    problem = MaxEntProblem(
+        X_train,
+        D[train],
+        sample_weight[train],
+        fit_intercept=model.fit_intercept,
+        alphas=alphas,
+    )
+    takes_weight = getattr(scorer, "_accept_sample_weight", lambda: False)()
+    weight = {"sample_weight": sample_weight[test]} if takes_weight else {}
+    fitted = BFGSLDL(fit_intercept=model.fit_intercept)
+    fitted.n_features_in_, fitted.n_labels_ = X.shape[1], D.shape[1]
+    state, worst, scores = problem.start(), None, []
+    for alpha in alphas:
+        problem.solve(alpha, state, max_iter=model.max_iter, tol=model.tol)
+        if not state.converged and (worst is None or state.gradient_norm > worst.gradient_norm):
+            worst = replace(state)
+        fitted.coef_, fitted.intercept_ = problem.coefficients(state)
+        scores.append(scorer(fitted, X_test, D[test], **weight))
+    return scores, worst

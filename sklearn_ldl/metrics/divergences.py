@@ -1,0 +1,190 @@
+"""Logarithmic divergences and the skill score built on them, in nats."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import rel_entr
+
+from sklearn_ldl._simplex import safe_log
+from sklearn_ldl.metrics._checks import check_floor, check_pair, check_weights
+from sklearn_ldl.metrics._rows import row_metric
+
+#: What published LDL code raises predictions to, so that tables compare.
+FLOOR = 1e-14
+
+#: A mean divergence up to this is the rounding error of equal distributions.
+_ROUNDING = 1e-14
+
+
+@row_metric
+def kl_divergence(D, P, *, floor: float = FLOOR):
+    r"""Kullback-Leibler divergence from the prediction to the truth.
+
+    .. math:: \sum_j d_j \ln \frac{d_j}{\max(p_j, \text{floor})}, \qquad 0 \ln 0 = 0
+
+    A prediction of exactly zero for a label that has mass would make the divergence infinite; with
+    the default floor it costs about 32 nats times that mass. Published tables depend on the floor,
+    so report it.
+
+    Parameters
+    ----------
+    floor : float, default=1e-14
+        Smaller predicted degrees are raised to this value, in (0, 1). The default is the value
+        used by published LDL code. Predictions are not renormalised afterwards, which lowers the
+        sum by at most ``n_labels * floor``; a sum below zero becomes zero.
+
+    Returns
+    -------
+    divergence : float, or ndarray of shape (n_samples,)
+        At least 0 (equal), in nats.
+
+    References
+    ----------
+    X. Geng, "Label distribution learning", IEEE TKDE 28(7), 2016.
+
+    Examples
+    --------
+    >>> from sklearn_ldl.metrics import kl_divergence
+    >>> kl_divergence([[1.0, 0.0]], [[0.5, 0.5]])
+    0.693...
+    >>> kl_divergence([[0.5, 0.5]], [[1.0, 0.0]])
+    15.42...
+    """
+    return _kl(D, P, floor)
+
+
+@row_metric
+def jeffreys(D, P, *, floor: float = FLOOR):
+    r"""Jeffreys divergence: the sum of both Kullback-Leibler divergences.
+
+    .. math:: \sum_j (d_j - p_j) \ln \frac{\max(d_j, \text{floor})}{\max(p_j, \text{floor})}
+
+    Parameters
+    ----------
+    floor : float, default=1e-14
+        Smaller degrees, true or predicted, count as this value inside the logarithm, in (0, 1).
+
+    Returns
+    -------
+    divergence : float, or ndarray of shape (n_samples,)
+        At least 0 (equal), in nats.
+
+    References
+    ----------
+    S.-H. Cha, "Comprehensive survey on distance/similarity measures between probability density
+    functions", International Journal of Mathematical Models and Methods in Applied Sciences 1(4),
+    2007.
+
+    Examples
+    --------
+    >>> from sklearn_ldl.metrics import jeffreys
+    >>> jeffreys([[0.75, 0.25]], [[0.25, 0.75]])
+    1.098...
+    """
+    check_floor(floor)
+    return ((D - P) * (safe_log(D, floor) - safe_log(P, floor))).sum(axis=1)
+
+
+@row_metric
+def jensen_shannon(D, P):
+    r"""Jensen-Shannon divergence.
+
+    .. math::
+
+        \tfrac12 \mathrm{KL}(d \,\|\, m) + \tfrac12 \mathrm{KL}(p \,\|\, m),
+        \qquad m = \tfrac12 (d + p)
+
+    This is the divergence itself; :func:`scipy.spatial.distance.jensenshannon` is its square root.
+    It is finite for exact zeros and needs no floor.
+
+    Returns
+    -------
+    divergence : float, or ndarray of shape (n_samples,)
+        Between 0 (equal) and :math:`\ln 2` (no label in common), in nats.
+
+    References
+    ----------
+    J. Lin, "Divergence measures based on the Shannon entropy", IEEE Transactions on Information
+    Theory 37(1), 1991.
+
+    Examples
+    --------
+    >>> from sklearn_ldl.metrics import jensen_shannon
+    >>> jensen_shannon([[1.0, 0.0]], [[0.0, 1.0]])
+    0.693...
+    """
+    # Half of the smallest subnormal number rounds to zero, which would cost an infinite amount.
+    M = np.maximum((D + P) / 2, np.finfo(np.float64).tiny)
+    divergence = (rel_entr(D, M) + rel_entr(P, M)).sum(axis=1) / 2
+    return np.clip(divergence, 0, np.log(2))
+
+
+def kl_skill(
+    D_true: ArrayLike,
+    D_pred: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    floor: float = FLOOR,
+) -> float:
+    r"""Kullback-Leibler skill: how much better the model is than the mean distribution.
+
+    .. math::
+
+        1 - \frac{\sum_i w_i \, \mathrm{KL}(d_i \,\|\, p_i)}
+        {\sum_i w_i \, \mathrm{KL}(d_i \,\|\, \bar d)},
+        \qquad \bar d = \frac{\sum_i w_i d_i}{\sum_i w_i}
+
+    The counterpart of :math:`R^2` for distributions (a :math:`D^2` score): the mean distribution of
+    the scored rows is the best constant prediction.
+
+    Parameters
+    ----------
+    D_true, D_pred : array-like of shape (n_samples, n_labels)
+        True and predicted distributions: rows on the simplex, exact zeros allowed.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights of the rows; None weighs them equally.
+    floor : float, default=1e-14
+        Smaller predicted degrees are raised to this value, as in :func:`kl_divergence`.
+
+    Returns
+    -------
+    skill : float
+        At most 1 (perfect); 0 is no better than the mean, a negative value is worse. When all rows
+        are equal, so that the mean is perfect too, it is 1 for a perfect model and 0 for any other.
+
+    Raises
+    ------
+    ValueError
+        If `D_true` or `D_pred` does not hold distributions, if their shapes differ, or if another
+        argument is out of its range.
+
+    References
+    ----------
+    T. Hastie, R. Tibshirani, M. Wainwright, "Statistical Learning with Sparsity", CRC Press, 2015
+    (fraction of deviance explained).
+
+    Examples
+    --------
+    >>> from sklearn_ldl.metrics import kl_skill
+    >>> D = [[0.9, 0.1], [0.1, 0.9]]
+    >>> kl_skill(D, D)
+    1.0
+    >>> kl_skill(D, [[0.5, 0.5], [0.5, 0.5]])
+    0.0
+    >>> kl_skill(D, [[0.8, 0.2], [0.2, 0.8]])
+    0.900...
+    """
+    D, P = check_pair(D_true, D_pred)
+    weights = check_weights(sample_weight, len(D))
+    mean = np.average(D, axis=0, weights=weights)
+    model = np.average(_kl(D, P, floor), weights=weights)
+    baseline = np.average(_kl(D, mean, floor), weights=weights)
+    if baseline <= _ROUNDING:
+        return float(model <= _ROUNDING)
+    return float(1 - model / baseline)
+
+
+def _kl(D: NDArray, P: NDArray, floor: float) -> NDArray:
+    check_floor(floor)
+    return np.maximum(rel_entr(D, np.maximum(P, floor)).sum(axis=1), 0)

@@ -1,0 +1,332 @@
+"""Errors of decoded values: ages, poses, landmarks.
+
+Only what :mod:`sklearn.metrics` does not have.
+"""
+
+from __future__ import annotations
+
+from numbers import Real
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_array
+
+from sklearn_ldl.metrics._checks import check_weights, mean_or_rows, weighted_mean
+
+
+def mean_euclidean_error(
+    y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike | None = None
+) -> float:
+    r"""Mean Euclidean distance between true and predicted points.
+
+    .. math:: \frac1n \sum_i \| \hat y_i - y_i \|_2
+
+    For single values this is the mean absolute error; for pairs such as pitch and yaw it is what
+    work on head pose calls the MAE of both angles together.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n_samples,) or (n_samples, n_dims)
+        True and predicted values or points.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights of the samples; None weighs them equally.
+
+    Returns
+    -------
+    error : float
+        At least 0 (exact), in the unit of `y_true`.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match or a value is not finite.
+
+    References
+    ----------
+    X. Geng, Y. Xia, "Head pose estimation based on multivariate label distribution", CVPR 2014.
+
+    Examples
+    --------
+    >>> from sklearn_ldl.metrics import mean_euclidean_error
+    >>> mean_euclidean_error([[0, 0], [15, 30]], [[3, 4], [15, 30]])
+    2.5
+    """
+    return weighted_mean(_euclidean_errors(y_true, y_pred), sample_weight)
+
+
+def cumulative_score(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    threshold: float,
+    *,
+    sample_weight: ArrayLike | None = None,
+) -> float:
+    r"""Cumulative score (CS): the fraction of samples whose error is at most the threshold.
+
+    .. math:: \frac1n \sum_i [\, \| \hat y_i - y_i \|_2 \le \text{threshold} \,]
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n_samples,) or (n_samples, n_dims)
+        True and predicted values or points.
+    threshold : float
+        Largest tolerated error (inclusive), in the unit of `y_true`. Work on age estimation often
+        reports 5 years.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights of the samples; None weighs them equally.
+
+    Returns
+    -------
+    score : float
+        A fraction between 0 and 1 (best); papers report it in percent.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match, a value is not finite or the threshold is negative.
+
+    References
+    ----------
+    X. Geng, Z.-H. Zhou, K. Smith-Miles, "Automatic age estimation based on facial aging patterns",
+    IEEE TPAMI 29(12), 2007.
+
+    Examples
+    --------
+    >>> from sklearn_ldl.metrics import cumulative_score
+    >>> cumulative_score([20, 30, 40, 50], [25, 30, 48, 49], threshold=5)
+    0.75
+    """
+    curve = cumulative_score_curve(y_true, y_pred, [threshold], sample_weight=sample_weight)
+    return float(curve[0])
+
+
+def cumulative_score_curve(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    thresholds: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+) -> NDArray[np.float64]:
+    """Cumulative score at several thresholds, for plotting.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n_samples,) or (n_samples, n_dims)
+        True and predicted values or points.
+    thresholds : array-like of shape (n_thresholds,)
+        Largest tolerated errors (inclusive), in any order, in the unit of `y_true`.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights of the samples; None weighs them equally.
+
+    Returns
+    -------
+    scores : ndarray of shape (n_thresholds,)
+        :func:`cumulative_score` at every threshold, between 0 and 1.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match, a value is not finite or a threshold is negative.
+
+    References
+    ----------
+    X. Geng, Z.-H. Zhou, K. Smith-Miles, "Automatic age estimation based on facial aging patterns",
+    IEEE TPAMI 29(12), 2007.
+
+    Examples
+    --------
+    >>> from sklearn_ldl.metrics import cumulative_score_curve
+    >>> cumulative_score_curve([20, 30, 40, 50], [25, 30, 48, 49], thresholds=[0, 1, 5, 10])
+    array([0.25, 0.5 , 0.75, 1.  ])
+    """
+    errors = _euclidean_errors(y_true, y_pred)
+    weights = check_weights(sample_weight, len(errors))
+    thresholds = check_array(thresholds, dtype=np.float64, ensure_2d=False, input_name="thresholds")
+    if thresholds.ndim != 1 or thresholds.min() < 0:
+        raise ValueError("Thresholds must be a list of non-negative numbers.")
+    order = np.argsort(errors)
+    reached = np.concatenate([[0], np.cumsum(weights[order])])
+    return reached[np.searchsorted(errors[order], thresholds, side="right")] / reached[-1]
+
+
+def epsilon_error(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    sigma: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+) -> float:
+    r"""Mean epsilon-error: an error counts less where the annotators disagree more.
+
+    .. math:: \frac1n \sum_i \left( 1 - \exp \frac{-\|\hat y_i - y_i\|^2}{2 \sigma_i^2} \right)
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n_samples,) or (n_samples, n_dims)
+        True values or points (the mean over the annotators) and predictions.
+    sigma : float or array-like of shape (n_samples,)
+        Standard deviation over the annotators of a sample, in the unit of `y_true`. Where it is
+        zero, any error costs 1.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights of the samples; None weighs them equally.
+
+    Returns
+    -------
+    error : float
+        Between 0 (exact) and 1.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match, a value is not finite or `sigma` is negative.
+
+    References
+    ----------
+    S. Escalera et al., "ChaLearn Looking at People 2015: apparent age and cultural event
+    recognition datasets and results", ICCV Workshops 2015.
+
+    Examples
+    --------
+    >>> from sklearn_ldl.metrics import epsilon_error
+    >>> epsilon_error([20.0, 30.0], [23.0, 30.0], sigma=[3.0, 0.0])
+    0.196...
+    """
+    errors = _euclidean_errors(y_true, y_pred)
+    sigma = np.asarray(sigma)
+    if sigma.ndim == 0:
+        sigma = np.full(len(errors), sigma)
+    sigma = check_array(sigma, dtype=np.float64, ensure_2d=False, input_name="sigma")
+    if sigma.shape != errors.shape or sigma.min() < 0:
+        raise ValueError("sigma must be a non-negative number, or one such number per sample.")
+    with np.errstate(over="ignore"):  # a ratio too large for a float costs 1, as it should
+        ratio = np.divide(errors, sigma, out=np.where(errors > 0, np.inf, 0.0), where=sigma > 0)
+        return weighted_mean(-np.expm1(-(ratio**2) / 2), sample_weight)
+
+
+def normalized_mean_error(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    box_sizes: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    per_row: bool = False,
+) -> float | NDArray[np.float64]:
+    r"""Normalised mean error (NME) of landmarks, relative to the size of the bounding box.
+
+    .. math:: \frac{1}{K \sqrt{w h}} \sum_{k=1}^{K} \| \hat y_k - y_k \|_2
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n_samples, n_landmarks, 2)
+        True and predicted landmarks, in pixels.
+    box_sizes : array-like of shape (n_samples, 2)
+        Width :math:`w` and height :math:`h` of the bounding boxes, in pixels, positive.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights of the images; None weighs them equally.
+    per_row : bool, default=False
+        Return the error of every image instead of the mean, for :func:`auc_cumulative_error`;
+        excludes `sample_weight`.
+
+    Returns
+    -------
+    error : float, or ndarray of shape (n_samples,)
+        At least 0 (exact); 0.02 is two percent of the box.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match, a value is not finite or a box is empty.
+
+    References
+    ----------
+    A. Bulat, G. Tzimiropoulos, "How far are we from solving the 2D & 3D face alignment problem?",
+    ICCV 2017.
+
+    Examples
+    --------
+    >>> from sklearn_ldl.metrics import normalized_mean_error
+    >>> normalized_mean_error([[[10, 10], [20, 10]]], [[[13, 14], [20, 10]]], box_sizes=[[100, 25]])
+    0.05
+    """
+    y_true, y_pred = _check_values(y_true, y_pred)
+    if y_true.ndim != 3 or y_true.shape[2] != 2:
+        raise ValueError(
+            f"Landmarks must have shape (n_samples, n_landmarks, 2), got {y_true.shape}."
+        )
+    box_sizes = check_array(box_sizes, dtype=np.float64, input_name="box_sizes")
+    if box_sizes.shape != (len(y_true), 2) or box_sizes.min() <= 0:
+        raise ValueError("box_sizes must hold a positive width and height per sample.")
+    distances = np.linalg.norm(y_pred - y_true, axis=2)
+    errors = distances.mean(axis=1) / np.sqrt(box_sizes.prod(axis=1))
+    return mean_or_rows(errors, sample_weight, per_row)
+
+
+def auc_cumulative_error(
+    errors: ArrayLike, *, tau: float = 0.07, sample_weight: ArrayLike | None = None
+) -> float:
+    r"""Area under the curve of cumulative errors up to `tau`, divided by `tau`.
+
+    The curve gives the fraction of images whose error is at most a threshold between 0 and `tau`.
+    Its area has a closed form:
+
+    .. math:: 1 - \frac{1}{n \tau} \sum_i \min(e_i, \tau)
+
+    Parameters
+    ----------
+    errors : array-like of shape (n_samples,)
+        One non-negative error per image, as from :func:`normalized_mean_error` with
+        ``per_row=True``.
+    tau : float, default=0.07
+        Largest threshold, in the unit of `errors`, positive. The default is usual for errors
+        relative to the bounding box.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights of the images; None weighs them equally.
+
+    Returns
+    -------
+    area : float
+        Between 0 (every error reaches `tau`) and 1 (every error is 0).
+
+    Raises
+    ------
+    ValueError
+        If an error is negative or not finite, or `tau` is not positive.
+
+    References
+    ----------
+    A. Bulat, G. Tzimiropoulos, "How far are we from solving the 2D & 3D face alignment problem?",
+    ICCV 2017.
+
+    Examples
+    --------
+    >>> from sklearn_ldl.metrics import auc_cumulative_error
+    >>> auc_cumulative_error([0.0, 0.035, 0.2])
+    0.5
+    """
+    if not (isinstance(tau, Real) and 0 < tau < np.inf):
+        raise ValueError(f"tau must be a positive number, got {tau!r}.")
+    errors = check_array(errors, dtype=np.float64, ensure_2d=False, input_name="errors")
+    if errors.ndim != 1 or errors.min() < 0:
+        raise ValueError("errors must hold one non-negative number per image.")
+    return weighted_mean(1 - np.minimum(errors / tau, 1), sample_weight)
+
+
+def _check_values(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[NDArray, NDArray]:
+    """Validate finite values of equal shape; single values get a second axis."""
+    y_true, y_pred = (
+        check_array(y, dtype=np.float64, ensure_2d=False, allow_nd=True, input_name=name)
+        for name, y in (("y_true", y_true), ("y_pred", y_pred))
+    )
+    y_true, y_pred = (y[:, np.newaxis] if y.ndim == 1 else y for y in (y_true, y_pred))
+    if y_true.shape != y_pred.shape:
+        raise ValueError(
+            f"y_true and y_pred have different shapes: {y_true.shape} and {y_pred.shape}."
+        )
+    return y_true, y_pred
+
+
+def _euclidean_errors(y_true: ArrayLike, y_pred: ArrayLike) -> NDArray[np.float64]:
+    y_true, y_pred = _check_values(y_true, y_pred)
+    if y_true.ndim != 2:
+        raise ValueError(f"Expected values or points, got an array of shape {y_true.shape}.")
+    return np.linalg.norm(y_pred - y_true, axis=1)

@@ -1,0 +1,91 @@
+"""Label distributions of the nearest neighbours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from numpy.typing import ArrayLike
+from sklearn.neighbors import KNeighborsRegressor
+
+from sklearn_ldl._simplex import check_distribution
+from sklearn_ldl.base import LabelDistributionMixin, require_y
+
+
+class KNeighborsLDL(LabelDistributionMixin, KNeighborsRegressor):
+    r"""Mean label distribution of the k nearest training samples (AA-kNN).
+
+    .. math:: p(x) = \sum_{i \in N_k(x)} w_i d_i \Big/ \sum_{i \in N_k(x)} w_i
+
+    This is scikit-learn's ``KNeighborsRegressor``, which keeps rows on the simplex for any
+    non-negative weights, with the validation, `predict_proba` and `score` of a distribution
+    learner. Distances decide everything: scale the features. A label that none of the neighbours
+    has gets exactly zero, which costs much in KL divergence; more neighbours help.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=5
+        Number of neighbours, at most the number of training samples.
+    weights : {"uniform", "distance"}, callable or None, default="uniform"
+        Weights of the neighbours, as in ``KNeighborsRegressor``.
+    algorithm : {"auto", "ball_tree", "kd_tree", "brute"}, default="auto"
+        How neighbours are searched.
+    leaf_size : int, default=30
+        Leaf size of the trees.
+    p : float, default=2
+        Power of the Minkowski metric.
+    metric : str or callable, default="minkowski"
+        Distance.
+    metric_params : dict, default=None
+        More arguments of the distance.
+    n_jobs : int, default=None
+        Jobs for the search.
+
+    Attributes
+    ----------
+    n_labels_ : int
+        Number of labels.
+    label_names_ : ndarray of shape (n_labels,)
+        Column names of `y`, when it was a data frame with string columns.
+    n_features_in_, n_samples_fit_, effective_metric_, effective_metric_params_
+        As in ``KNeighborsRegressor``.
+
+    References
+    ----------
+    X. Geng, "Label distribution learning", IEEE Transactions on Knowledge and Data Engineering,
+    2016 (algorithm AA-kNN).
+
+    Examples
+    --------
+    >>> from sklearn_ldl import KNeighborsLDL
+    >>> X = [[0.0], [0.1], [5.0]]
+    >>> D = [[1, 0], [0.5, 0.5], [0, 1]]
+    >>> KNeighborsLDL(n_neighbors=2).fit(X, D).predict([[0.0]])
+    array([[0.75, 0.25]])
+    """
+
+    def fit(self, X: Any, y: ArrayLike) -> KNeighborsLDL:
+        """Store the training samples and their distributions.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples, n_labels)
+            Label distributions; rows sum to one.
+
+        Returns
+        -------
+        self : KNeighborsLDL
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If `y` does not hold distributions (see :func:`sklearn_ldl.check_distribution`), or for
+            data that scikit-learn rejects.
+        """
+        require_y(self, y)
+        D = check_distribution(y)
+        super().fit(X, D)
+        self._describe_labels(y, D.shape[1])
+        return self

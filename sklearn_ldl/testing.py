@@ -1,0 +1,112 @@
+"""scikit-learn's estimator checks for estimators of label distributions.
+
+scikit-learn's suite feeds arbitrary real targets, which an honest distribution learner rejects.
+:func:`as_regressor` wraps such an estimator so that the **whole** suite runs through it, and
+:data:`EXPECTED_FAILURES` names, with reasons, the checks that an estimator of the package fails by
+design. Use both to test your own estimators.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.compose import TransformedTargetRegressor
+
+from sklearn_ldl._simplex import safe_log
+from sklearn_ldl.base import LDLRegressor
+
+# Degrees below this are not told apart when they become real numbers again.
+_FLOOR = 1e-300
+
+
+class _AdditiveLogRatio(TransformerMixin, BaseEstimator):
+    """Real numbers to distributions: a softmax with one more logit, zero; and back."""
+
+    def fit(self, y: NDArray, X: Any = None) -> _AdditiveLogRatio:
+        self.n_features_in_ = y.shape[1]
+        return self
+
+    def transform(self, y: NDArray) -> NDArray[np.float64]:
+        return softmax(np.column_stack([y, np.zeros(len(y))]), axis=1)
+
+    def inverse_transform(self, D: NDArray) -> NDArray[np.float64]:
+        logs = safe_log(D, floor=_FLOOR)
+        return logs[:, :-1] - logs[:, -1:]
+
+
+def as_regressor(estimator: BaseEstimator) -> TransformedTargetRegressor:
+    """Wrap a distribution learner as a regressor of arbitrary real targets.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted to distributions of shape (n_samples, n_labels).
+
+    Returns
+    -------
+    regressor : TransformedTargetRegressor
+        For ``check_estimator`` and ``parametrize_with_checks``. Its targets become distributions
+        by a softmax with one more logit, zero, and predictions return by log-ratios.
+
+    Examples
+    --------
+    >>> from sklearn.utils.estimator_checks import parametrize_with_checks
+    >>> from sklearn_ldl import KNeighborsLDL
+    >>> from sklearn_ldl.testing import as_regressor, expected_failures
+    >>> @parametrize_with_checks(
+    ...     [as_regressor(KNeighborsLDL())], expected_failed_checks=expected_failures
+    ... )
+    ... def test_scikit_learn_compatible(estimator, check):
+    ...     check(estimator)
+    """
+    return TransformedTargetRegressor(
+        estimator, transformer=_AdditiveLogRatio(), check_inverse=False
+    )
+
+
+_NOT_CLASSES = (
+    "the check takes the columns of predict_proba for classes; here they are the values of a grid"
+)
+
+#: Checks that a class fails by design: class -> {check: reason}.
+EXPECTED_FAILURES: dict[type, dict[str, str]] = {
+    LDLRegressor: {
+        "check_regressors_no_decision_function": (
+            "predict_proba returns the distribution behind the value; pipelines and searches "
+            "forward no other name"
+        ),
+        "check_estimator_sparse_matrix": _NOT_CLASSES,
+        "check_estimator_sparse_array": _NOT_CLASSES,
+    },
+}
+
+
+def expected_failures(estimator: BaseEstimator) -> dict[str, str]:
+    """Look up the checks that `estimator` fails by design.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Any estimator, wrapped by :func:`as_regressor` or not.
+
+    Returns
+    -------
+    failures : dict
+        Check name -> reason; empty for most.
+
+    Examples
+    --------
+    >>> from sklearn_ldl import LDLRegressor
+    >>> from sklearn_ldl.testing import expected_failures
+    >>> for check in expected_failures(LDLRegressor()):
+    ...     print(check)
+    check_regressors_no_decision_function
+    check_estimator_sparse_matrix
+    check_estimator_sparse_array
+    """
+    inner: Any = getattr(estimator, "regressor", None) or estimator
+    return EXPECTED_FAILURES.get(type(inner), {})

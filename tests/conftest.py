@@ -1,0 +1,30 @@
+import os
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from sklearn_ldl.datasets import load_ldl
+
+
+@pytest.fixture(scope="session")
+def ldl_data():
+    """Folder of the real data files, which are not part of the project."""
+    folder = os.environ.get("SKLEARN_LDL_DATA")
+    if not folder:
+        pytest.skip("set SKLEARN_LDL_DATA to the folder with the real data files")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def load_real(ldl_data):
+    """``load_real(name)`` returns (X, D), read once per session and read-only."""
+
+    @cache
+    def load(name):
+        X, D = load_ldl(ldl_data / f"{name}.mat", return_X_y=True)
+        X.setflags(write=False)
+        D.setflags(write=False)
+        return X, D
+
+    return load

@@ -1,0 +1,61 @@
+"""scikit-learn's whole estimator suite on every public estimator of the package."""
+
+import importlib
+import inspect
+import pkgutil
+
+import pytest
+from sklearn.base import BaseEstimator, is_classifier, is_regressor
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+import sklearn_ldl
+from sklearn_ldl.base import LabelDistributionMixin
+from sklearn_ldl.testing import as_regressor, expected_failures
+
+
+def public_estimators():
+    """Every public, concrete estimator class defined in the package, found by itself."""
+    found = {}
+    for module in pkgutil.walk_packages(sklearn_ldl.__path__, "sklearn_ldl."):
+        if module.name.split(".")[-1] == "__main__":
+            continue
+        for name, member in inspect.getmembers(importlib.import_module(module.name)):
+            concrete = inspect.isclass(member) and issubclass(member, BaseEstimator)
+            if concrete and member.__module__.startswith("sklearn_ldl") and name[0] != "_":
+                found[name] = member
+    helpers = {"TargetWrapper", "TargetTransformer", "LabelDistributionMixin"}
+    return [found[name] for name in sorted(found.keys() - helpers)]
+
+
+ESTIMATORS = public_estimators()
+# Kept small: scikit-learn's checks fit every estimator some hundred times.
+SMALL = {"BFGSLDLCV": {"alphas": 3, "cv": 2}, "PTSVMLDL": {"cv": 2, "random_state": 0}}
+
+
+def instances():
+    for cls in ESTIMATORS:
+        estimator = cls(**SMALL.get(cls.__name__, {}))
+        if issubclass(cls, LabelDistributionMixin):
+            yield as_regressor(estimator)
+        elif is_classifier(estimator) or is_regressor(estimator):
+            yield estimator
+
+
+@parametrize_with_checks(list(instances()), expected_failed_checks=expected_failures)
+def test_scikit_learn_suite(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS, ids=lambda cls: cls.__name__)
+def test_is_public(cls):
+    assert getattr(sklearn_ldl, cls.__name__) is cls
+    assert cls.__name__ in sklearn_ldl.__all__
+
+
+@pytest.mark.parametrize("cls", ESTIMATORS, ids=lambda cls: cls.__name__)
+def test_constructor_stores_parameters_unmodified(cls):
+    parameters = inspect.signature(cls).parameters
+    estimator = cls()
+    assert estimator.get_params(deep=False).keys() == parameters.keys()
+    for name, parameter in parameters.items():
+        assert getattr(estimator, name) is parameter.default

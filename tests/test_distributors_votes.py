@@ -1,0 +1,120 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.testing import assert_allclose, assert_array_equal
+
+from sklearn_ldl.distributors import vote_table_to_distribution, votes_to_distribution
+
+
+def test_shares_of_the_votes():
+    assert_allclose(votes_to_distribution([[1, 2, 1], [0, 0, 5]]), [[0.25, 0.5, 0.25], [0, 0, 1]])
+
+
+def test_prior_is_a_number_of_pseudo_votes_per_label():
+    D = votes_to_distribution([[3, 0], [0, 0]], prior=0.5)
+    assert_allclose(D, [[3.5 / 4, 0.5 / 4], [0.5, 0.5]])
+
+
+@given(
+    arrays(float, (3, 4), elements=st.floats(0, 1e300).filter(lambda x: x == 0 or x > 1e-300)),
+    st.floats(1e-6, 1e6),
+)
+@settings(max_examples=50, deadline=None)
+def test_rows_always_lie_on_the_simplex(counts, prior):
+    D = votes_to_distribution(counts, prior=prior)
+    assert (D >= 0).all()
+    assert_allclose(D.sum(axis=1), 1, rtol=1e-12)
+
+
+def test_data_frames_and_small_integers_do_not_overflow():
+    counts = np.array([[200, 100], [0, 250]], dtype=np.uint8)
+    expected = [[2 / 3, 1 / 3], [0, 1]]
+    assert_allclose(votes_to_distribution(counts), expected)
+    assert_allclose(votes_to_distribution(pd.DataFrame(counts, columns=["a", "b"])), expected)
+    assert_array_equal(counts, [[200, 100], [0, 250]])
+
+
+@pytest.mark.parametrize(
+    ("counts", "kwargs", "message"),
+    [
+        ([[1, 2], [0, 0]], {}, "Row 1 of counts has no votes: drop it or set prior > 0"),
+        ([[1, 2], [3, -1]], {"prior": 2}, "Row 1 of counts has a negative count"),
+        ([[1, np.nan]], {}, "counts contains NaN"),
+        ([[1], [2]], {}, "minimum of 2 is required"),
+        ([1, 2], {}, "1D array"),
+        ([[1, 2]], {"prior": -1}, "'prior' parameter"),
+    ],
+)
+def test_bad_counts(counts, kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        votes_to_distribution(counts, **kwargs)
+
+
+def test_table_of_single_votes():
+    table = vote_table_to_distribution([7, 3, 7, 7, 3], ["b", "a", "a", "b", "a"])
+    D, items, labels = table
+    assert_array_equal(items, [3, 7])
+    assert_array_equal(labels, ["a", "b"])
+    assert_allclose(D, [[1, 0], [1 / 3, 2 / 3]])
+    assert table.D is D
+
+
+def test_weights_and_prior_of_a_table():
+    D, _, _ = vote_table_to_distribution([0, 0, 1], ["a", "b", "b"], [3, 1, 2], prior=1)
+    assert_allclose(D, [[4 / 6, 2 / 6], [1 / 4, 3 / 4]])
+
+
+def test_label_names_fix_the_columns():
+    table = vote_table_to_distribution([0, 1], [4, 2], label_names=[5, 4, 3, 2, 1])
+    assert_array_equal(table.labels, [5, 4, 3, 2, 1])
+    assert_array_equal(table.D, [[0, 1, 0, 0, 0], [0, 0, 0, 1, 0]])
+
+
+def test_columns_of_a_data_frame():
+    votes = pd.DataFrame(
+        {"photo": ["p2", "p1", "p2"], "mood": ["sad", "sad", "glad"], "w": [1, 1, 3]}
+    )
+    table = vote_table_to_distribution(votes["photo"], votes["mood"], votes["w"])
+    assert_array_equal(table.items, ["p1", "p2"])
+    assert_array_equal(table.labels, ["glad", "sad"])
+    assert_allclose(table.D, [[0, 1], [0.75, 0.25]])
+    categories = vote_table_to_distribution(votes["photo"], votes["mood"].astype("category"))
+    assert_array_equal(categories.labels, ["glad", "sad"])
+    polars = pytest.importorskip("polars")
+    frame = polars.from_dict(votes.to_dict("list"))
+    again = vote_table_to_distribution(frame["photo"], frame["mood"], frame["w"])
+    assert_array_equal(again.D, table.D)
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3)), min_size=1, max_size=30))
+@settings(max_examples=50, deadline=None)
+def test_a_table_is_the_same_as_its_counts(votes):
+    items, labels = map(list, zip(*votes, strict=True))
+    table = vote_table_to_distribution(items, labels, label_names=range(4))
+    counts = pd.crosstab(np.array(items), np.array(labels)).reindex(columns=range(4), fill_value=0)
+    assert_array_equal(table.items, counts.index)
+    assert_allclose(table.D, votes_to_distribution(counts), atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "message"),
+    [
+        (([1, 2], ["a"]), {}, "inconsistent numbers of samples"),
+        (([1, 2], ["a", "b"], [1]), {}, "inconsistent numbers of samples"),
+        (([1, 2], ["a", None]), {}, "labels has missing entries"),
+        (([1, np.nan], ["a", "b"]), {}, "items has missing entries"),
+        (([1, 2], ["a", "b"], [1, -1]), {}, "weights has a negative entry in row 1"),
+        (([1, 2], ["a", "b"], [1, np.nan]), {}, "weights contains NaN"),
+        ((["x", "y"], ["a", "b"], [1, 0]), {}, "votes on item.*'y'.* weigh nothing"),
+        (([1, 2], ["a", "z"]), {"label_names": ["a", "b"]}, r"labels contains unknown.*\['z'\]"),
+        (([1, 2], ["a", "b"]), {"label_names": ["a", "b", "a"]}, "label_names repeats"),
+        (([1, 2], ["a", "a"]), {}, "minimum of 2 is required"),
+        (([1, 2], ["a", "b"]), {"prior": -1}, "'prior' parameter"),
+    ],
+)
+def test_bad_tables(args, kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        vote_table_to_distribution(*args, **kwargs)

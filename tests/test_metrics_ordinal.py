@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+from scipy.stats import wasserstein_distance
+
+from sklearn_ldl.metrics import cad, emd, quadratic_form
+
+quick = settings(max_examples=50, deadline=None)
+
+
+@st.composite
+def ordered_problems(draw):
+    """Two sparse arrays of distributions and an uneven grid of labels."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n_rows, n_labels = draw(st.integers(1, 4)), draw(st.integers(2, 8))
+    D, P = rng.dirichlet(np.full(n_labels, 0.3), (2, n_rows)).round(2)
+    D, P = (np.where(A.sum(axis=1, keepdims=True) > 0, A, 1) for A in (D, P))
+    grid = rng.uniform(-50, 50) + np.cumsum(rng.uniform(0.1, 10, n_labels))
+    return D / D.sum(axis=1, keepdims=True), P / P.sum(axis=1, keepdims=True), grid
+
+
+@quick
+@given(problem=ordered_problems())
+def test_emd_agrees_with_scipy(problem):
+    D, P, grid = problem
+    expected = [wasserstein_distance(grid, grid, d, p) for d, p in zip(D, P, strict=True)]
+    assert_allclose(emd(D, P, grid=grid, per_row=True), expected, rtol=1e-9, atol=1e-12)
+
+
+@quick
+@given(problem=ordered_problems())
+def test_cad_is_emd_with_unit_steps(problem):
+    D, P, _ = problem
+    n_labels = D.shape[1]
+    literal = np.abs(np.cumsum(D, axis=1) - np.cumsum(P, axis=1)).sum(axis=1)
+    assert_allclose(cad(D, P, per_row=True), literal, rtol=1e-12, atol=1e-13)
+    assert cad(D, P) == emd(D, P) == emd(D, P, grid=np.arange(n_labels) + 7)
+
+
+@quick
+@given(problem=ordered_problems())
+def test_quadratic_form_equals_the_form_with_the_similarity_matrix(problem):
+    D, P, grid = problem
+
+    def by_matrix(positions):
+        A = 1 - np.abs(positions[:, None] - positions) / (positions[-1] - positions[0])
+        squares = np.einsum("ni,ij,nj->n", D - P, A, D - P)
+        return np.sqrt(np.maximum(squares, 0))
+
+    # The square root of a rounding error of 1e-16 is 1e-8.
+    by_index = by_matrix(np.arange(D.shape[1]))
+    assert_allclose(quadratic_form(D, P, per_row=True), by_index, rtol=1e-7, atol=1e-7)
+    with_grid = quadratic_form(D, P, grid=grid, per_row=True)
+    assert_allclose(with_grid, by_matrix(grid), rtol=1e-7, atol=1e-7)
+
+
+@pytest.mark.parametrize("metric", [emd, cad, quadratic_form])
+def test_a_near_miss_costs_less_than_a_far_one(metric):
+    truth, near, far = [[1, 0, 0, 0]], [[0, 1, 0, 0]], [[0, 0, 0, 1]]
+    assert metric(truth, near) < metric(truth, far)
+
+
+@pytest.mark.parametrize("metric", [emd, cad, quadratic_form])
+@quick
+@given(problem=ordered_problems())
+def test_reversing_the_labels_changes_nothing(metric, problem):
+    D, P, _ = problem
+    forward = metric(D, P, per_row=True)
+    assert_allclose(metric(D[:, ::-1], P[:, ::-1], per_row=True), forward, rtol=1e-9, atol=1e-13)
+
+
+@quick
+@given(problem=ordered_problems(), factor=st.floats(0.1, 10), shift=st.floats(-100, 100))
+def test_the_unit_of_the_grid_scales_emd_and_leaves_the_quadratic_form(problem, factor, shift):
+    D, P, grid = problem
+    other = factor * grid + shift
+    assert emd(D, P, grid=other) == pytest.approx(factor * emd(D, P, grid=grid), rel=1e-9)
+    assert quadratic_form(D, P, grid=other) == pytest.approx(quadratic_form(D, P, grid=grid))
+
+
+def test_weights():
+    D, P = [[1, 0, 0], [1, 0, 0]], [[0, 1, 0], [0, 0, 1]]
+    assert emd(D, P, sample_weight=[3, 1]) == 1.25
+    assert quadratic_form(D, P, sample_weight=[0, 1]) == pytest.approx(np.sqrt(2))
+
+
+@pytest.mark.parametrize("metric", [emd, quadratic_form])
+@pytest.mark.parametrize(
+    ("grid", "message"),
+    [
+        ([0, 1], r"grid has shape \(2,\), expected \(3,\)"),
+        ([[0, 0], [0, 1], [1, 0]], "grid has shape"),
+        ([0, 2, 1], "strictly increasing"),
+        ([0, 1, 1], "strictly increasing"),
+        ([0, 1, np.nan], "NaN"),
+    ],
+)
+def test_grid_must_hold_increasing_values(metric, grid, message):
+    with pytest.raises(ValueError, match=message):
+        metric([[0.2, 0.3, 0.5]], [[0.5, 0.3, 0.2]], grid=grid)
