@@ -27,7 +27,13 @@ _PUBLIC = {
     "PTBayesLDL": "problem_transformation",
     "PTSVMLDL": "problem_transformation",
     "check_distribution": "_simplex",
+    "gaussian_label_distribution": "distributors",
     "project_simplex": "_simplex",
+    "smooth_labels": "distributors",
+    "smooth_mask": "distributors",
+    "split_dominant": "distributors",
+    "vote_table_to_distribution": "distributors",
+    "votes_to_distribution": "distributors",
 }
 
 _MODULES = ("datasets", "decoding", "distributors", "metrics", "plotting", "testing")

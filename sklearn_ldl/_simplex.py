@@ -217,6 +217,39 @@ def project_simplex(V: ArrayLike) -> NDArray[np.floating]:
     return D
 
 
+def check_prediction(D: ArrayLike, n_labels: int) -> NDArray[np.float64]:
+    """Turn the output of any multi-output regressor into label distributions.
+
+    A regressor that knows nothing of the simplex, such as ``MLPRegressor``, predicts negative
+    degrees and row sums other than one. Such rows are replaced by the nearest distribution.
+
+    Parameters
+    ----------
+    D : array-like of shape (n_samples, n_labels)
+        Finite numbers.
+    n_labels : int
+        The number of columns that `D` must have.
+
+    Returns
+    -------
+    D : ndarray of shape (n_samples, n_labels), dtype float64
+        A new array.
+
+    Examples
+    --------
+    >>> from sklearn_ldl._simplex import check_prediction
+    >>> check_prediction([[0.2, 0.8, 0.0], [0.6, 0.6, -1.0]], n_labels=3)
+    array([[0.2, 0.8, 0. ],
+           [0.5, 0.5, 0. ]])
+    """
+    D = check_array(D, dtype=np.float64, copy=True, input_name="D")
+    if D.shape[1] != n_labels:
+        raise ValueError(f"D has {D.shape[1]} columns, expected {n_labels}.")
+    off = (D.min(axis=1) < 0) | (np.abs(D.sum(axis=1) - 1) > ROW_SUM_TOLERANCE)
+    D[off] = project_simplex(D[off])
+    return check_distribution(D, input_name="D")
+
+
 def safe_log(P: ArrayLike, floor: float = np.finfo(np.float64).tiny) -> NDArray[np.floating]:
     """Logarithm of ``max(P, floor)``: finite for exact zeros.
 

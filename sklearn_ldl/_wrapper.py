@@ -16,7 +16,7 @@ from sklearn.utils.metadata_routing import (
 )
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ldl.distributors._checks import check_prediction
+from sklearn_ldl._simplex import check_prediction
 
 
 class TargetWrapper(MetaEstimatorMixin, BaseEstimator):

@@ -200,7 +200,8 @@ class LDLClassifier(ClassifierMixin, TargetWrapper):
         """
         require_y(self, y)
         y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
+        if y.dtype.kind == "f":
+            check_classification_targets(y)
         distributor = LabelSmoother(alpha=0) if self.distributor is None else self.distributor
         self._fit_wrapped(X, y, distributor, with_weight(sample_weight, fit_params))
         self.classes_ = self.distributor_.classes_

@@ -25,7 +25,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 from sklearn.utils import check_array, gen_batches
 
-from ._simplex import check_distribution
+from sklearn_ldl._simplex import check_distribution
 
 __all__ = ["argmax", "decode", "expectation", "median", "mode", "threshold_sets"]
 
@@ -218,7 +218,7 @@ def mode(D: ArrayLike, grid: ArrayLike, *, bandwidth: float | None = None) -> ND
     The density :math:`\sum_j d_j \exp(-\|y - l_j\|^2 / 2h^2)` is maximised over all `y`, so unlike
     :func:`argmax` the result lies between labels, and a wide bump beats a lone spike of noise. The
     search starts at the label where the density is largest (the first one on ties) and climbs by
-    mean shift, accelerated by Newton steps.
+    Newton steps where the logarithm of the density is concave, elsewhere by mean shift.
 
     At the end of a grid that cuts the distribution off, smoothing moves the peak inwards by a part
     of the bandwidth.
@@ -379,39 +379,21 @@ def _densest_label(D: NDArray, points: NDArray) -> NDArray[np.intp]:
 
 def _climb(y: NDArray, D: NDArray, points: NDArray, max_iter: int = 100) -> NDArray[np.float64]:
     """Ascend the smoothed density from `y`, of shape (n_samples, n_dims), to a local peak."""
-    density, shift, newton = _ascent(y, D, points)
-    for _ in range(max_iter):
-        if np.abs(shift).max() < 1e-10:
-            break
-        trial = y + newton
-        new = _ascent(trial, D, points)
-        overshot = np.flatnonzero(new[0] < (1 - _ROUNDING) * density)
-        if len(overshot):
-            # The mean-shift step never descends.
-            trial[overshot] = y[overshot] + shift[overshot]
-            for old, redone in zip(new, _ascent(trial[overshot], D[overshot], points), strict=True):
-                old[overshot] = redone
-        y, (density, shift, newton) = trial, new
-    return y
-
-
-def _ascent(y: NDArray, D: NDArray, points: NDArray) -> tuple[NDArray, NDArray, NDArray]:
-    """Smoothed density at `y`, the mean-shift step and the Newton step on its logarithm."""
-    weight = D * np.exp(-0.5 * cdist(y, points, "sqeuclidean"))
-    density = weight.sum(axis=1)
-    weight /= density[:, None]
-    mean = weight @ points
-    shift = mean - y
-
     n_dims = points.shape[1]
     products = (points[:, :, None] * points[:, None, :]).reshape(len(points), -1)
-    covariance = (weight @ products).reshape(-1, n_dims, n_dims)
-    covariance -= mean[:, :, None] * mean[:, None, :]
-    # The logarithm of the density has the gradient `shift` and the Hessian `-curvature`.
-    curvature = np.eye(n_dims) - covariance
-    newton = shift.copy()
-    concave = np.linalg.eigvalsh(curvature)[:, 0] > 1e-6
-    newton[concave] = np.linalg.solve(curvature[concave], shift[concave][:, :, None])[:, :, 0]
-    # A step beyond one bandwidth would leave the region that the Hessian describes.
-    newton /= np.maximum(1.0, np.linalg.norm(newton, axis=1, keepdims=True))
-    return density, shift, newton
+    for _ in range(max_iter):
+        weight = D * np.exp(-0.5 * cdist(y, points, "sqeuclidean"))
+        weight /= weight.sum(axis=1, keepdims=True)
+        mean = weight @ points
+        shift = mean - y
+        if np.abs(shift).max() < 1e-10:
+            break
+        # The logarithm of the density has the gradient `shift` and the Hessian `-curvature`.
+        covariance = (weight @ products).reshape(-1, n_dims, n_dims)
+        curvature = np.eye(n_dims) - (covariance - mean[:, :, None] * mean[:, None, :])
+        step = shift.copy()
+        concave = np.linalg.eigvalsh(curvature)[:, 0] > 1e-6
+        step[concave] = np.linalg.solve(curvature[concave], shift[concave][:, :, None])[:, :, 0]
+        # A step beyond one bandwidth would leave the region that the Hessian describes.
+        y = y + step / np.maximum(1.0, np.linalg.norm(step, axis=1, keepdims=True))
+    return y

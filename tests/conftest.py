@@ -2,6 +2,7 @@ import os
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sklearn_ldl.datasets import load_ldl
@@ -28,3 +29,8 @@ def load_real(ldl_data):
         return X, D
 
     return load
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.spatial.distance import cdist
 
 from sklearn_ldl._simplex import normalize
 from sklearn_ldl.decoding import (
@@ -114,22 +115,38 @@ def test_mode_of_points_in_any_list():
     assert_allclose(mode(D, points), [centre], atol=1e-3)
 
 
-def test_mode_does_not_descend_below_the_best_label():
+@pytest.mark.parametrize(("n_labels", "n_dims"), [(3, 1), (40, 1), (10, 2)])
+def test_mode_is_a_peak_above_every_label(n_labels, n_dims):
     rng = np.random.default_rng(0)
-    grid = np.sort(rng.uniform(0, 100, 40))
-    D = rng.dirichlet(np.full(40, 0.3), 200)
+    grid = rng.uniform(0, 10, (n_labels, n_dims))
+    D = rng.dirichlet(np.full(n_labels, 2.0), 1000)
     bandwidth = np.median(label_spacing(grid))
 
     def density(at):
-        kernel = np.exp(-0.5 * ((at[:, None] - grid) / bandwidth) ** 2)
-        return (D * kernel).sum(axis=1)
+        return (D * np.exp(-0.5 * cdist(at, grid, "sqeuclidean") / bandwidth**2)).sum(axis=1)
 
-    found = density(mode(D, grid))
-    at_labels = np.max([density(np.full(200, label)) for label in grid], axis=0)
-    assert (found >= at_labels * (1 - 1e-9)).all()
-    # And it is a peak: no better value close by.
-    for offset in (-1e-3, 1e-3):
-        assert (density(mode(D, grid) + offset * bandwidth) <= found).all()
+    peak = mode(D, grid).reshape(-1, n_dims)
+    at_labels = np.max([density(np.tile(label, (1000, 1))) for label in grid], axis=0)
+    assert (density(peak) >= at_labels * (1 - 1e-9)).all()
+    for direction in np.vstack([np.eye(n_dims), -np.eye(n_dims)]):
+        assert (density(peak + 0.01 * bandwidth * direction) <= density(peak)).all()
+
+
+def test_mode_takes_the_first_of_two_equal_peaks():
+    rng = np.random.default_rng(0)
+    bumps = rng.dirichlet(np.ones(6), 500) / 2
+    D = np.hstack([bumps, np.zeros((500, 20)), bumps[:, ::-1]])
+    assert (mode(D, np.arange(32)) < 16).all()
+
+
+def test_mode_takes_no_newton_step_far_off_the_grid():
+    # On the climb the curvature almost vanishes, where a full Newton step underflows to NaN.
+    assert mode([[0.406, 0.444, 0.15]], [9.44, 1.57, 4.78]).round(2) == 3.01
+
+
+def test_mode_where_two_peaks_merge():
+    # Two cells at twice the bandwidth: the density is flat to third order at the midpoint.
+    assert_allclose(mode([[0.5, 0.5]], [0, 2], bandwidth=1), 1, atol=1e-3)
 
 
 def test_mode_does_not_depend_on_units():
@@ -228,7 +245,7 @@ def test_inputs_are_not_modified():
 def test_decode_defaults_to_expectation_and_names_the_rules():
     D = [[0.1, 0.2, 0.3, 0.4]]
     assert_array_equal(decode(D, AGES), expectation(D, AGES))
-    with pytest.raises(ValueError, match="rule must be one of.*'mode'.*'mean'"):
+    with pytest.raises(ValueError, match=r"rule must be one of.*'mode'.*'mean'"):
         decode(D, AGES, "mean")
 
 

@@ -108,10 +108,10 @@ def test_a_table_is_the_same_as_its_counts(votes):
         (([1, np.nan], ["a", "b"]), {}, "items has missing entries"),
         (([1, 2], ["a", "b"], [1, -1]), {}, "weights has a negative entry in row 1"),
         (([1, 2], ["a", "b"], [1, np.nan]), {}, "weights contains NaN"),
-        ((["x", "y"], ["a", "b"], [1, 0]), {}, "votes on item.*'y'.* weigh nothing"),
+        ((["x", "y"], ["a", "b"], [1, 0]), {}, "votes on item 'y' weigh nothing"),
         (([1, 2], ["a", "z"]), {"label_names": ["a", "b"]}, r"labels contains unknown.*\['z'\]"),
         (([1, 2], ["a", "b"]), {"label_names": ["a", "b", "a"]}, "label_names repeats"),
-        (([1, 2], ["a", "a"]), {}, "minimum of 2 is required"),
+        (([1, 2], ["a", "a"]), {}, "All votes name one label, ..a..: list all"),
         (([1, 2], ["a", "b"]), {"prior": -1}, "'prior' parameter"),
     ],
 )

@@ -1,10 +1,14 @@
 """Data sets for label distribution learning: readers, fetchers, generators, imbalanced splits."""
 
-from ._fetchers import fetch_ldl, list_datasets
-from ._generators import make_ldl, make_ldl_surface
-from ._imbalanced import IMBALANCED_PROTOCOLS, ImbalancedKFold, make_imbalanced_ldl
-from ._load import load_ldl
-from ._readers import read_csv, read_mat, read_npz
+from sklearn_ldl.datasets._fetchers import fetch_ldl, list_datasets
+from sklearn_ldl.datasets._generators import make_ldl, make_ldl_surface
+from sklearn_ldl.datasets._imbalanced import (
+    IMBALANCED_PROTOCOLS,
+    ImbalancedKFold,
+    make_imbalanced_ldl,
+)
+from sklearn_ldl.datasets._load import load_ldl
+from sklearn_ldl.datasets._readers import read_csv, read_mat, read_npz
 
 __all__ = [
     "IMBALANCED_PROTOCOLS",

@@ -13,8 +13,8 @@ from typing import Any
 from sklearn.datasets import get_data_home
 from sklearn.utils import Bunch
 
-from ._load import load_ldl
-from ._registry import BASE_URL, DATASETS
+from sklearn_ldl.datasets._load import load_ldl
+from sklearn_ldl.datasets._registry import BASE_URL, DATASETS
 
 
 def list_datasets() -> dict[str, str]:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import KFold
 from sklearn.utils import _safe_indexing, check_consistent_length
 
-from .._simplex import check_distribution
+from sklearn_ldl._simplex import check_distribution
 
 #: Published settings: data set -> keyword arguments of ImbalancedKFold and make_imbalanced_ldl.
 IMBALANCED_PROTOCOLS: dict[str, dict[str, float]] = {

@@ -12,8 +12,8 @@ from scipy.sparse import csr_array, issparse
 from scipy.stats import norm
 from sklearn.utils import Bunch, check_array
 
-from .._simplex import check_distribution, normalize
-from ._readers import read_csv, read_mat, read_npz
+from sklearn_ldl._simplex import check_distribution, normalize
+from sklearn_ldl.datasets._readers import read_csv, read_mat, read_npz
 
 #: Standard deviation, in years, of the densities that age data sets store as labels.
 _AGE_SIGMA = 3.0

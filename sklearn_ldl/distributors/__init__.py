@@ -4,13 +4,21 @@ The classes are transformers of targets: ``transform(y)`` gives label distributi
 ``inverse_transform(D)`` gives targets back.
 """
 
-from ._decoupled import DecoupledLabelSplitter, DominantSplit, split_dominant
-from ._gaussian import gaussian_label_distribution
-from ._masks import smooth_mask
-from ._multilabel import MultiLabelDistributor
-from ._smoothing import LabelSmoother, smooth_labels
-from ._values import GaussianLabelDistributor
-from ._votes import VoteTable, vote_table_to_distribution, votes_to_distribution
+from sklearn_ldl.distributors._decoupled import (
+    DecoupledLabelSplitter,
+    DominantSplit,
+    split_dominant,
+)
+from sklearn_ldl.distributors._gaussian import gaussian_label_distribution
+from sklearn_ldl.distributors._masks import smooth_mask
+from sklearn_ldl.distributors._multilabel import MultiLabelDistributor
+from sklearn_ldl.distributors._smoothing import LabelSmoother, smooth_labels
+from sklearn_ldl.distributors._values import GaussianLabelDistributor
+from sklearn_ldl.distributors._votes import (
+    VoteTable,
+    vote_table_to_distribution,
+    votes_to_distribution,
+)
 
 __all__ = [
     "DecoupledLabelSplitter",

@@ -10,9 +10,8 @@ from sklearn.utils import check_array
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
-from .._simplex import check_distribution
-from ._base import TargetTransformer
-from ._checks import check_prediction
+from sklearn_ldl._simplex import check_distribution, check_prediction
+from sklearn_ldl.distributors._base import TargetTransformer
 
 
 class DominantSplit(NamedTuple):

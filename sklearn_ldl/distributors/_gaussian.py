@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
 from sklearn.utils import check_array
 
-from ..decoding import check_grid, label_spacing
+from sklearn_ldl.decoding import check_grid, label_spacing
 
 # A standard deviation below this part of the label spacing means "all mass on the nearest label".
 _SHARP = 1e-3
@@ -52,7 +52,8 @@ def gaussian_label_distribution(
     ------
     ValueError
         If an argument is not finite or shapes do not match, if a standard deviation is negative
-        or zero in some dimensions only, or if `covariance` is not positive definite.
+        or zero in some dimensions only, if `covariance` is not positive definite, or if a value is
+        so far from the grid (beyond about 1e150) that its square overflows.
 
     Notes
     -----

@@ -6,10 +6,10 @@ from numbers import Integral, Real
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.ndimage import convolve1d
+from scipy.ndimage import correlate1d
 from sklearn.utils._param_validation import Interval, validate_params
 
-from .._simplex import normalize
+from sklearn_ldl._simplex import normalize
 
 
 @validate_params(
@@ -107,7 +107,7 @@ def smooth_mask(
     kernel /= kernel.sum()
     mass = one_hot
     for axis, length in zip((-3, -2), size, strict=True):
-        mass = convolve1d(mass, kernel, axis=axis, mode="constant")
+        mass = correlate1d(mass, kernel, axis=axis, mode="constant")
         # Keep the positions at which the whole kernel lies inside.
         first = kernel_size // 2
         inside = np.arange(first, first + length - kernel_size + 1, stride)

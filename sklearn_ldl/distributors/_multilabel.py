@@ -13,11 +13,10 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
-from .._simplex import normalize
-from ..decoding import threshold_sets
-from ._base import TargetTransformer
-from ._checks import check_prediction
-from ._smoothing import smooth_labels
+from sklearn_ldl._simplex import check_prediction, normalize
+from sklearn_ldl.decoding import threshold_sets
+from sklearn_ldl.distributors._base import TargetTransformer
+from sklearn_ldl.distributors._smoothing import smooth_labels
 
 
 class MultiLabelDistributor(TargetTransformer, auto_wrap_output_keys=None):

@@ -13,9 +13,9 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from .._simplex import check_distribution
-from ._base import TargetTransformer
-from ._checks import check_prediction, columns_of, encode
+from sklearn_ldl._simplex import check_distribution, check_prediction
+from sklearn_ldl.distributors._base import TargetTransformer
+from sklearn_ldl.distributors._checks import columns_of, encode
 
 Kind = Literal["uniform", "exclusive"]
 

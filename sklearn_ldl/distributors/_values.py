@@ -12,11 +12,11 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
-from .. import decoding
-from ._base import TargetTransformer
-from ._checks import check_prediction
-from ._gaussian import cholesky_root, gaussian_label_distribution
-from ._grids import extend_grid, grid_around
+from sklearn_ldl import decoding
+from sklearn_ldl._simplex import check_prediction
+from sklearn_ldl.distributors._base import TargetTransformer
+from sklearn_ldl.distributors._gaussian import cholesky_root, gaussian_label_distribution
+from sklearn_ldl.distributors._grids import extend_grid, grid_around
 
 # Enough for `inverse_transform` to give back every value: the bias left is 1e-11 sigma.
 _DEFAULT_PAD = 7.0

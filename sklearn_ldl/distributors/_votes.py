@@ -11,8 +11,8 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, validate_params
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
-from .._simplex import normalize
-from ._checks import columns_of, encode
+from sklearn_ldl._simplex import normalize
+from sklearn_ldl.distributors._checks import columns_of, encode
 
 _CONSTRAINTS: dict = {"prior": [Interval(Real, 0, None, closed="left")]}
 
@@ -111,9 +111,9 @@ def vote_table_to_distribution(
     Raises
     ------
     ValueError
-        If the columns differ in length or have missing entries, a label is not among
-        `label_names`, a weight is negative, or the weights of an item sum to 0 and so does
-        `prior`.
+        If the columns differ in length or have missing entries, there are fewer than two labels,
+        one is not among `label_names`, a weight is negative, or the votes on an item weigh nothing
+        and `prior` is 0.
 
     Examples
     --------
@@ -132,8 +132,12 @@ def vote_table_to_distribution(
     names, columns = encode(labels, "labels")
     if label_names is not None:
         known = column_or_1d(label_names)
+        if len(np.unique(known)) < len(known):
+            raise ValueError("label_names repeats a label.")
         columns = columns_of(names, known, "labels")[columns]
         names = known
+    if len(names) < 2:
+        raise ValueError(f"All votes name one label, {names.tolist()}: list all in label_names.")
     if weights is not None:
         weights = check_array(weights, dtype=np.float64, ensure_2d=False, input_name="weights")
         if (weights < 0).any():
@@ -143,7 +147,6 @@ def vote_table_to_distribution(
     counts = np.bincount(cells, weights, minlength=shape[0] * shape[1]).reshape(shape)
     empty = ~counts.any(axis=1)
     if empty.any() and prior == 0:
-        raise ValueError(
-            f"The votes on item {items[empty][0]!r} weigh nothing: drop it or set prior > 0."
-        )
+        item = items[empty].tolist()[0]
+        raise ValueError(f"The votes on item {item!r} weigh nothing: drop it or set prior > 0.")
     return VoteTable(votes_to_distribution(counts, prior=prior), items, names)

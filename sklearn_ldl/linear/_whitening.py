@@ -22,10 +22,14 @@ from scipy.linalg import LinAlgError, cholesky, eigh, solve_triangular
 
 from sklearn_ldl.linear._design import Design
 
+# Eigendecompositions up to this size cost about a millisecond.
+_SMALL = 128
 # Most features that share one triangular factor; above it the diagonal has to do.
 _MAX_BLOCK = 4000
 # A feature matters when its curvature exceeds this share of the penalty.
 _IMPORTANT = 0.1
+# Eigenvalues of a Gram matrix below this share of the largest are rounding errors.
+_ROUNDING = 1e-12
 # Most rows for which a wide problem is rotated into its row space.
 _MAX_GRAM = 3000
 
@@ -155,12 +159,13 @@ def choose_metric(
 ) -> KroneckerMetric | BlockMetric:
     """Pick the metric whose set-up costs less than the iterations it saves.
 
-    The eigenvectors of `S` cost about ``9 p^3`` operations, and the second side saves some ten
-    evaluations of ``4 n p C`` operations (at half the speed) for every penalty.
+    The two eigendecompositions cost about ``9 (p^3 + C^3)`` operations, and whitening the second
+    side saves some ten evaluations of ``4 n p C`` operations (at half the speed) for every penalty.
     """
     n, p = design.shape
     n_labels = D.shape[1]
-    if p <= 64 or p * p <= 9 * n * n_labels * len(alphas):
+    saved = 80 * n * p * n_labels * len(alphas)
+    if max(p, n_labels) <= _SMALL or 9 * (p**3 + n_labels**3) <= saved:
         return KroneckerMetric(design, label_curvature(D, design.weight))
     return BlockMetric(design, n_labels, min(alphas))
 
@@ -177,7 +182,7 @@ class RowSpaceDesign(Design):
     def __init__(self, wide: Design):
         values, vectors = eigh(wide.gram(), overwrite_a=True, check_finite=False)
         # Directions at rounding level carry no signal, only noise divided by almost nothing.
-        keep = values > len(values) * np.finfo(np.float64).eps * values[-1]
+        keep = values > _ROUNDING * values[-1]
         keep[-1] = True
         sigma = np.sqrt(np.maximum(values[keep], np.finfo(np.float64).tiny))
         self.wide = wide

@@ -1,0 +1,360 @@
+"""BFGSLDL: results, inputs that users fear, and the promises of its docstring."""
+
+import pickle
+import tracemalloc
+import warnings
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+import scipy.sparse as sp
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.datasets import load_iris
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_ldl import BFGSLDL
+from sklearn_ldl.datasets import make_ldl
+
+
+@pytest.fixture(scope="module")
+def data():
+    X, D = make_ldl(150, random_state=0)
+    rng = np.random.default_rng(0)
+    X = np.hstack([X, X[:, :2] ** 2, rng.standard_normal((150, 2))])
+    return X, D
+
+
+def objective(model, X, D, alpha, sample_weight=None):
+    L = model.predict_log_proba(X)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        kl = np.where(D > 0, D * (np.log(D) - L), 0).sum(axis=1)
+    return np.average(kl, weights=sample_weight) + alpha / 2 * (model.coef_**2).sum()
+
+
+def gradient(model, X, D, alpha):
+    E = (model.predict(X) - D) / len(X)
+    return np.abs(E.T @ X + alpha * model.coef_).max(), np.abs(E.sum(axis=0)).max()
+
+
+@pytest.mark.parametrize("alpha", [0, 1e-4, 1e-2, 1])
+def test_reaches_a_stationary_point(data, alpha):
+    X, D = data
+    model = BFGSLDL(alpha=alpha).fit(X, D)
+    assert max(gradient(model, X, D, alpha)) <= 1e-6
+    assert_allclose(model.loss_, objective(model, X, D, alpha), rtol=1e-9)
+    assert_allclose(model.coef_.sum(axis=0), 0, atol=1e-7)
+    assert model.gradient_norm_ <= 1e-6
+    assert model.n_evaluations_ == model.n_iter_ + 1
+
+
+def test_one_hot_rows_give_logistic_regression():
+    X, y = load_iris(return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+    alpha = 1e-2
+    ours = BFGSLDL(alpha=alpha, tol=1e-9).fit(X, np.eye(3)[y])
+    theirs = LogisticRegression(C=1 / (alpha * len(X)), tol=1e-10, max_iter=10_000).fit(X, y)
+    assert_allclose(ours.coef_, theirs.coef_, atol=1e-6)
+    assert_allclose(ours.predict(X), theirs.predict_proba(X), atol=1e-6)
+
+
+def test_two_labels_give_binary_logistic_regression(rng):
+    X = rng.standard_normal((80, 3))
+    q = 1 / (1 + np.exp(-X[:, 0]))
+    D = np.column_stack([1 - q, q])
+    model = BFGSLDL(alpha=1e-6, tol=1e-9).fit(X, D)
+    margin = model.coef_[1] - model.coef_[0]
+    assert_allclose(margin, [1, 0, 0], atol=1e-3)
+
+
+def test_sparse_equals_dense(data):
+    X, D = data
+    X = np.where(np.abs(X) < 0.5, 0, X)
+    dense = BFGSLDL(tol=1e-9).fit(X, D)
+    for container in (sp.csr_array, sp.csr_matrix, sp.csc_array):
+        sparse = BFGSLDL(tol=1e-9).fit(container(X), D)
+        assert_allclose(sparse.coef_, dense.coef_, atol=1e-7)
+        assert_allclose(sparse.predict(container(X)), dense.predict(X), atol=1e-7)
+
+
+@pytest.mark.parametrize("container", [np.asarray, sp.csr_array])
+def test_more_features_than_rows(container, rng):
+    X = rng.standard_normal((20, 90)) + 1
+    D = rng.dirichlet(np.ones(4), 20)
+    for fit_intercept in (True, False):
+        model = BFGSLDL(alpha=1e-3, fit_intercept=fit_intercept).fit(container(X), D)
+        in_coef, in_intercept = gradient(model, X, D, 1e-3)
+        assert in_coef <= 1e-6
+        assert not fit_intercept or in_intercept <= 1e-6
+
+
+@pytest.mark.parametrize("container", [np.asarray, sp.csr_array])
+def test_very_many_features(container, rng):
+    X = sp.random_array((3200, 4500), density=2e-3, rng=rng).toarray()
+    D = rng.dirichlet(np.ones(3), len(X))
+    model = BFGSLDL(alpha=1e-3).fit(container(X), D)
+    assert max(gradient(model, X, D, 1e-3)) <= 1e-6
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_sample_weight_equals_repetition(data, fit_intercept, rng):
+    X, D = data
+    counts = rng.integers(0, 3, len(X))
+    options = {"alpha": 1e-2, "tol": 1e-9, "fit_intercept": fit_intercept}
+    weighted = BFGSLDL(**options).fit(X, D, sample_weight=counts)
+    repeated = BFGSLDL(**options).fit(np.repeat(X, counts, axis=0), np.repeat(D, counts, axis=0))
+    assert_allclose(weighted.coef_, repeated.coef_, atol=1e-7)
+    assert_allclose(weighted.intercept_, repeated.intercept_, atol=1e-7)
+    assert_allclose(weighted.loss_, repeated.loss_, rtol=1e-9)
+
+
+def test_without_features_to_learn_from_it_predicts_the_mean(rng):
+    D = rng.dirichlet(np.ones(4), 30)
+    weight = rng.uniform(0, 1, 30)
+    model = BFGSLDL().fit(np.ones((30, 2)), D, sample_weight=weight)
+    assert_allclose(model.predict([[1.0, 1.0]])[0], np.average(D, axis=0, weights=weight))
+    assert model.n_iter_ == 0
+
+
+def test_intercept_is_not_penalised(data):
+    X, D = data
+    model = BFGSLDL(alpha=1e6).fit(X, D)
+    assert_allclose(model.predict(X).mean(axis=0), D.mean(axis=0), atol=1e-5)
+    without = BFGSLDL(alpha=1e6, fit_intercept=False).fit(X, D)
+    assert_allclose(without.predict(X), 1 / 3, atol=1e-4)
+    assert_array_equal(without.intercept_, 0)
+
+
+def test_float32_stays_float32(data):
+    X, D = data
+    model = BFGSLDL().fit(X.astype(np.float32), D)
+    assert model.coef_.dtype == model.intercept_.dtype == np.float32
+    P = model.predict(X.astype(np.float32))
+    assert P.dtype == np.float32
+    assert_allclose(P.sum(axis=1), 1, atol=1e-6)
+    assert_allclose(P, BFGSLDL().fit(X, D).predict(X), atol=1e-4)
+
+
+def test_predictions_lie_on_the_simplex(data):
+    X, D = data
+    model = BFGSLDL(alpha=1e-4).fit(X, D)
+    P = model.predict(1e4 * X)
+    assert_allclose(P.sum(axis=1), 1, atol=1e-12)
+    assert P.min() >= 0
+    assert np.isfinite(model.predict_log_proba(1e4 * X)).all()
+    assert_array_equal(model.predict_proba(X), model.predict(X))
+    assert_allclose(np.exp(model.predict_log_proba(X)), model.predict(X), atol=1e-14)
+
+
+def test_extreme_features_and_targets(rng):
+    X = rng.standard_normal((40, 3)) * [1e-6, 1, 1e4]
+    X = np.column_stack([X, np.full(40, 7.0), X[:, 1]])
+    D = np.eye(3)[rng.integers(0, 2, 40)]  # one-hot, the last label never occurs
+    model = BFGSLDL(alpha=1e-3).fit(X, D)
+    P = model.predict(X)
+    assert np.isfinite(P).all()
+    assert P[:, 2].max() < 1e-6
+    assert_allclose(model.coef_[:, 3], 0, atol=1e-9)
+    assert_allclose(model.coef_[:, 1], model.coef_[:, 4], atol=1e-6)
+
+
+def test_one_row_and_one_feature():
+    model = BFGSLDL().fit([[3.0]], [[0.2, 0.8]])
+    assert_allclose(model.predict([[3.0], [-1.0]]), [[0.2, 0.8]] * 2)
+
+
+def test_ten_thousand_labels(rng):
+    X = rng.standard_normal((30, 2))
+    centers = 5000 + 1000 * X[:, :1]
+    L = -((np.arange(10_000) - centers) ** 2) / (2 * 300**2)
+    D = np.exp(L - L.max(axis=1, keepdims=True))
+    D /= D.sum(axis=1, keepdims=True)
+    tracemalloc.start()
+    model = BFGSLDL(alpha=1e-6).fit(X, D)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert_allclose(model.predict(X).sum(axis=1), 1, atol=1e-12)
+    assert model.score(X, D) > 0.5
+    assert peak < 100e6  # a matrix of labels by labels would take 800 MB
+
+
+def test_warm_start_continues(data):
+    X, D = data
+    model = BFGSLDL(alpha=1e-4, warm_start=True).fit(X, D)
+    first = model.coef_.copy()
+    model.fit(X, D)
+    assert model.n_iter_ <= 1
+    assert_allclose(model.coef_, first, atol=1e-6)
+    with pytest.raises(ValueError, match="warm_start needs data of the same shape"):
+        model.fit(X[:, :2], D)
+
+
+def test_warm_start_with_more_features_than_rows(rng):
+    X, D = rng.standard_normal((15, 40)), rng.dirichlet(np.ones(3), 15)
+    model = BFGSLDL(alpha=1e-3, warm_start=True).fit(X, D)
+    model.fit(X, D)
+    assert model.n_iter_ <= 1
+
+
+def test_repeated_fits_and_clones_are_identical(data):
+    X, D = data
+    model = BFGSLDL().fit(X, D)
+    first = model.coef_.copy()
+    assert_array_equal(model.fit(X, D).coef_, first)
+    assert_array_equal(clone(model).fit(X, D).coef_, first)
+
+
+def test_inputs_are_not_modified(data):
+    X, D = data
+    X32, D_before = sp.csr_array(X.astype(np.float32)), D.copy()
+    weight = np.full(len(D), 2.0)
+    before = X32.copy()
+    BFGSLDL().fit(X32, D, sample_weight=weight)
+    assert (before != X32).nnz == 0
+    assert_array_equal(D, D_before)
+    assert_array_equal(weight, 2)
+
+
+def test_pickle_is_small_and_exact(data):
+    X, D = data
+    model = BFGSLDL().fit(X, D)
+    stored = pickle.dumps(model)
+    assert len(stored) < 4000
+    assert_array_equal(pickle.loads(stored).predict(X), model.predict(X))
+
+
+def test_frames_give_names(data):
+    X, D = data
+    columns, labels = list("abcdefg"), ["sad", "glad", "mad"]
+    expected = BFGSLDL().fit(X, D).predict(X)
+    for frame in (pd.DataFrame, pl.DataFrame):
+        model = BFGSLDL()
+        if frame is pd.DataFrame:
+            FX, FD = frame(X, columns=columns), frame(D, columns=labels)
+        else:
+            FX, FD = frame(X, schema=columns), frame(D, schema=labels)
+        model.fit(FX, FD)
+        assert list(model.feature_names_in_) == columns
+        assert list(model.label_names_) == labels
+        assert_allclose(model.predict(FX), expected)
+    model.fit(X, D)
+    assert not hasattr(model, "label_names_")
+
+
+def test_non_convergence_warns_with_advice(data):
+    X, D = data
+    with pytest.warns(ConvergenceWarning, match="after 2 iterations.*Increase max_iter"):
+        model = BFGSLDL(alpha=0, max_iter=2).fit(X, D)
+    assert model.n_iter_ == 2
+    with pytest.warns(ConvergenceWarning, match="no finite minimiser"):
+        BFGSLDL(alpha=0).fit(X[:5], D[:5])
+
+
+def test_convergence_does_not_warn(data):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        BFGSLDL().fit(*data)
+
+
+def test_verbose_prints_progress(data, capsys):
+    BFGSLDL(verbose=2).fit(*data)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("BFGSLDL iteration    0: objective 0.")
+    assert lines[1].startswith("BFGSLDL iteration    2:")
+    BFGSLDL().fit(*data)
+    assert capsys.readouterr().out == ""
+
+
+def test_interrupt_keeps_what_was_fitted(data, monkeypatch):
+    X, D = data
+    model = BFGSLDL(alpha=1e-4, verbose=1)
+
+    def interrupt(line):
+        if "iteration    3" in line:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("builtins.print", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, D)
+    assert model.n_iter_ == 3
+    assert 0 < model.score(X, D) < 1
+
+
+@pytest.mark.parametrize(
+    ("y", "error", "text"),
+    [
+        ([0, 1, 2, 1], ValueError, "use LDLClassifier"),
+        ([0.1, 2.5, 3.0, 1.0], ValueError, "LDLRegressor"),
+        ([[1.0], [2.0], [3.0], [4.0]], ValueError, r"got \(4, 1\)"),
+        ([[0.5, 0.5], [0.4, 0.6], [0.9, 0.2], [1, 0]], ValueError, "row 2 sums to 1.1"),
+        ([[0.5, 0.5], [1.2, -0.2], [1, 0], [1, 0]], ValueError, "row 1 has a negative"),
+        ([[0.5, 0.5], [1, 0], [np.nan, 1], [1, 0]], ValueError, "row 2 contains NaN"),
+        ([[0.5, 0.5], [np.inf, 0], [1, 0], [1, 0]], ValueError, "row 1 contains NaN or inf"),
+        ([[2, 1], [0, 1], [1, 0], [1, 0]], ValueError, "votes_to_distribution"),
+        ([[0, 0], [0, 1], [1, 0], [1, 0]], ValueError, "row 0 sums to 0"),
+        ([["a", "b"]] * 4, ValueError, "not numbers"),
+        ([[0.5, 0.5]] * 3, ValueError, "inconsistent numbers of samples"),
+        (None, ValueError, "requires y to be passed"),
+        (sp.csr_array(np.eye(4)), TypeError, "[Ss]parse"),
+    ],
+)
+def test_bad_targets(y, error, text):
+    with pytest.raises(error, match=text):
+        BFGSLDL().fit([[0.0], [1.0], [2.0], [3.0]], y)
+
+
+@pytest.mark.parametrize(
+    ("X", "text"),
+    [
+        ([[np.nan], [1.0]], "NaN"),
+        ([[np.inf], [1.0]], "infinity"),
+        ([1.0, 2.0], "2D array"),
+        (np.empty((0, 2)), "0 sample"),
+        (np.empty((2, 0)), "0 feature"),
+        ([["a"], ["b"]], "could not convert string"),
+    ],
+)
+def test_bad_features(X, text):
+    with pytest.raises(ValueError, match=text):
+        BFGSLDL().fit(X, [[0.5, 0.5], [1, 0]])
+
+
+@pytest.mark.parametrize(
+    ("weight", "text"),
+    [
+        ([0.0, 0.0], "(?i)sample weights.*zero"),
+        ([-1.0, 2.0], "[Nn]egative"),
+        ([1.0], "sample_weight.shape"),
+        ([np.nan, 1.0], "NaN"),
+    ],
+)
+def test_bad_weights(weight, text):
+    with pytest.raises(ValueError, match=text):
+        BFGSLDL().fit([[0.0], [1.0]], [[0.5, 0.5], [1, 0]], sample_weight=weight)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"alpha": -1},
+        {"alpha": "big"},
+        {"alpha": np.nan},
+        {"max_iter": -1},
+        {"tol": -1e-3},
+        {"fit_intercept": 2},
+    ],
+)
+def test_bad_parameters(parameters):
+    with pytest.raises(ValueError, match=next(iter(parameters))):
+        BFGSLDL(**parameters).fit([[0.0], [1.0]], [[0.5, 0.5], [1, 0]])
+
+
+def test_not_fitted_and_wrong_width(data):
+    X, D = data
+    with pytest.raises(NotFittedError):
+        BFGSLDL().predict(X)
+    with pytest.raises(ValueError, match="features"):
+        BFGSLDL().fit(X, D).predict(X[:, :2])
