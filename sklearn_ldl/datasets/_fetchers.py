@@ -112,7 +112,7 @@ def fetch_ldl(
         raise OSError(f"{path} does not exist and download_if_missing=False. Source: {url}")
 
     data = load_ldl(path, sparse=sparse, return_X_y=return_X_y, as_frame=as_frame)
-    if not return_X_y:
+    if isinstance(data, Bunch):
         data.DESCR += f"\n\nPublication: {DATASETS[name].publication}\nSource: {url}"
     return data
 

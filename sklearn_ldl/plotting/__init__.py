@@ -1,0 +1,20 @@
+"""Pictures of label distributions and of the errors that models make on them.
+
+Every class follows scikit-learn's displays: `from_estimator` and `from_predictions` compute what
+is shown, `plot` draws it (again), and what was computed and drawn stays on the display. They need
+matplotlib, which is imported on first use: ``pip install "sklearn-ldl[plot]"``.
+"""
+
+from sklearn_ldl.plotting._cumulative_score import CumulativeScoreDisplay
+from sklearn_ldl.plotting._distributions import LabelDistributionDisplay
+from sklearn_ldl.plotting._label_error import LabelErrorDisplay
+from sklearn_ldl.plotting._reliability import ReliabilityDisplay
+from sklearn_ldl.plotting._surface import RGBSurfaceDisplay
+
+__all__ = [
+    "CumulativeScoreDisplay",
+    "LabelDistributionDisplay",
+    "LabelErrorDisplay",
+    "RGBSurfaceDisplay",
+    "ReliabilityDisplay",
+]

@@ -1,0 +1,47 @@
+"""What the displays ask of an estimator: distributions, and what to call things."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, is_classifier
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import _check_response_method
+
+from sklearn_ldl.metrics.scorers import _true_distributions
+
+
+def distributions(estimator: BaseEstimator, X: Any, y: ArrayLike) -> tuple[ArrayLike, NDArray]:
+    """Return true and predicted distributions, whatever targets the estimator was fitted to."""
+    methods = ["predict_proba"] if is_classifier(estimator) else ["predict_proba", "predict"]
+    D_pred = _check_response_method(estimator, methods)(X)
+    return _true_distributions(estimator, y), D_pred
+
+
+def innermost(estimator: BaseEstimator) -> BaseEstimator:
+    """Look through pipelines and fitted searches."""
+    while isinstance(estimator, Pipeline) or hasattr(estimator, "best_estimator_"):
+        estimator = estimator[-1] if isinstance(estimator, Pipeline) else estimator.best_estimator_
+    return estimator
+
+
+def name_of(estimator: BaseEstimator, name: str | None = None) -> str:
+    """Return the name to show for an estimator."""
+    return type(innermost(estimator)).__name__ if name is None else name
+
+
+def labels_of(D_true: ArrayLike, estimator: BaseEstimator | None = None) -> ArrayLike | None:
+    """Find names or values of the labels, in a data frame of distributions or on its estimator."""
+    if hasattr(D_true, "columns"):
+        return np.asarray(D_true.columns)
+    inner = innermost(estimator)
+    known = (name for name in ("label_names_", "grid_", "classes_") if hasattr(inner, name))
+    return getattr(inner, next(known, ""), None)
+
+
+def title_of(metric: Callable) -> str:
+    """Return the name of a metric as prose."""
+    return metric.__name__.replace("kl_", "KL_").replace("_", " ")
