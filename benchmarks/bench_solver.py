@@ -52,14 +52,15 @@ CASES = [
     ("Natural_Scene", True, False),
     ("Yeast_alpha", True, False),
     ("Movie", True, False),
+    ("Movie", False, False),
     ("Movie", False, True),
-    ("synthetic", True, False),
+    ("synthetic", False, False),
 ]
-# Counted only: small, or the hard case.
-COUNTED = [("SJAFFE", True, False), ("FG-Net", True, False)]
+# Evaluations are counted, nothing is timed: small, easy or the hard case.
+COUNTED = [("SJAFFE", True, False), ("synthetic", True, False), ("FG-Net", True, False)]
 FILES = ["SCUT_FBP", "emotion6", "Natural_Scene", "Yeast_alpha", "SJAFFE", "Movie"]
-# scikit-learn's newton-cholesky forms a Hessian of this many rows at most here.
-MAX_HESSIAN = 4000
+# Operations beyond which a Hessian of scikit-learn's newton-cholesky is not formed.
+MAX_HESSIAN = 3e11
 # Copied rows beyond this many numbers are not tried.
 MAX_COPIES = 3e8
 
@@ -113,7 +114,7 @@ def best_scikit_learn(X, D, alpha, target):
         return None
     copies, labels, weight = copied(X, D)
     solvers = ["lbfgs", "newton-cg"]
-    if p * D.shape[1] <= MAX_HESSIAN:
+    if copies.shape[0] * (p * D.shape[1]) ** 2 <= MAX_HESSIAN:
         solvers.append("newton-cholesky")
     results = []
     for solver in solvers:
@@ -132,7 +133,7 @@ def best_scikit_learn(X, D, alpha, target):
 def compare_solvers(cases, alphas, repeats, with_memory):
     table = Table(
         data="", alpha="g", objective=".8f", gradient=".0e", evaluations="d", plain="d",
-        plain_time=".1f", sklearn_time=".1f", sklearn_solver="", MB=".0f", plain_MB=".0f",
+        plain_excess=".0e", plain_time=".1f", sklearn_time=".1f", sklearn_solver="", MB=".0f", plain_MB=".0f",
     )  # fmt: skip
     plain_ratios, sklearn_ratios = [], []
     for case in cases:
@@ -149,8 +150,7 @@ def compare_solvers(cases, alphas, repeats, with_memory):
                 plain_seconds, (coef, b, row["plain"]) = best_time(
                     max(1, repeats // 2), plain, X, D, alpha
                 )
-                reached = objective(X, D, alpha, coef, b)[0]
-                assert abs(reached - value) <= 1e-7 * value, (reached, value)
+                row["plain_excess"] = objective(X, D, alpha, coef, b)[0] / value - 1
                 row["plain_time"] = plain_seconds / seconds
                 plain_ratios.append(row["plain_time"])
                 fastest = best_scikit_learn(X, D, alpha, value)
@@ -262,7 +262,7 @@ def main():
     warnings.simplefilter("ignore", ConvergenceWarning)
     cases, alphas, names = CASES + COUNTED, ALPHAS, FILES
     if options.quick:
-        cases, alphas, names = CASES[:4] + COUNTED, [1e-1, 1e-3], FILES[:-1]
+        cases, alphas, names = CASES[:4] + COUNTED[:1], [1e-1, 1e-3], FILES[:-1]
     text = ["# BFGSLDL against other ways to the same minimum", "", machine(), ""]
     print("\n".join(text))
     text += compare_solvers(cases, alphas, 1 if options.quick else 3, not options.quick)

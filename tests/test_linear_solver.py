@@ -65,7 +65,7 @@ def test_design_moments(design, data):
 
 
 def metrics(design, D, alpha):
-    yield KroneckerMetric(design, label_curvature(D, design.weight)).with_alpha(alpha)
+    yield KroneckerMetric(design, label_curvature(D, design.weight), alpha).with_alpha(alpha)
     yield BlockMetric(design, C, alpha).with_alpha(alpha)
     few = BlockMetric(design, C, 100.0)
     assert 0 < len(few.S) < P

@@ -7,13 +7,13 @@ their transposes. Centring is implicit: `X` is neither copied nor densified.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-# Rows that are centred at a time while a covariance is accumulated.
-_CHUNK = 4096
-# Numbers that are squared at a time; they should stay in the cache.
+# Numbers that are centred at a time while moments are accumulated; they should stay in the cache.
 _CACHED = 100_000
 
 
@@ -81,14 +81,16 @@ class Design:
             S -= np.outer(mean, mean)
             return S
         S = np.zeros((len(mean), len(mean)), dtype=dtype)
-        for start in range(0, self.shape[0], _CHUNK):
-            rows = slice(start, start + _CHUNK)
+        uniform = self.weight.min() == self.weight.max()
+        for rows in self._chunks(at_least=len(mean)):
             # Centred before the product: no cancellation when means dwarf deviations.
-            block = self.X[rows, columns] - mean
-            block *= root[rows, None]
-            block = block.astype(dtype, copy=False)
+            chunk = self.X[rows, columns]
+            block = np.empty(chunk.shape, dtype=dtype)
+            np.subtract(chunk, mean, out=block, casting="same_kind")
+            if not uniform:
+                block *= root[rows, None].astype(dtype)
             S += block.T @ block
-        return S
+        return S * dtype(self.weight[0]) if uniform else S
 
     def gram(self) -> NDArray:
         """Centred Gram matrix ``(X - mean)(X - mean)^T`` (n_samples, n_samples)."""
@@ -105,10 +107,13 @@ class Design:
             square = np.asarray(self.X.multiply(self.X).T @ self.weight, dtype=np.float64)
             return np.maximum(square - self.mean**2, 0)
         total = np.zeros(self.shape[1])
-        step = max(1, _CACHED // self.shape[1])
-        for start in range(0, self.shape[0], step):
-            rows = slice(start, start + step)
+        for rows in self._chunks():
             block = self.X[rows] - self.mean
             block *= block
             total += self.weight[rows] @ block
         return total
+
+    def _chunks(self, at_least: int = 1) -> Iterator[slice]:
+        """Rows in pieces that fit into the cache."""
+        step = max(at_least, _CACHED // self.shape[1], 1)
+        return (slice(start, start + step) for start in range(0, self.shape[0], step))

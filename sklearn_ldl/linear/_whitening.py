@@ -56,21 +56,31 @@ def label_curvature(D: NDArray, sample_weight: NDArray) -> NDArray:
     return 0.75 * at_fit + 0.25 * (np.diag(q) - np.outer(q, q))
 
 
+def _rounding(S: NDArray) -> float:
+    """Bound the rounding errors of a matrix in single precision by its largest eigenvalue."""
+    return float(np.finfo(np.float32).eps * np.abs(S).sum(axis=0).max())
+
+
 class KroneckerMetric:
     """Both sides whitened: features by the eigenvectors of `S`, labels by those of `Gamma`.
 
-    One eigendecomposition serves every `alpha`: see `with_alpha`.
+    One eigendecomposition serves every `alpha`: see `with_alpha`. It is in single precision
+    wherever that leaves `alpha` standing: it only steers the search.
     """
 
-    def __init__(self, design: Design, gamma: NDArray):
-        lam, self.features = eigh(
-            design.covariance(slice(None)), overwrite_a=True, check_finite=False
-        )
-        g, self.labels = eigh(gamma)
+    def __init__(self, design: Design, gamma: NDArray, smallest_alpha: float):
+        g, labels = eigh(gamma)
+        small = design.shape[1] <= _SMALL
+        S = design.covariance(slice(None), np.float64 if small else np.float32)
+        if not small and smallest_alpha <= _rounding(g[-1] * S):
+            S = design.covariance(slice(None))
+        lam, features = eigh(S, driver="evd", overwrite_a=True, check_finite=False)
+        self.labels, self.features = labels, features.astype(np.float64)
         # Adding one number to all logits changes nothing, so Gamma has a null direction; the
         # gradient vanishes along it, and any positive curvature will do.
-        self.g = np.maximum(g, 1e-3 * g[-1])
-        self.curvature = self.g[:, None] * np.maximum(lam, 0)
+        g = np.maximum(g, 1e-3 * g[-1])
+        self.root = np.sqrt(g)
+        self.curvature = g[:, None] * np.maximum(lam, 0).astype(np.float64)
 
     def with_alpha(self, alpha: float) -> KroneckerMetric:
         """Set the penalty; the jitter acts for ``alpha = 0`` with dependent features."""
@@ -80,21 +90,21 @@ class KroneckerMetric:
 
     def pull(self, G: NDArray, total: NDArray) -> tuple[NDArray, NDArray]:
         """Gradient in the whitened variables."""
-        return (self.labels.T @ G @ self.features) * self.scale, self.labels.T @ total / np.sqrt(
-            self.g
-        )
+        V = self.labels.T @ G @ self.features
+        return V * self.scale, self.labels.T @ total / self.root
 
     def push(self, V: NDArray, v: NDArray) -> tuple[NDArray, NDArray]:
         """Step in coefficients and intercept."""
-        return self.labels @ (V * self.scale) @ self.features.T, self.labels @ (v / np.sqrt(self.g))
+        W = self.labels @ (V * self.scale) @ self.features.T
+        return W, self.labels @ (v / self.root)
 
 
 class BlockMetric:
     """Features that matter whitened by one triangular factor, the others scaled one by one.
 
     The same curvature stands for all labels. A feature matters when its curvature exceeds a share
-    of the penalty, so a wide sparse matrix of mostly rare features needs a small factor only. The
-    factor is in single precision wherever that leaves `alpha` standing: it only steers the search.
+    of the penalty, so a wide sparse matrix of mostly rare features needs a small factor only, in
+    single precision wherever that leaves `alpha` standing.
     """
 
     def __init__(self, design: Design, n_labels: int, smallest_alpha: float):
@@ -116,9 +126,7 @@ class BlockMetric:
         self.scale = 1 / np.sqrt(np.maximum(total, floor))
         self.factor = None
         if self.S.dtype == np.float32 and len(self.S):
-            # Rounding errors of S grow with its largest eigenvalue, for which the norm is a bound.
-            rounding = np.finfo(np.float32).eps * self.v * float(np.abs(self.S).sum(axis=0).max())
-            if max(alpha, floor) > rounding:
+            if max(alpha, floor) > _rounding(self.v * self.S):
                 self.factor = self._factor(max(alpha, floor))
             if self.factor is None:
                 self.S = self._design.covariance(self.block)
@@ -166,7 +174,7 @@ def choose_metric(
     n_labels = D.shape[1]
     saved = 80 * n * p * n_labels * len(alphas)
     if max(p, n_labels) <= _SMALL or 9 * (p**3 + n_labels**3) <= saved:
-        return KroneckerMetric(design, label_curvature(D, design.weight))
+        return KroneckerMetric(design, label_curvature(D, design.weight), min(alphas))
     return BlockMetric(design, n_labels, min(alphas))
 
 

@@ -15,7 +15,7 @@ from scipy.special import entr
 from sklearn.utils import check_array
 
 from sklearn_ldl._simplex import check_distribution, safe_log
-from sklearn_ldl.metrics._checks import check_floor, check_pair, check_weights, weighted_mean
+from sklearn_ldl.metrics._checks import check_floor, check_weights, weighted_mean
 from sklearn_ldl.metrics._labels import one_hot
 
 #: A score this close above an edge belongs to the bin below: float32 predictions are that exact.
@@ -276,14 +276,20 @@ def _check_truth(
     y_true: ArrayLike, D_pred: ArrayLike, labels: ArrayLike | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return true and predicted distributions; class labels become one-hot rows."""
+    P = check_distribution(D_pred, input_name="D_pred")
     y = check_array(y_true, dtype=None, ensure_2d=False, input_name="y_true")
     if y.ndim == 2 and y.shape[1] > 1:
-        return check_pair(y, D_pred)
-    P = check_distribution(D_pred, input_name="D_pred")
-    labels = np.arange(P.shape[1]) if labels is None else np.asarray(labels)
-    if labels.shape != P.shape[1:]:
-        raise ValueError(f"labels has shape {labels.shape}, but D_pred has {P.shape[1]} columns.")
-    return check_pair(one_hot(y, labels), P)
+        D = check_distribution(y, input_name="y_true")
+    else:
+        labels = np.arange(P.shape[1]) if labels is None else np.asarray(labels)
+        if labels.shape != P.shape[1:]:
+            raise ValueError(
+                f"labels has shape {labels.shape}, but D_pred has {P.shape[1]} columns."
+            )
+        D = one_hot(y, labels)
+    if D.shape != P.shape:
+        raise ValueError(f"y_true does not match D_pred: {D.shape} and {P.shape}.")
+    return D, P
 
 
 def _correct(D: NDArray, P: NDArray) -> NDArray[np.bool_]:

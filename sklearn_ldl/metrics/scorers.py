@@ -156,7 +156,8 @@ def get_ldl_scorer(name: str, **options: Any) -> _NamedScorer:
     - class labels are distributions with all their mass on the label, over `classes_` of the
       classifier;
     - real values become distributions by the fitted `distributor_` of the regressor, which is also
-      found inside a pipeline or a search.
+      found inside a pipeline or a search. The truth then depends on the parameters of the
+      distributor, so tune those by a score of values.
 
     The scorers 'neg_mean_euclidean_error', 'neg_epsilon_error' and 'cumulative_score' compare the
     values that `predict` returns.

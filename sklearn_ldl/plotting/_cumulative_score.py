@@ -214,9 +214,7 @@ class CumulativeScoreDisplay:
         label = error if name is None else f"{name} ({error})"
         options = line_options({"label": label}, kwargs)
         (self.line_,) = self.ax_.plot(self.thresholds, self.scores, **options)
-        self.ax_.set(
-            xlabel="Largest tolerated error", ylabel="Cumulative score (share of samples)"
-        )
+        self.ax_.set(xlabel="Largest tolerated error", ylabel="Cumulative score (share of samples)")
         self.ax_.set_xlim(left=0)
         self.ax_.set_ylim(0, 1.02)
         self.ax_.legend(loc="lower right")

@@ -12,7 +12,15 @@ from sklearn.base import BaseEstimator
 from sklearn_ldl.metrics import kl_divergence
 from sklearn_ldl.metrics._checks import check_pair
 from sklearn_ldl.metrics._rows import RowMetric
-from sklearn_ldl.plotting._figures import BLUE, ORANGE, VERMILLION, all_axes, pyplot
+from sklearn_ldl.plotting._figures import (
+    BLUE,
+    ORANGE,
+    VERMILLION,
+    all_axes,
+    label_panels,
+    panel_grid,
+    pyplot,
+)
 from sklearn_ldl.plotting._label_axis import (
     Kind,
     check_labels,
@@ -25,6 +33,7 @@ from sklearn_ldl.plotting._responses import distributions, labels_of, title_of
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+# Bars of more labels would be too thin for a small panel.
 _MAX_BARS = 12
 _MAX_COLUMNS = 3
 
@@ -69,7 +78,7 @@ class LabelDistributionDisplay:
     >>> model = BFGSLDL(alpha=1e-3).fit(X, D)
     >>> display = LabelDistributionDisplay.from_estimator(model, X, D, rows=4)
     >>> display.rows
-    array([  0,  66, 133, 199])
+    array([  0,  66, 132, 199])
     """
 
     def __init__(
@@ -215,8 +224,7 @@ class LabelDistributionDisplay:
             This display.
         """
         n_panels = len(self.rows)
-        n_columns = min(n_panels, _MAX_COLUMNS)
-        n_lines = -(-n_panels // n_columns)
+        n_lines, n_columns = panel_grid(n_panels, _MAX_COLUMNS)
         self.axes_ = all_axes(
             ax,
             n_panels,
@@ -240,17 +248,17 @@ class LabelDistributionDisplay:
         for axes, row, score in zip(self.axes_, self.rows, self.scores, strict=True):
             axes.set_title(f"Row {row}: {self.metric_name} {score:.3g}", fontsize="medium")
             axes.set_ylim(bottom=0)
-            write_labels(axes, labels, kind)
+            name_height = write_labels(axes, labels, kind)
         if ax is None:
-            # The last panel of a column keeps its labels also where the grid has a hole below it.
-            for axes in self.axes_[-n_columns:]:
-                axes.tick_params(labelbottom=True)
-                axes.set_xlabel("Label")
-            for axes in self.axes_[::n_columns]:
-                axes.set_ylabel("Degree")
-            handles = [self.true_artists_[0], self.pred_artists_[0]]
+            label_panels(self.axes_, n_columns, "Label", "Degree")
+            n_label_lines = 1 if n_panels % n_columns == 0 else 2
+            self.figure_.set_figheight(self.figure_.get_figheight() + n_label_lines * name_height)
             self.figure_.legend(
-                handles, ["true", "predicted"], loc="outside upper center", ncols=2, frameon=False
+                [self.true_artists_[0], self.pred_artists_[0]],
+                ["true", "predicted"],
+                loc="outside upper center",
+                ncols=2,
+                frameon=False,
             )
         else:
             self.axes_[0].legend(fontsize="small")

@@ -63,6 +63,21 @@ def all_axes(
     return axes
 
 
+def panel_grid(n_panels: int, max_columns: int) -> tuple[int, int]:
+    """Arrange panels in as few lines as possible, of nearly equal length."""
+    n_lines = -(-n_panels // max_columns)
+    return n_lines, -(-n_panels // n_lines)
+
+
+def label_panels(axes: NDArray, n_columns: int, xlabel: str, ylabel: str, **options: Any) -> None:
+    """Name the axes of a new figure along its edges; a hole in its last line makes an edge too."""
+    for lowest in axes[-n_columns:]:
+        lowest.tick_params(labelbottom=True)
+        lowest.set_xlabel(xlabel, **options)
+    for first in axes[::n_columns]:
+        first.set_ylabel(ylabel, **options)
+
+
 def cycle_curves(ax: Axes) -> None:
     """Let the curves of empty axes take colour-blind-safe colours in turn."""
     if not ax.has_data():

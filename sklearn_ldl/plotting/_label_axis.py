@@ -12,9 +12,12 @@ if TYPE_CHECKING:
 
 Kind = Literal["auto", "bar", "line"]
 
-# Most ticks of an axis of names, and about how many of their characters fit into an inch.
+# Most ticks of an axis of names when not every label has one.
 _MAX_TICKS = 15
-_CHARACTERS_PER_INCH = 11
+# Longer names are cut.
+_CUT = 40
+# About the width of a character.
+_CHARACTER_INCHES = 0.09
 # Names with less room than this stand upright when they do not fit side by side.
 _SLANT_INCHES = 0.25
 
@@ -51,17 +54,35 @@ def positions(labels: NDArray, kind: Literal["bar", "line"]) -> NDArray:
     return labels if numeric and kind == "line" else np.arange(len(labels))
 
 
-def write_labels(ax: Axes, labels: NDArray, kind: Literal["bar", "line"]) -> None:
-    """Write the labels below the axis, unless its numbers are the labels."""
+def names_of(labels: NDArray) -> NDArray[np.str_]:
+    """Return the labels as text."""
+    number = "{:g}" if labels.dtype.kind == "f" else "{}"
+    return np.array([number.format(label) for label in labels])
+
+
+def write_labels(ax: Axes, labels: NDArray, kind: Literal["bar", "line"]) -> float:
+    """Write the labels below the axis, unless its numbers are the labels.
+
+    Returns the height, in inches, that slanted names need beyond one line of text.
+    """
     if labels.dtype.kind in "iuf" and kind == "line":
-        return
+        return 0.0
     ticks = np.arange(len(labels))
     if kind == "line":
         ticks = ticks[:: -(-len(ticks) // _MAX_TICKS)]
-    names = [f"{label:g}" if labels.dtype.kind == "f" else str(label) for label in labels[ticks]]
-    inches = ax.get_window_extent().width / ax.figure.dpi / len(names)
-    if max(map(len, names)) < _CHARACTERS_PER_INCH * inches:
+    names = [name[:_CUT] + "…" if len(name) > _CUT else name for name in names_of(labels[ticks])]
+    length = _CHARACTER_INCHES * max(map(len, names))
+    room = ax.get_window_extent().width / ax.figure.dpi / len(names)
+    if length < room:
         ax.set_xticks(ticks, names)
-    else:
-        slanted = {"rotation_mode": "anchor", "ha": "right", "va": "center"}
-        ax.set_xticks(ticks, names, rotation=45 if inches > _SLANT_INCHES else 90, **slanted)
+        return 0.0
+    slanted = room > _SLANT_INCHES
+    ax.set_xticks(
+        ticks,
+        names,
+        rotation=45 if slanted else 90,
+        rotation_mode="anchor",
+        ha="right",
+        va="center",
+    )
+    return length * (0.7 if slanted else 1)

@@ -13,6 +13,7 @@ from sklearn_ldl.plotting._figures import BLUE, GREY, VERMILLION, all_axes, pypl
 from sklearn_ldl.plotting._label_axis import (
     Kind,
     check_labels,
+    names_of,
     positions,
     resolve_kind,
     write_labels,
@@ -80,7 +81,7 @@ class LabelErrorDisplay:
     >>> model = BFGSLDL(alpha=1e-3).fit(X, D)
     >>> display = LabelErrorDisplay.from_estimator(model, X, D)
     >>> display.mean_degree.round(2)
-    array([0.3 , 0.35, 0.35])
+    array([0.29, 0.35, 0.36])
     """
 
     def __init__(
@@ -227,3 +228,57 @@ class LabelErrorDisplay:
         """
         labels = check_labels(self.labels, len(self.mean_degree))
         kind = resolve_kind(kind, labels, _MAX_BARS)
+        sort = kind == "bar" if sort is None else sort
+        order = np.argsort(-self.mean_degree if sort else positions(labels, kind), kind="stable")
+        labels = names_of(labels[order]) if sort else labels[order]
+        x = positions(labels, kind)
+
+        self.axes_ = all_axes(
+            ax,
+            2,
+            f"{type(self).__name__}.plot",
+            nrows=2,
+            figsize=(np.clip(2 + 0.3 * len(x), 5, 12) if kind == "bar" else 7, 4.5),
+            sharex=True,
+            height_ratios=[2, 3],
+        )
+        self.figure_ = self.axes_[0].figure
+        upper, lower = self.axes_
+        draw = _draw_bars if kind == "bar" else _draw_line
+        self.degree_ = draw(upper, x, self.mean_degree[order], GREY)
+        self.error_ = draw(lower, x, self.mean_absolute_error[order], BLUE)
+        lower.axhline(0, color="black", linewidth=0.8)
+        (self.bias_,) = lower.plot(
+            x,
+            self.bias[order],
+            color=VERMILLION,
+            linestyle="none" if kind == "bar" else "--",
+            marker="D" if kind == "bar" else None,
+            markeredgecolor="white",
+        )
+        for axes in self.axes_:
+            axes.margins(x=0.02)
+        upper.set_ylim(bottom=0)
+        upper.set_ylabel("Mean degree")
+        lower.set(ylabel="Error of the degree", xlabel="Label")
+        name_height = write_labels(lower, labels, kind)
+        if ax is None:
+            self.figure_.set_figheight(self.figure_.get_figheight() + name_height)
+        lower.legend(
+            [self.error_, self.bias_],
+            ["mean absolute error", "bias"],
+            loc="lower right",
+            bbox_to_anchor=(1, 1),
+            ncols=2,
+            frameon=False,
+        )
+        return self
+
+
+def _draw_bars(axes: Axes, x: NDArray, height: NDArray, color: str) -> Any:
+    return axes.bar(x, height, color=color)
+
+
+def _draw_line(axes: Axes, x: NDArray, height: NDArray, color: str) -> Any:
+    axes.fill_between(x, height, color=color, alpha=0.2, linewidth=0)
+    return axes.plot(x, height, color=color)[0]

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _PERFECT = "perfectly calibrated"
-# Area of the point of a bin that holds every row, in square points.
-_LARGEST_POINT = 500
+# Areas of the points of an empty bin and of one that holds every row, in square points.
+_POINT_AREAS = (12, 400)
 
 
 class ReliabilityDisplay:
@@ -209,8 +209,9 @@ class ReliabilityDisplay:
         pyplot(f"{cls.__name__}.from_predictions")
         D, P = _check_truth(y_true, D_pred, labels)
         ece = expected_calibration_error(D, P, n_bins=n_bins, sample_weight=sample_weight)
-        confidence = P.max(axis=1)
         weights = check_weights(sample_weight, len(P))
+        confidence = P.max(axis=1)
+        # The bins of the expected calibration error, numbered from 1.
         bins = np.ceil((confidence - _EDGE_TOLERANCE) * n_bins).astype(int).clip(min=1)
         mass = np.bincount(bins, weights)
         filled = mass > 0
@@ -262,17 +263,20 @@ class ReliabilityDisplay:
         self.points_ = self.ax_.scatter(
             self.confidence,
             self.accuracy,
-            s=_LARGEST_POINT * self.share,
+            s=np.interp(self.share, [0, 1], _POINT_AREAS),
             color=self.line_.get_color(),
             edgecolors="white",
             zorder=self.line_.get_zorder() + 1,
+            clip_on=False,
         )
         self.ax_.set(
             xlabel="Confidence (largest predicted degree)",
             ylabel="Accuracy",
-            xlim=(0, 1.02),
-            ylim=(-0.02, 1.02),
+            xlim=(0, 1),
+            ylim=(0, 1),
             aspect="equal",
         )
-        self.ax_.legend(loc="best")
+        self.ax_.legend(
+            loc="best", title="point area: share of rows", fontsize="small", title_fontsize="small"
+        )
         return self

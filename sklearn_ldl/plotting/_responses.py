@@ -38,10 +38,13 @@ def labels_of(D_true: ArrayLike, estimator: BaseEstimator | None = None) -> Arra
     if hasattr(D_true, "columns"):
         return np.asarray(D_true.columns)
     inner = innermost(estimator)
-    known = (name for name in ("label_names_", "grid_", "classes_") if hasattr(inner, name))
-    return getattr(inner, next(known, ""), None)
+    for attribute in ("label_names_", "grid_", "classes_"):
+        if hasattr(inner, attribute):
+            return getattr(inner, attribute)
+    return None
 
 
 def title_of(metric: Callable) -> str:
-    """Return the name of a metric as prose."""
-    return metric.__name__.replace("kl_", "KL_").replace("_", " ")
+    """Return the name of a metric, which may be a `functools.partial`, as prose."""
+    name = getattr(metric, "func", metric).__name__
+    return name.replace("kl_", "KL_").replace("_", " ")

@@ -10,15 +10,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
+from sklearn_ldl._simplex import check_distribution
 from sklearn_ldl.metrics import kl_divergence
 from sklearn_ldl.metrics._checks import check_pair, weighted_mean
 from sklearn_ldl.metrics._rows import RowMetric
-from sklearn_ldl.plotting._figures import all_axes, pyplot
+from sklearn_ldl.plotting._figures import all_axes, label_panels, panel_grid, pyplot
 from sklearn_ldl.plotting._label_axis import check_labels
 from sklearn_ldl.plotting._responses import distributions, labels_of, name_of, title_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+_MAX_COLUMNS = 4
 
 
 class RGBSurfaceDisplay:
@@ -152,7 +155,7 @@ class RGBSurfaceDisplay:
         """
         pyplot(f"{cls.__name__}.from_estimator")
         models = estimator if isinstance(estimator, Mapping) else {name_of(estimator): estimator}
-        D_pred = {}
+        D_true, D_pred = y, {}
         for name, model in models.items():
             D_true, D_pred[name] = distributions(model, X, y)
             labels = labels_of(D_true, model) if labels is None else labels
@@ -210,12 +213,13 @@ class RGBSurfaceDisplay:
         given = D_pred if isinstance(D_pred, Mapping) else {"predicted": D_pred}
         if not given:
             raise ValueError("There is nothing to compare: D_pred is empty.")
+        D = check_distribution(D_true, input_name="D_true")
+        if D.shape[1] != 3:
+            raise ValueError(f"Colours show three labels, but D_true has {D.shape[1]} columns.")
         predictions, scores = {}, {}
         for name, P in given.items():
-            D, predictions[name] = check_pair(D_true, P)
+            _, predictions[name] = check_pair(D, P)
             scores[name] = weighted_mean(metric(D, predictions[name], per_row=True), sample_weight)
-        if D.shape[1] != 3:
-            raise ValueError(f"Colours show three labels, but there are {D.shape[1]}.")
         display = cls(
             D,
             predictions,
@@ -249,8 +253,7 @@ class RGBSurfaceDisplay:
         panels = {"true": self.D_true}
         for name, P in self.D_pred.items():
             panels[f"{name}\n{self.metric_name} {self.scores[name]:.3g}"] = P
-        n_columns = min(len(panels), _MAX_COLUMNS)
-        n_lines = -(-len(panels) // n_columns)
+        n_lines, n_columns = panel_grid(len(panels), _MAX_COLUMNS)
         self.axes_ = all_axes(
             ax,
             len(panels),
@@ -269,14 +272,14 @@ class RGBSurfaceDisplay:
             self.images_.append(axes.imshow(picture, origin="lower", extent=edges))
             axes.set_title(title, fontsize="medium")
             axes.set(xticks=extent[:2], yticks=extent[2:])
+            axes.tick_params(length=0)
+            axes.spines[:].set_visible(False)
         self.key_ = None
         if ax is None:
+            label_panels(self.axes_, n_columns, "$x_1$", "$x_2$", labelpad=-8)
             self.key_ = self.axes_[n_columns - 1].inset_axes([1.15, 0.2, 0.6, 0.6])
             _draw_key(self.key_, check_labels(self.labels, 3))
         return self
-
-
-_MAX_COLUMNS = 4
 
 
 def _colors(D: NDArray) -> NDArray:

@@ -1,0 +1,1 @@
+"""The comparison behind ``python -m sklearn_ldl``: data, estimators, evaluation, report."""

@@ -1,0 +1,223 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.integrate import quad
+from sklearn.metrics import mean_absolute_error
+
+from sklearn_ldl.metrics import (
+    auc_cumulative_error,
+    cumulative_score,
+    cumulative_score_curve,
+    epsilon_error,
+    mean_euclidean_error,
+    normalized_mean_error,
+)
+
+quick = settings(max_examples=50, deadline=None)
+seeds = st.integers(0, 2**32 - 1)
+
+# Each as f(y_true, y_pred), for what they have in common.
+MEASURES = {
+    "mean_euclidean_error": mean_euclidean_error,
+    "cumulative_score": lambda *y, **kw: cumulative_score(*y, 2, **kw),
+    "cumulative_score_curve": lambda *y, **kw: cumulative_score_curve(*y, [0, 2, 4], **kw),
+    "epsilon_error": lambda *y, **kw: epsilon_error(*y, 1.5, **kw),
+}
+every_measure = pytest.mark.parametrize("measure", MEASURES.values(), ids=MEASURES)
+
+
+def test_mean_euclidean_error_of_values_is_the_mean_absolute_error():
+    rng = np.random.default_rng(0)
+    y, p, w = rng.normal(size=(3, 20))
+    w = abs(w)
+    assert mean_euclidean_error(y, p) == pytest.approx(mean_absolute_error(y, p))
+    assert mean_euclidean_error(y, p, sample_weight=w) == pytest.approx(
+        mean_absolute_error(y, p, sample_weight=w)
+    )
+
+
+def test_mean_euclidean_error_of_pairs():
+    assert mean_euclidean_error([[0, 0], [1, 1]], [[3, 4], [1, 1]]) == 2.5
+
+
+def test_cumulative_score_includes_the_threshold():
+    y, p = [20, 30, 40, 50], [25, 30, 48, 49]
+    assert cumulative_score(y, p, 5) == 0.75
+    assert cumulative_score(y, p, 4.999) == 0.5
+    assert cumulative_score(y, p, 0) == 0.25
+    assert cumulative_score(y, p, 8) == 1
+    assert cumulative_score(y, p, 5, sample_weight=[0, 0, 3, 1]) == 0.25
+
+
+@quick
+@given(seed=seeds)
+def test_curve_holds_the_score_at_every_threshold(seed):
+    rng = np.random.default_rng(seed)
+    y, p = rng.integers(0, 10, (2, 15))
+    weights = rng.random(15)
+    thresholds = rng.permutation(12)
+    curve = cumulative_score_curve(y, p, thresholds, sample_weight=weights)
+    literal = [weights[abs(y - p) <= t].sum() / weights.sum() for t in thresholds]
+    assert_allclose(curve, literal, rtol=1e-12, atol=1e-15)
+    assert_array_equal(
+        curve, [cumulative_score(y, p, t, sample_weight=weights) for t in thresholds]
+    )
+    assert (np.diff(curve[np.argsort(thresholds)]) >= 0).all()
+    assert curve[thresholds.argmax()] == 1
+
+
+def test_epsilon_error_follows_its_formula():
+    rng = np.random.default_rng(1)
+    y, p = rng.normal(size=(2, 20))
+    sigma = rng.uniform(0.5, 2, 20)
+    expected = np.mean(1 - np.exp(-((y - p) ** 2) / (2 * sigma**2)))
+    assert epsilon_error(y, p, sigma) == pytest.approx(expected)
+    assert epsilon_error(y, p, 1.0) == epsilon_error(y, p, np.ones(20))
+
+
+def test_epsilon_error_without_disagreement_is_the_zero_one_loss():
+    assert epsilon_error([1.0, 2.0, 3.0], [1.0, 2.5, 3.0], 0) == pytest.approx(1 / 3)
+    assert epsilon_error([1.0, 2.0], [1.0, 2.5], 1e-300) == 0.5
+
+
+def test_epsilon_error_of_points_uses_their_distance():
+    assert epsilon_error([[0.0, 0.0]], [[3.0, 4.0]], 5) == pytest.approx(1 - np.exp(-0.5))
+
+
+@pytest.mark.parametrize("sigma", [-1, [1.0, -1.0], [1.0], [[1.0, 1.0]]])
+def test_bad_sigma_is_refused(sigma):
+    with pytest.raises(ValueError, match="sigma must be a non-negative number"):
+        epsilon_error([1.0, 2.0], [1.0, 2.0], sigma)
+
+
+@pytest.mark.parametrize("sigma", [np.nan, [1.0, np.nan]])
+def test_nan_sigma_is_refused(sigma):
+    with pytest.raises(ValueError, match="sigma contains NaN"):
+        epsilon_error([1.0, 2.0], [1.0, 2.0], sigma)
+
+
+@pytest.mark.parametrize("thresholds", [[-1], [[1, 2]], [0, -0.5]])
+def test_bad_thresholds_are_refused(thresholds):
+    with pytest.raises(ValueError, match="non-negative numbers"):
+        cumulative_score_curve([1.0], [1.0], thresholds)
+
+
+@every_measure
+@quick
+@given(seed=seeds)
+def test_weights_repeat_samples(measure, seed):
+    rng = np.random.default_rng(seed)
+    y, p = rng.integers(0, 6, (2, 8, 2))
+    weights = rng.integers(0, 4, 8) + np.eye(8, dtype=int)[0]
+    repeated = measure(np.repeat(y, weights, axis=0), np.repeat(p, weights, axis=0))
+    assert measure(y, p, sample_weight=weights) == pytest.approx(repeated, rel=1e-12)
+
+
+@every_measure
+def test_a_column_counts_as_values_and_pandas_is_accepted(measure):
+    y, p = np.array([1.0, 5.0, 3.0]), np.array([1.0, 2.0, 5.0])
+    expected = measure(y, p)
+    assert_array_equal(measure(y[:, None], p), expected)
+    assert_array_equal(measure(pd.Series(y, index=[3, 2, 1]), p.tolist()), expected)
+
+
+@every_measure
+@pytest.mark.parametrize(
+    ("y", "p", "message"),
+    [
+        ([1.0, 2.0], [1.0], "different shapes"),
+        ([[1.0, 2.0]], [1.0], "different shapes"),
+        ([1.0, np.nan], [1.0, 2.0], "y_true contains NaN"),
+        ([1.0, 2.0], [1.0, np.inf], "y_pred contains infinity"),
+        ([[[1.0]]], [[[1.0]]], "Expected values or points"),
+        ([], [], "minimum of 1 is required"),
+    ],
+)
+def test_bad_values_are_refused(measure, y, p, message):
+    with pytest.raises(ValueError, match=message):
+        measure(y, p)
+
+
+@every_measure
+def test_bad_weights_are_refused(measure):
+    with pytest.raises(ValueError, match="at least one positive"):
+        measure([1.0, 2.0], [1.0, 2.0], sample_weight=[0, 0])
+
+
+def landmarks(seed=0, n_images=6):
+    rng = np.random.default_rng(seed)
+    y = rng.uniform(0, 100, (n_images, 5, 2))
+    return y, y + rng.normal(size=y.shape), rng.uniform(50, 100, (n_images, 2))
+
+
+def test_nme_follows_its_formula():
+    y, p, boxes = landmarks()
+    errors = [
+        np.mean([np.hypot(*(p[i, k] - y[i, k])) for k in range(5)])
+        / np.sqrt(boxes[i, 0] * boxes[i, 1])
+        for i in range(6)
+    ]
+    assert_allclose(normalized_mean_error(y, p, boxes, per_row=True), errors, rtol=1e-12)
+    assert normalized_mean_error(y, p, boxes) == pytest.approx(np.mean(errors))
+    weights = np.arange(6)
+    assert normalized_mean_error(y, p, boxes, sample_weight=weights) == pytest.approx(
+        np.average(errors, weights=weights)
+    )
+
+
+@pytest.mark.parametrize(
+    "boxes", [np.ones((5, 2)), np.ones((6, 3)), np.zeros((6, 2)), -np.ones((6, 2))]
+)
+def test_nme_needs_one_box_per_image(boxes):
+    y, p, _ = landmarks()
+    with pytest.raises(ValueError, match="positive width and height"):
+        normalized_mean_error(y, p, boxes)
+
+
+def test_nme_needs_plane_landmarks():
+    with pytest.raises(ValueError, match=r"\(n_samples, n_landmarks, 2\)"):
+        normalized_mean_error([[1.0, 2.0]], [[1.0, 2.0]], [[1.0, 1.0]])
+    with pytest.raises(ValueError, match="different shapes"):
+        normalized_mean_error(np.zeros((1, 2, 2)), np.zeros((1, 3, 2)), [[1.0, 1.0]])
+
+
+def test_nme_weights_and_per_row_exclude_each_other():
+    y, p, boxes = landmarks()
+    with pytest.raises(ValueError, match="sample_weight has no effect with per_row=True"):
+        normalized_mean_error(y, p, boxes, sample_weight=np.ones(6), per_row=True)
+
+
+@pytest.mark.parametrize("tau", [0.03, 0.07, 0.5])
+def test_auc_is_the_area_under_the_curve(tau):
+    errors = np.random.default_rng(0).exponential(0.04, 15)
+    breaks = errors[errors < tau]
+    area, _ = quad(lambda t: np.mean(errors <= t), 0, tau, points=breaks, limit=200)
+    assert auc_cumulative_error(errors, tau=tau) == pytest.approx(area / tau, abs=1e-9)
+
+
+@quick
+@given(seed=seeds)
+def test_auc_is_at_least_one_minus_the_mean_error_over_tau(seed):
+    rng = np.random.default_rng(seed)
+    errors = rng.exponential(0.05, 10)
+    area = auc_cumulative_error(errors)
+    assert 0 <= area <= 1
+    assert area >= 1 - errors.mean() / 0.07 - 1e-12
+    weights = rng.integers(1, 4, 10)
+    assert auc_cumulative_error(errors, sample_weight=weights) == pytest.approx(
+        auc_cumulative_error(np.repeat(errors, weights)), abs=1e-14
+    )
+
+
+def test_auc_refuses_bad_arguments():
+    for tau in (0, -1, np.nan, np.inf, "0.07"):
+        with pytest.raises(ValueError, match="tau must be a positive number"):
+            auc_cumulative_error([0.1], tau=tau)
+    for errors in ([-0.1], [[0.1]]):
+        with pytest.raises(ValueError, match="one non-negative number per image"):
+            auc_cumulative_error(errors)
+    with pytest.raises(ValueError, match="errors contains NaN"):
+        auc_cumulative_error([np.nan])

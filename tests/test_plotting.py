@@ -1,0 +1,576 @@
+"""The displays: what they compute, and what they hand to matplotlib."""
+
+import subprocess
+import sys
+import warnings
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.calibration import CalibrationDisplay
+from sklearn.exceptions import NotFittedError
+from sklearn.linear_model import LinearRegression
+from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
+
+from sklearn_ldl import BFGSLDL, KNeighborsLDL, LDLClassifier, LDLRegressor
+from sklearn_ldl.datasets import make_ldl, make_ldl_surface
+from sklearn_ldl.metrics import (
+    chebyshev,
+    cumulative_score_curve,
+    emd,
+    expected_calibration_error,
+    kl_divergence,
+)
+from sklearn_ldl.plotting import (
+    CumulativeScoreDisplay,
+    LabelDistributionDisplay,
+    LabelErrorDisplay,
+    ReliabilityDisplay,
+    RGBSurfaceDisplay,
+)
+
+matplotlib = pytest.importorskip("matplotlib")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def agg():
+    before = matplotlib.get_backend()
+    matplotlib.use("Agg")
+    yield
+    matplotlib.use(before)
+
+
+@pytest.fixture(autouse=True)
+def plt():
+    import matplotlib.pyplot as plt
+
+    yield plt
+    plt.close("all")
+
+
+@pytest.fixture
+def pair(rng):
+    return rng.dirichlet(np.ones(4), 20), rng.dirichlet(np.ones(4), 20)
+
+
+def heights(bars):
+    return np.array([bar.get_height() for bar in bars])
+
+
+def tick_texts(ax):
+    return [text.get_text() for text in ax.get_xticklabels()]
+
+
+def legend_texts(legend):
+    return [text.get_text() for text in legend.get_texts()]
+
+
+ALL = [
+    (LabelDistributionDisplay, BFGSLDL),
+    (LabelErrorDisplay, BFGSLDL),
+    (RGBSurfaceDisplay, BFGSLDL),
+    (ReliabilityDisplay, BFGSLDL),
+    (CumulativeScoreDisplay, LinearRegression),
+]
+each_display = pytest.mark.parametrize(
+    ("display_class", "estimator_class"), ALL, ids=[cls.__name__ for cls, _ in ALL]
+)
+
+
+@each_display
+def test_estimator_and_predictions_show_the_same(display_class, estimator_class):
+    X, D = make_ldl(36, random_state=0)
+    model = estimator_class().fit(X, D)
+    one = display_class.from_estimator(model, X, D)
+    two = display_class.from_predictions(D, model.predict(X))
+    compared = [name for name in vars(one) if name[-1] != "_" and "name" not in name]
+    compared = [
+        name for name in compared if name not in ("D_pred", "scores") or name in ("scores",)
+    ]
+    for name in compared:
+        a, b = getattr(one, name), getattr(two, name)
+        if isinstance(a, dict):
+            a, b = list(a.values()), list(b.values())
+        assert_array_equal(a, b)
+
+
+@each_display
+def test_plot_draws_again_on_a_new_figure(display_class, estimator_class):
+    X, D = make_ldl(36, random_state=0)
+    display = display_class.from_estimator(estimator_class().fit(X, D), X, D)
+    first = display.figure_
+    assert display.plot() is display
+    assert display.figure_ is not first
+
+
+@each_display
+def test_missing_matplotlib_is_one_clear_error(display_class, estimator_class, monkeypatch):
+    X, D = make_ldl(36, random_state=0)
+    model = estimator_class().fit(X, D)
+    display = display_class.from_estimator(model, X, D)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    for call in (
+        partial(display_class.from_estimator, model, X, D),
+        partial(display_class.from_predictions, D, D),
+        display.plot,
+    ):
+        with pytest.raises(ImportError, match=r'needs matplotlib: pip install "sklearn-ldl\[plot'):
+            call()
+
+
+@each_display
+def test_unfitted_estimator(display_class, estimator_class):
+    with pytest.raises(NotFittedError):
+        display_class.from_estimator(estimator_class(), *make_ldl(36, random_state=0))
+
+
+@each_display
+def test_nan_and_mismatched_lengths(display_class, estimator_class):
+    _, D = make_ldl(36, random_state=0)
+    with pytest.raises(ValueError, match="different shapes"):
+        display_class.from_predictions(D, D[:25])
+    bad = D.copy()
+    bad[3, 0] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        display_class.from_predictions(D, bad)
+
+
+@each_display
+def test_inputs_stay_as_they_are_and_may_be_float32_or_frames(display_class, estimator_class):
+    X, D = make_ldl(36, random_state=0)
+    D.setflags(write=False)
+    expected = display_class.from_predictions(D, D[::-1])
+    for frame in (pd.DataFrame(D), pl.DataFrame(D), D.astype(np.float32)):
+        display = display_class.from_predictions(frame, D[::-1])
+        for name in {"scores", "bias", "ece"} & vars(expected).keys():
+            if name == "scores" and isinstance(display.scores, dict):
+                assert display.scores == pytest.approx(expected.scores, abs=1e-5)
+            else:
+                assert_allclose(getattr(display, name), getattr(expected, name), atol=1e-5)
+
+
+def test_import_needs_no_matplotlib():
+    code = "import sys, sklearn_ldl.plotting; assert 'matplotlib' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# LabelDistributionDisplay
+
+
+def test_rows_are_spread_evenly(pair):
+    D, P = pair
+    display = LabelDistributionDisplay.from_predictions(D, P, rows=3)
+    assert_array_equal(display.rows, [0, 9, 19])
+    assert len(display.axes_) == 3
+    assert_allclose(display.D_true, D[[0, 9, 19]])
+    assert_allclose(heights(display.true_artists_[1]), D[9])
+    assert_allclose(heights(display.pred_artists_[1]), P[9])
+
+
+def test_rows_may_be_chosen_and_titles_show_their_divergence(pair):
+    D, P = pair
+    display = LabelDistributionDisplay.from_predictions(D, P, rows=[7, 2])
+    assert_allclose(display.scores, kl_divergence(D, P, per_row=True)[[7, 2]])
+    title = display.axes_[0].get_title()
+    assert title == f"Row 7: KL divergence {display.scores[0]:.3g}"
+    legend = display.figure_.legends[0]
+    assert legend_texts(legend) == ["true", "predicted"]
+
+
+@pytest.mark.parametrize(
+    ("metric", "name"), [(chebyshev, "chebyshev"), (partial(emd, grid=[0, 1, 2, 9]), "emd")]
+)
+def test_titles_show_any_metric(pair, metric, name):
+    display = LabelDistributionDisplay.from_predictions(*pair, metric=metric, rows=1)
+    assert_allclose(display.scores, metric(*pair, per_row=True)[:1])
+    assert display.axes_[0].get_title().startswith(f"Row 0: {name} ")
+
+
+def test_one_row_and_more_rows_than_there_are(pair):
+    D, P = pair
+    assert_array_equal(LabelDistributionDisplay.from_predictions(D[:1], P[:1]).rows, [0])
+    assert_array_equal(LabelDistributionDisplay.from_predictions(D[:2], P[:2]).rows, [0, 1])
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        (0, "at least 1"),
+        ([], "list of row numbers"),
+        ([0.5], "list of row numbers"),
+        ([-1], "between 0 and 19"),
+        ([20], "between 0 and 19"),
+    ],
+)
+def test_bad_rows(pair, rows, message):
+    with pytest.raises(ValueError, match=message):
+        LabelDistributionDisplay.from_predictions(*pair, rows=rows)
+
+
+def test_bad_kind_labels_and_axes(pair, plt):
+    with pytest.raises(ValueError, match="kind must be"):
+        LabelDistributionDisplay.from_predictions(*pair, kind="pie")
+    with pytest.raises(ValueError, match="4 columns"):
+        LabelDistributionDisplay.from_predictions(*pair, labels=["a", "b"])
+    with pytest.raises(ValueError, match="ax must hold 6 matplotlib axes, got 2"):
+        LabelDistributionDisplay.from_predictions(*pair, ax=plt.subplots(2)[1])
+
+
+def test_given_axes_are_used(pair, plt):
+    figure, axes = plt.subplots(1, 2)
+    display = LabelDistributionDisplay.from_predictions(*pair, rows=2, ax=axes)
+    assert display.figure_ is figure
+    assert list(display.axes_) == list(axes)
+    assert legend_texts(axes[0].get_legend()) == ["true", "predicted"]
+    one = LabelDistributionDisplay.from_predictions(*pair, rows=1, ax=axes[1])
+    assert one.axes_[0] is axes[1]
+
+
+NAMES = ["anger", "joy", "fear"]
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+def test_names_come_from_a_data_frame(frame):
+    X, D = make_ldl(20, random_state=0)
+    Y = frame(dict(zip(NAMES, D.T, strict=True)))
+    model = make_pipeline(StandardScaler(), BFGSLDL()).fit(X, Y)
+    search = GridSearchCV(model, {"bfgsldl__alpha": [0.1]}, cv=2).fit(X, Y)
+    for display in (
+        LabelDistributionDisplay.from_predictions(Y, D),
+        LabelDistributionDisplay.from_estimator(KNeighborsRegressor().fit(X, D), X, Y),
+        LabelDistributionDisplay.from_estimator(model, X, D),
+        LabelDistributionDisplay.from_estimator(search, X, D),
+    ):
+        assert list(display.labels) == NAMES
+        assert tick_texts(display.axes_[-1]) == NAMES
+
+
+def test_classes_name_the_labels():
+    X, D = make_ldl(30, random_state=0)
+    y = np.array(NAMES)[D.argmax(axis=1)]
+    model = LDLClassifier().fit(X, y)
+    display = LabelDistributionDisplay.from_estimator(model, X, y, rows=[4])
+    assert list(display.labels) == sorted(NAMES)
+    assert_array_equal(display.D_true, [model.classes_ == y[4]])
+    assert_allclose(display.D_pred, model.predict_proba(X[4:5]))
+
+
+def test_values_of_a_grid_are_the_axis(rng):
+    X = rng.normal(size=(30, 2))
+    model = LDLRegressor(KNeighborsRegressor()).fit(X, X[:, 0])
+    display = LabelDistributionDisplay.from_estimator(model, X, X[:, 0], rows=2)
+    assert_array_equal(display.labels, model.grid_)
+    assert_allclose(display.true_artists_[0].get_xdata(), model.grid_)
+    assert_allclose(display.pred_artists_[1].get_ydata(), model.predict_proba(X)[-1])
+
+
+def test_lines_run_along_an_unsorted_grid(pair):
+    D, P = pair
+    display = LabelDistributionDisplay.from_predictions(D, P, rows=1, labels=[3.0, 1.0, 2.0, 0.5])
+    line = display.pred_artists_[0]
+    assert_array_equal(line.get_xdata(), [0.5, 1, 2, 3])
+    assert_allclose(line.get_ydata(), P[0, [3, 1, 2, 0]])
+
+
+@pytest.mark.parametrize(("n_labels", "is_line"), [(2, False), (12, False), (13, True)])
+def test_bars_for_few_labels_lines_for_many(rng, n_labels, is_line):
+    D = rng.dirichlet(np.ones(n_labels), 2)
+    artist = LabelDistributionDisplay.from_predictions(D, D).true_artists_[0]
+    assert isinstance(artist, matplotlib.lines.Line2D) == is_line
+    kind = "bar" if is_line else "line"
+    artist = LabelDistributionDisplay.from_predictions(D, D, kind=kind).true_artists_[0]
+    assert isinstance(artist, matplotlib.lines.Line2D) != is_line
+
+
+def test_ten_thousand_labels(rng):
+    D = rng.dirichlet(np.ones(10_000), 2)
+    display = LabelDistributionDisplay.from_predictions(
+        D, D, labels=[f"l{i}" for i in range(10_000)]
+    )
+    display.figure_.canvas.draw()
+    assert len(tick_texts(display.axes_[0])) <= 15
+
+
+def test_points_of_a_joint_grid(pair):
+    points = [(-15, 0), (0, 0.5), (0, 30), (15, 30)]
+    display = LabelDistributionDisplay.from_predictions(*pair, labels=points)
+    assert list(display.labels) == ["(-15, 0)", "(0, 0.5)", "(0, 30)", "(15, 30)"]
+
+
+@pytest.mark.parametrize("rows", [1, 3, 5])
+@pytest.mark.parametrize("labels", [None, ["a" * 60, "b b", "c", ""]])
+def test_layout_finds_room_for_everything(pair, rows, labels):
+    display = LabelDistributionDisplay.from_predictions(*pair, rows=rows, labels=labels)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a layout that fails warns
+        display.figure_.canvas.draw()
+    assert all(axes.get_position().height > 0.15 for axes in display.axes_)
+    # Also where the last line of panels has a hole.
+    for axes in display.axes_[-3:]:
+        assert all(label.get_visible() for label in axes.get_xticklabels())
+
+
+def test_classifier_without_probabilities():
+    X, D = make_ldl(30, random_state=0)
+    y = D.argmax(axis=1)
+    with pytest.raises(AttributeError, match="predict_proba"):
+        LabelDistributionDisplay.from_estimator(LinearSVC().fit(X, y), X, y)
+
+
+# RGBSurfaceDisplay
+
+
+def test_surface_of_several_models():
+    X, D = make_ldl(100, random_state=0)
+    models = {"maxent": BFGSLDL().fit(X, D), "neighbours": KNeighborsLDL().fit(X, D)}
+    S, D_surface = make_ldl_surface(9)
+    display = RGBSurfaceDisplay.from_estimator(models, S, D_surface)
+    assert len(display.images_) == len(display.axes_) == 3
+    pictures = [D_surface, *(model.predict(S) for model in models.values())]
+    for image, P in zip(display.images_, pictures, strict=True):
+        expected = (P / P.max(axis=1, keepdims=True)).reshape(9, 9, 3)
+        assert_allclose(image.get_array(), expected)
+        assert image.origin == "lower"
+    assert display.scores["maxent"] == kl_divergence(D_surface, models["maxent"].predict(S))
+    titles = [axes.get_title() for axes in display.axes_]
+    assert titles[0] == "true"
+    assert titles[2] == f"neighbours\nKL divergence {display.scores['neighbours']:.3g}"
+
+
+def test_pure_labels_have_pure_colours_and_uniform_is_white():
+    D = np.vstack([np.eye(3), np.full(3, 1 / 3)])
+    display = RGBSurfaceDisplay.from_predictions(D, D)
+    assert display.grid_shape == (2, 2)
+    assert_allclose(
+        display.images_[0].get_array(), [[[1, 0, 0], [0, 1, 0]], [[0, 0, 1], [1, 1, 1]]]
+    )
+
+
+def test_points_lie_in_the_middle_of_their_pixels(rng):
+    D = rng.dirichlet(np.ones(3), 6)
+    display = RGBSurfaceDisplay.from_predictions(
+        D, D, grid_shape=(2, 3), extent=(0, 4, 10, 11), labels=NAMES
+    )
+    assert_allclose(display.images_[1].get_extent(), [-1, 5, 9.5, 11.5])
+    assert [text.get_text() for text in display.key_.texts] == NAMES
+
+
+def test_surface_weighs_points(rng):
+    D, P = rng.dirichlet(np.ones(3), (2, 4))
+    w = [1, 0, 2, 1]
+    display = RGBSurfaceDisplay.from_predictions(D, P, metric=chebyshev, sample_weight=w)
+    assert display.scores == {"predicted": pytest.approx(chebyshev(D, P, sample_weight=w))}
+
+
+def test_surface_on_given_axes(rng, plt):
+    D = rng.dirichlet(np.ones(3), 4)
+    axes = plt.subplots(1, 2)[1]
+    display = RGBSurfaceDisplay.from_predictions(D, D, ax=axes)
+    assert display.key_ is None
+    assert axes[1].images == [display.images_[1]]
+
+
+def test_surface_asks_for_three_labels_and_a_full_grid(rng):
+    D = rng.dirichlet(np.ones(3), 6)
+    with pytest.raises(ValueError, match="6 points do not fill"):
+        RGBSurfaceDisplay.from_predictions(D, D)
+    with pytest.raises(ValueError, match=r"shape \(2, 2\)"):
+        RGBSurfaceDisplay.from_predictions(D, D, grid_shape=(2, 2))
+    four = rng.dirichlet(np.ones(4), 4)
+    with pytest.raises(ValueError, match="D_true has 4 columns"):
+        RGBSurfaceDisplay.from_predictions(four, four)
+    with pytest.raises(ValueError, match="nothing to compare"):
+        RGBSurfaceDisplay.from_estimator({}, D, D)
+
+
+# ReliabilityDisplay
+
+
+@given(
+    n_samples=st.integers(1, 60),
+    n_labels=st.integers(2, 5),
+    n_bins=st.integers(1, 20),
+    decimals=st.integers(1, 3),
+    seed=st.integers(0, 10_000),
+)
+@settings(max_examples=50, deadline=None)
+def test_points_average_to_the_expected_calibration_error(
+    n_samples, n_labels, n_bins, decimals, seed
+):
+    rng = np.random.default_rng(seed)
+    y = rng.integers(n_labels, size=n_samples)
+    # Rounding puts many confidences on the edges of bins.
+    P = rng.dirichlet(np.ones(n_labels), n_samples).round(decimals)
+    P[:, -1] = 1 - P[:, :-1].sum(axis=1)
+    P = np.abs(P) / np.abs(P).sum(axis=1, keepdims=True)
+    w = rng.integers(1, 4, size=n_samples)
+    display = ReliabilityDisplay.from_predictions(y, P, n_bins=n_bins, sample_weight=w)
+    matplotlib.pyplot.close(display.figure_)
+    gaps = display.share @ np.abs(display.accuracy - display.confidence)
+    assert gaps == pytest.approx(display.ece, abs=1e-12)
+    assert display.ece == expected_calibration_error(y, P, n_bins=n_bins, sample_weight=w)
+    assert display.share.sum() == pytest.approx(1)
+
+
+def test_bins_are_closed_on_the_right():
+    P = [[0.5, 0.5], [0.6, 0.4], [0.75, 0.25], [0.76, 0.24]]
+    display = ReliabilityDisplay.from_predictions([0, 1, 0, 0], P, n_bins=4)
+    assert_allclose(display.confidence, [0.5, 0.675, 0.76])
+    assert_allclose(display.accuracy, [1, 0.5, 1])
+    assert_allclose(display.share, [0.25, 0.5, 0.25])
+    assert_allclose(display.line_.get_xydata(), np.c_[display.confidence, display.accuracy])
+    assert_allclose(display.points_.get_offsets(), display.line_.get_xydata())
+
+
+def test_rows_without_weight_make_no_point():
+    P = [[0.9, 0.1], [0.6, 0.4]]
+    display = ReliabilityDisplay.from_predictions([0, 0], P, sample_weight=[1, 0])
+    assert_allclose(display.confidence, [0.9])
+
+
+def test_several_reliability_curves_share_axes():
+    X, D = make_ldl(60, random_state=0)
+    y = np.array(NAMES)[D.argmax(axis=1)]
+    one = ReliabilityDisplay.from_estimator(LDLClassifier().fit(X, y), X, y)
+    two = ReliabilityDisplay.from_estimator(BFGSLDL().fit(X, D), X, D, ax=one.ax_, name="maxent")
+    assert one.line_.get_color() != two.line_.get_color()
+    assert legend_texts(two.ax_.get_legend()) == [
+        "perfectly calibrated",
+        f"LDLClassifier (ECE = {one.ece:.3f})",
+        f"maxent (ECE = {two.ece:.3f})",
+    ]
+
+
+def test_reliability_options_and_labels():
+    display = ReliabilityDisplay.from_predictions(
+        ["no", "yes"], [[0.8, 0.2], [0.7, 0.3]], labels=["no", "yes"], ref_line=False, c="k", lw=3
+    )
+    assert_allclose(display.accuracy, [0, 1])
+    assert (display.line_.get_color(), display.line_.get_linewidth()) == ("k", 3)
+    assert legend_texts(display.ax_.get_legend()) == ["ECE = 0.450"]
+    with pytest.raises(ValueError, match="n_bins"):
+        ReliabilityDisplay.from_predictions([0], [[1, 0]], n_bins=0)
+
+
+def test_scikit_learn_shows_the_degree_of_one_label():
+    X, D = make_ldl(80, random_state=0)
+    y = D.argmax(axis=1) == 0
+    model = LDLClassifier().fit(X, y)
+    display = CalibrationDisplay.from_estimator(model, X, y)
+    assert_array_equal(display.y_prob, model.predict_proba(X)[:, 1])
+
+
+# CumulativeScoreDisplay
+
+
+def test_curve_is_the_cumulative_score():
+    y, y_pred, w = [20, 30, 40, 50], [25, 30, 48, 49], [1, 2, 3, 4]
+    display = CumulativeScoreDisplay.from_predictions(
+        y, y_pred, thresholds=[10, 0, 5], sample_weight=w, name="ages"
+    )
+    assert_array_equal(display.thresholds, [0, 5, 10])
+    expected = cumulative_score_curve(y, y_pred, [0, 5, 10], sample_weight=w)
+    assert_allclose(display.line_.get_ydata(), expected)
+    assert legend_texts(display.ax_.get_legend()) == ["ages (mean error 3.3)"]
+
+
+def test_default_thresholds_reach_the_largest_error(rng):
+    y, y_pred = rng.normal(size=(2, 30, 2))
+    display = CumulativeScoreDisplay.from_predictions(y, y_pred)
+    errors = np.linalg.norm(y - y_pred, axis=1)
+    assert display.thresholds[-1] == errors.max()
+    assert display.scores[-1] == 1
+    assert display.mean_error == pytest.approx(errors.mean())
+
+
+def test_perfect_predictions_score_one_everywhere():
+    display = CumulativeScoreDisplay.from_predictions([1.0], [1.0])
+    assert display.scores.min() == 1
+    assert display.thresholds[-1] > 0
+
+
+def test_several_cumulative_scores_share_axes(rng):
+    X = rng.normal(size=(30, 2))
+    y = pd.Series(X[:, 0] ** 2, name="age")
+    one = CumulativeScoreDisplay.from_estimator(LDLRegressor().fit(X, y), X, y)
+    model = make_pipeline(StandardScaler(), LinearRegression()).fit(X, y)
+    two = CumulativeScoreDisplay.from_estimator(model, X, y, ax=one.ax_)
+    assert one.ax_.lines[:] == [one.line_, two.line_]
+    assert one.line_.get_color() != two.line_.get_color()
+    names = [text.split(" (")[0] for text in legend_texts(two.ax_.get_legend())]
+    assert names == ["LDLRegressor", "LinearRegression"]
+
+
+def test_negative_threshold():
+    with pytest.raises(ValueError, match="non-negative"):
+        CumulativeScoreDisplay.from_predictions([1, 2], [1, 2], thresholds=[-1, 2])
+
+
+# LabelErrorDisplay
+
+
+def test_errors_of_every_label(pair, rng):
+    D, P = pair
+    w = rng.uniform(size=len(D))
+    display = LabelErrorDisplay.from_predictions(D, P, sample_weight=w, sort=False)
+    w = w / w.sum()
+    assert_allclose(display.mean_degree, w @ D)
+    assert_allclose(display.mean_absolute_error, w @ np.abs(P - D))
+    assert_allclose(display.bias, w @ P - w @ D, atol=1e-15)
+    assert display.bias.sum() == pytest.approx(0, abs=1e-15)
+    assert_allclose(heights(display.degree_), display.mean_degree)
+    assert_allclose(heights(display.error_), display.mean_absolute_error)
+    assert_allclose(display.bias_.get_ydata(), display.bias)
+    assert legend_texts(display.axes_[1].get_legend()) == ["mean absolute error", "bias"]
+
+
+def test_bars_run_from_head_to_tail():
+    D = pd.DataFrame([[0.1, 0.6, 0.3], [0.1, 0.7, 0.2]], columns=NAMES)
+    P = [[0.2, 0.5, 0.3], [0.2, 0.6, 0.2]]
+    display = LabelErrorDisplay.from_predictions(D, P)
+    assert tick_texts(display.axes_[1]) == ["joy", "fear", "anger"]
+    assert_allclose(heights(display.degree_), [0.65, 0.25, 0.1])
+    assert_allclose(heights(display.error_), [0.1, 0, 0.1], atol=1e-15)
+    assert_allclose(display.bias_.get_ydata(), [-0.1, 0, 0.1], atol=1e-15)
+    display.plot(sort=False)
+    assert tick_texts(display.axes_[1]) == NAMES
+
+
+def test_grids_stay_in_order_unless_sorted(pair):
+    D, P = pair
+    grid = [2.5, 0.5, 1.5, 3.5]
+    display = LabelErrorDisplay.from_predictions(D, P, labels=grid)
+    assert_array_equal(display.degree_.get_xdata(), [0.5, 1.5, 2.5, 3.5])
+    assert_allclose(display.degree_.get_ydata(), D.mean(axis=0)[[1, 2, 0, 3]])
+    display.plot(sort=True)
+    order = np.argsort(-D.mean(axis=0))
+    assert_array_equal(display.degree_.get_xdata(), range(4))
+    assert tick_texts(display.axes_[1]) == [str(grid[label]) for label in order]
+    display.plot(kind="bar", sort=False)
+    assert tick_texts(display.axes_[1]) == [str(value) for value in grid]
+
+
+def test_label_errors_of_a_classifier_on_given_axes(plt):
+    X, D = make_ldl(40, random_state=0)
+    y = np.array(NAMES)[D.argmax(axis=1)]
+    axes = plt.subplots(2)[1]
+    model = LDLClassifier().fit(X, y)
+    display = LabelErrorDisplay.from_estimator(model, X, y, ax=axes, sort=False)
+    assert list(display.axes_) == list(axes)
+    assert_allclose(display.mean_degree, (y[:, None] == model.classes_).mean(axis=0))
+
+
+def test_constant_one_hot_targets():
+    D = np.eye(2)[[0, 0, 0]]
+    display = LabelErrorDisplay.from_predictions(D, D)
+    assert_array_equal(display.mean_absolute_error, [0, 0])
+    display.figure_.canvas.draw()
