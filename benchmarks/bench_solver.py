@@ -133,7 +133,8 @@ def best_scikit_learn(X, D, alpha, target):
 def compare_solvers(cases, alphas, repeats, with_memory):
     table = Table(
         data="", alpha="g", objective=".8f", gradient=".0e", evaluations="d", plain="d",
-        plain_excess=".0e", plain_time=".1f", sklearn_time=".1f", sklearn_solver="", MB=".0f", plain_MB=".0f",
+        plain_excess=".0e", plain_time=".1f", sklearn_time=".1f", sklearn_solver="", MB=".0f",
+        plain_MB=".0f",
     )  # fmt: skip
     plain_ratios, sklearn_ratios = [], []
     for case in cases:

@@ -47,7 +47,7 @@ class Result(NamedTuple):
         return float(self.scores[measure].mean())
 
     def std(self, measure: str) -> float:
-        """Standard deviation over folds, as scikit-learn's searches compute it (``ddof=0``)."""
+        """Population standard deviation over folds, as in scikit-learn's searches."""
         return float(self.scores[measure].std())
 
 
@@ -97,6 +97,6 @@ def evaluate(
 
 
 def best(results: Sequence[Result], measure: str) -> Result:
-    """Result with the best mean; the first of equal ones."""
+    """Find the result with the best mean; the first of equal ones."""
     sign = 1 if measure in SIMILARITIES else -1
     return max(results, key=lambda result: sign * result.mean(measure))

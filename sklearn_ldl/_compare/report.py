@@ -78,6 +78,6 @@ def draw(path: Path, problem: Problem, result: Result) -> None:
     display = LabelDistributionDisplay.from_estimator(
         result.model, problem.X, problem.D, rows=shown, labels=problem.labels
     )
-    display.figure_.suptitle(f"{problem.name}, {result.estimator}: test rows of the first fold")
+    display.figure_.supxlabel(f"{problem.name}, {result.estimator}: test rows of the first fold")
     display.figure_.savefig(path, dpi=150)
     pyplot("The picture").close(display.figure_)

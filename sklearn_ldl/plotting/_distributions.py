@@ -256,7 +256,7 @@ class LabelDistributionDisplay:
             self.figure_.legend(
                 [self.true_artists_[0], self.pred_artists_[0]],
                 ["true", "predicted"],
-                loc="outside upper center",
+                loc="outside lower center",
                 ncols=2,
                 frameon=False,
             )
