@@ -231,7 +231,7 @@ class LabelDistributionDisplay:
             f"{type(self).__name__}.plot",
             nrows=n_lines,
             ncols=n_columns,
-            figsize=(1.0 + 3.2 * n_columns, 0.8 + 2.1 * n_lines),
+            figsize=(2.0 + 3.0 * n_columns, 0.8 + 2.1 * n_lines),
             sharex=True,
             sharey=True,
         )
@@ -253,11 +253,11 @@ class LabelDistributionDisplay:
             label_panels(self.axes_, n_columns, "Label", "Degree")
             n_label_lines = 1 if n_panels % n_columns == 0 else 2
             self.figure_.set_figheight(self.figure_.get_figheight() + n_label_lines * name_height)
+            # Beside the panels it is in the way of neither a title nor a caption of the figure.
             self.figure_.legend(
                 [self.true_artists_[0], self.pred_artists_[0]],
                 ["true", "predicted"],
-                loc="outside lower center",
-                ncols=2,
+                loc="outside right upper",
                 frameon=False,
             )
         else:
