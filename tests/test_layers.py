@@ -29,8 +29,9 @@ LAYERS = {
     "datasets": 5,
     "plotting": 5,
     "testing": 5,
-    "__init__": 6,
-    "__main__": 6,
+    "_compare": 6,
+    "__init__": 7,
+    "__main__": 7,
 }
 # Third-party packages that one place alone may import.
 ONLY_IN = {

@@ -96,6 +96,11 @@ def test_one_hot_predictions():
     assert brier_score([1, 1, 2], P, kind="multiclass") == pytest.approx(2 / 3)
 
 
+def test_no_uncertainty_falls_into_the_first_bin():
+    # A sure miss and an unsure hit make one bin that is right on average.
+    assert uncertainty_calibration_error([1, 0], [[1, 0], [0.5, 0.5]], n_bins=1) == 0
+
+
 def test_calibrated_uniform_predictions():
     P = np.full((4, 4), 0.25)
     assert expected_calibration_error([0, 1, 2, 3], P) == 0  # the first label is right once

@@ -141,7 +141,11 @@ def test_weights_repeat_rows(metric, pair, data):
     weights[0] += 1
     repeated = metric(np.repeat(D, weights, axis=0), np.repeat(P, weights, axis=0))
     assert metric(D, P, sample_weight=weights) == pytest.approx(repeated, rel=1e-12)
-    assert metric(D, P, sample_weight=weights * 1e300) == pytest.approx(repeated, rel=1e-12)
+
+
+def test_huge_weights_do_not_overflow():
+    D, P = [[1, 0], [1, 0]], [[1, 0], [0, 1]]
+    assert chebyshev(D, P, sample_weight=[1e308, 1e308]) == 0.5
 
 
 @every_metric
@@ -200,6 +204,10 @@ def test_logarithmic_divergences_agree_with_scipy():
     assert_allclose(jensen_shannon(D, P, per_row=True), roots**2, rtol=1e-12)
 
 
+def test_jensen_shannon_of_the_smallest_degree():
+    assert jensen_shannon([[1, 5e-324]], [[1, 0]]) == pytest.approx(0, abs=1e-300)
+
+
 def test_a_missed_label_costs_32_nats_times_its_mass_by_default():
     assert kl_divergence([[0.75, 0.25]], [[1, 0]]) == pytest.approx(
         0.75 * np.log(0.75) + 0.25 * np.log(0.25 / 1e-14)
@@ -250,11 +258,13 @@ def test_kl_skill_weights_repeat_rows(pair, data):
         assert weighted == pytest.approx(repeated, rel=1e-8)
 
 
-@pytest.mark.parametrize("n_rows", [1, 7, 1000])
+@pytest.mark.parametrize("n_rows", [1, 7, 50, 1000])
 def test_kl_skill_of_equal_rows_is_one_or_zero(n_rows):
     D = np.tile([0.1, 0.2, 0.7], (n_rows, 1))
-    assert kl_skill(D, D) == 1
-    assert kl_skill(D, np.roll(D, 1, axis=1)) == 0
+    weights = np.random.default_rng(0).random(n_rows)
+    for sample_weight in (None, weights):
+        assert kl_skill(D, D, sample_weight=sample_weight) == 1
+        assert kl_skill(D, np.roll(D, 1, axis=1), sample_weight=sample_weight) == 0
 
 
 def test_kl_skill_ignores_rows_without_weight():

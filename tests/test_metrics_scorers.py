@@ -8,7 +8,6 @@ from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
-from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import check_scoring, get_scorer, make_scorer
 from sklearn.metrics._scorer import _BaseScorer
@@ -229,18 +228,31 @@ def test_all_scorers_together_equal_each_alone():
         assert together[name] == scorer(model, X[40:], D[40:])
 
 
-class CountingRegressor(KNeighborsRegressor):
+class CountingClassifier(LogisticRegression):
     n_predictions = 0
 
-    def predict(self, X):
+    def predict_proba(self, X):
         self.n_predictions += 1
-        return super().predict(X)
+        return super().predict_proba(X)
 
 
-def test_several_scorers_predict_once():
-    model = CountingRegressor().fit(X, D)
+class CountingRegressor(DistributionRegressor):
+    n_predictions = 0
+
+    def predict_proba(self, X):
+        self.n_predictions += 1
+        return super().predict_proba(X)
+
+
+@pytest.mark.parametrize(
+    ("model", "y"),
+    [(CountingRegressor(), D), (CountingClassifier(), Y), (CountingClassifier(), Y == "top")],
+    ids=["distributions", "multiclass", "binary"],
+)
+def test_several_scorers_predict_once(model, y):
+    model = clone(model).fit(X, y)
     names = ["neg_chebyshev", "neg_clark", "cosine"]
-    check_scoring(model, {name: get_ldl_scorer(name) for name in names})(model, X, D)
+    check_scoring(model, {name: get_ldl_scorer(name) for name in names})(model, X, y)
     assert model.n_predictions == 1
 
 
@@ -278,9 +290,10 @@ def test_a_binary_classifier_next_to_a_scorer_of_the_other_class():
     model = RandomForestClassifier(5, max_depth=2, random_state=0).fit(X, y)
     first = make_scorer(lambda y_true, p, pos_label=1: np.mean(p), response_method="predict_proba")
     second = get_ldl_scorer("neg_kl_divergence")
-    scores = check_scoring(model, {"first": first, "second": second})(model, X, y)
-    expected = -kl_divergence(one_hot(y, [1, 2]), model.predict_proba(X))
-    assert scores["second"] == pytest.approx(expected, rel=1e-14)
+    P = model.predict_proba(X)
+    expected = {"first": P[:, 0].mean(), "second": -kl_divergence(one_hot(y, [1, 2]), P)}
+    assert check_scoring(model, {"first": first, "second": second})(model, X, y) == expected
+    assert check_scoring(model, {"second": second, "first": first})(model, X, y) == expected
 
 
 def test_likelihood_of_labels_equals_log_loss():
@@ -496,20 +509,6 @@ def test_routing_of_weights_to_a_classifier():
         P = model.fit(X[train], y[train]).predict_proba(X[test])
         expected = metrics.brier_score(y[test].astype(int), P, sample_weight=WEIGHTS[test])
         assert score == pytest.approx(-expected)
-
-
-def test_routing_without_a_request_is_an_error():
-    with (
-        config_context(enable_metadata_routing=True),
-        pytest.raises(UnsetMetadataPassedError, match="sample_weight"),
-    ):
-        cross_validate(
-            FOREST().set_fit_request(sample_weight=True),
-            X,
-            D,
-            scoring={"kl": get_ldl_scorer("neg_kl_divergence")},
-            params={"sample_weight": WEIGHTS},
-        )
 
 
 def test_routing_delivers_a_sigma_per_sample():

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn import get_config
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import BaseEstimator, OutlierMixin, is_classifier
 from sklearn.metrics._scorer import _Scorer
 from sklearn.pipeline import Pipeline
 
@@ -42,9 +41,34 @@ class _DistributionScorer(_NamedScorer):
     """
 
     def _score(self, method_caller, estimator, X, y_true, **kwargs):
+        def predict(estimator, response_method, X, **_):
+            view = _DistributionView(estimator, response_method)
+            return method_caller(view, "predict_distribution", X)
+
         D_true = _true_distributions(estimator, y_true)
-        predict = partial(_predicted_distributions, method_caller)
         return super()._score(predict, estimator, X, D_true, **kwargs)
+
+
+class _DistributionView(OutlierMixin, BaseEstimator):
+    """An estimator with its predicted distributions under a method name of their own.
+
+    Scorers that are evaluated together share a cache of predictions by method name. Under
+    `predict_proba` scikit-learn keeps a single column of two, that of the class which the first
+    scorer is after. It takes the result of any other method as it is, although version 1.6 does so
+    for classifiers and outlier detectors only.
+    """
+
+    def __init__(self, estimator: BaseEstimator, response_method: str):
+        self.estimator = estimator
+        self.response_method = response_method
+
+    def predict_distribution(self, X: ArrayLike) -> NDArray:
+        if is_classifier(self.estimator) and self.response_method != "predict_proba":
+            raise ValueError(
+                f"The score compares distributions, but {type(self.estimator).__name__} has no "
+                "predict_proba."
+            )
+        return getattr(self.estimator, self.response_method)(X)
 
 
 def _true_distributions(estimator: BaseEstimator, y_true: ArrayLike) -> ArrayLike:
@@ -75,26 +99,6 @@ def _find_distributor(estimator: BaseEstimator) -> BaseEstimator | None:
         else:
             return None
     return estimator.distributor_
-
-
-def _predicted_distributions(
-    method_caller: Callable[..., NDArray],
-    estimator: BaseEstimator,
-    response_method: str,
-    X: ArrayLike,
-    **kwargs: Any,
-) -> NDArray:
-    if is_classifier(estimator):
-        if response_method != "predict_proba":
-            raise ValueError(
-                f"The score compares distributions, but {type(estimator).__name__} has no "
-                "predict_proba."
-            )
-        # With two classes scikit-learn's caller keeps one column, and which one depends on the
-        # other scorers that share its cache.
-        if len(estimator.classes_) == 2:
-            return estimator.predict_proba(X)
-    return method_caller(estimator, response_method, X, **kwargs)
 
 
 _SCORERS: dict[str, _NamedScorer] = {}

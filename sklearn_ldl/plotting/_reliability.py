@@ -207,8 +207,10 @@ class ReliabilityDisplay:
             label without a column.
         """
         pyplot(f"{cls.__name__}.from_predictions")
+        ece = expected_calibration_error(
+            y_true, D_pred, labels=labels, n_bins=n_bins, sample_weight=sample_weight
+        )
         D, P = _check_truth(y_true, D_pred, labels)
-        ece = expected_calibration_error(D, P, n_bins=n_bins, sample_weight=sample_weight)
         weights = check_weights(sample_weight, len(P))
         confidence = P.max(axis=1)
         # The bins of the expected calibration error, numbered from 1.
