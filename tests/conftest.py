@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.utils.validation import _get_feature_names
 
 from sklearn_ldl.datasets import load_ldl
 
@@ -34,3 +35,17 @@ def load_real(ldl_data):
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture(params=["pandas", "polars"])
+def make_frame(request):
+    """``make_frame(array, columns)`` makes a frame whose column names scikit-learn sees."""
+    library = pytest.importorskip(request.param)
+
+    def make(array, columns):
+        frame = library.DataFrame({name: array[:, k] for k, name in enumerate(columns)})
+        if _get_feature_names(frame) is None:
+            pytest.skip(f"this scikit-learn does not see the column names of {request.param}")
+        return frame
+
+    return make

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-import polars as pl
 import pytest
 from numpy.testing import assert_allclose
 from sklearn import config_context
@@ -100,11 +99,9 @@ def test_every_learner_handles_what_users_fear(learner, data):
         learner.fit(np.where(X > 0.9, np.nan, X), D)
 
 
-@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
-def test_frames(data, frame):
+def test_frames(data, make_frame):
     X, D = data
-    FX = frame({name: X[:, k] for k, name in enumerate("abc")})
-    FD = frame({name: D[:, k] for k, name in enumerate(["sad", "glad", "mad"])})
+    FX, FD = make_frame(X, "abc"), make_frame(D, ["sad", "glad", "mad"])
     for learner in LEARNERS:
         model = learner.fit(FX, FD)
         assert list(model.feature_names_in_) == ["a", "b", "c"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from inspect import signature
 from numbers import Integral
 from typing import Any
 
@@ -206,7 +207,7 @@ def _score_path(model, X, D, sample_weight, alphas, scorer, train, test):
         fit_intercept=model.fit_intercept,
         alphas=alphas,
     )
-    takes_weight = getattr(scorer, "_accept_sample_weight", lambda: False)()
+    takes_weight = "sample_weight" in signature(getattr(scorer, "_score_func", scorer)).parameters
     weight = {"sample_weight": sample_weight[test]} if takes_weight else {}
     fitted = BFGSLDL(fit_intercept=model.fit_intercept)
     fitted.n_features_in_, fitted.n_labels_ = X.shape[1], D.shape[1]
