@@ -81,8 +81,8 @@ def expected_calibration_error(
     >>> expected_calibration_error(["no", "yes", "yes", "yes"], D_pred, labels=["no", "yes"])
     0.5
     """
-    D, P = _check_truth(y_true, D_pred, labels)
-    return _binned_gap(P.max(axis=1), _correct(D, P), n_bins, sample_weight)
+    D, P = check_truth(y_true, D_pred, labels)
+    return _binned_gap(P.max(axis=1), is_correct(D, P), n_bins, sample_weight)
 
 
 def uncertainty_calibration_error(
@@ -140,9 +140,9 @@ def uncertainty_calibration_error(
     >>> uncertainty_calibration_error([0, 1], [[0.5, 0.5], [0.5, 0.5]])
     0.5
     """
-    D, P = _check_truth(y_true, D_pred, labels)
+    D, P = check_truth(y_true, D_pred, labels)
     uncertainty = np.minimum(entr(P).sum(axis=1) / np.log(P.shape[1]), 1)
-    return _binned_gap(uncertainty, 1 - _correct(D, P), n_bins, sample_weight)
+    return _binned_gap(uncertainty, 1 - is_correct(D, P), n_bins, sample_weight)
 
 
 def negative_log_likelihood(
@@ -200,7 +200,7 @@ def negative_log_likelihood(
     0.693...
     """
     check_floor(floor)
-    D, P = _check_truth(y_true, D_pred, labels)
+    D, P = check_truth(y_true, D_pred, labels)
     return weighted_mean(-(D * safe_log(P, floor)).sum(axis=1), sample_weight)
 
 
@@ -262,9 +262,9 @@ def brier_score(
     >>> brier_score([0, 1], [[0.5, 0.5], [0.5, 0.5]], kind="multiclass")
     0.5
     """
-    D, P = _check_truth(y_true, D_pred, labels)
+    D, P = check_truth(y_true, D_pred, labels)
     if kind == "top_label":
-        loss = (P.max(axis=1) - _correct(D, P)) ** 2
+        loss = (P.max(axis=1) - is_correct(D, P)) ** 2
     elif kind == "multiclass":
         loss = ((P - D) ** 2).sum(axis=1)
     else:
@@ -272,7 +272,7 @@ def brier_score(
     return weighted_mean(loss, sample_weight)
 
 
-def _check_truth(
+def check_truth(
     y_true: ArrayLike, D_pred: ArrayLike, labels: ArrayLike | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return true and predicted distributions; class labels become one-hot rows."""
@@ -292,8 +292,13 @@ def _check_truth(
     return D, P
 
 
-def _correct(D: NDArray, P: NDArray) -> NDArray[np.bool_]:
+def is_correct(D: NDArray, P: NDArray) -> NDArray[np.bool_]:
     return D.argmax(axis=1) == P.argmax(axis=1)
+
+
+def bin_numbers(score: NDArray, n_bins: int) -> NDArray[np.int_]:
+    """Number, from 1, of the right-closed bin of equal width that holds each score."""
+    return np.ceil((score - _EDGE_TOLERANCE) * n_bins).astype(int).clip(min=1)
 
 
 def _binned_gap(
@@ -303,6 +308,6 @@ def _binned_gap(
     if not isinstance(n_bins, Integral) or n_bins < 1:
         raise ValueError(f"n_bins must be an integer >= 1, got {n_bins!r}.")
     weights = check_weights(sample_weight, len(score))
-    bins = np.ceil((score - _EDGE_TOLERANCE) * n_bins).astype(int).clip(min=1)
+    bins = bin_numbers(score, n_bins)
     gaps = np.bincount(bins, weights=weights * (outcome - score))
     return float(np.abs(gaps).sum() / weights.sum())

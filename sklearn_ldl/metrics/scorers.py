@@ -45,7 +45,7 @@ class _DistributionScorer(_NamedScorer):
             view = _DistributionView(estimator, response_method)
             return method_caller(view, "predict_distribution", X)
 
-        D_true = _true_distributions(estimator, y_true)
+        D_true = true_distributions(estimator, y_true)
         return super()._score(predict, estimator, X, D_true, **kwargs)
 
 
@@ -71,7 +71,7 @@ class _DistributionView(OutlierMixin, BaseEstimator):
         return getattr(self.estimator, self.response_method)(X)
 
 
-def _true_distributions(estimator: BaseEstimator, y_true: ArrayLike) -> ArrayLike:
+def true_distributions(estimator: BaseEstimator, y_true: ArrayLike) -> ArrayLike:
     shape = np.shape(y_true)
     if is_classifier(estimator):
         holds_labels = len(shape) == 1 or shape[1] == 1

@@ -51,7 +51,7 @@ def mean_euclidean_error(
     >>> mean_euclidean_error([[0, 0], [15, 30]], [[3, 4], [15, 30]])
     2.5
     """
-    return weighted_mean(_euclidean_errors(y_true, y_pred), sample_weight)
+    return weighted_mean(euclidean_errors(y_true, y_pred), sample_weight)
 
 
 def cumulative_score(
@@ -139,7 +139,7 @@ def cumulative_score_curve(
     >>> cumulative_score_curve([20, 30, 40, 50], [25, 30, 48, 49], thresholds=[0, 1, 5, 10])
     array([0.25, 0.5 , 0.75, 1.  ])
     """
-    errors = _euclidean_errors(y_true, y_pred)
+    errors = euclidean_errors(y_true, y_pred)
     weights = check_weights(sample_weight, len(errors))
     thresholds = check_array(thresholds, dtype=np.float64, ensure_2d=False, input_name="thresholds")
     if thresholds.ndim != 1 or thresholds.min() < 0:
@@ -191,7 +191,7 @@ def epsilon_error(
     >>> epsilon_error([20.0, 30.0], [23.0, 30.0], sigma=[3.0, 0.0])
     0.196...
     """
-    errors = _euclidean_errors(y_true, y_pred)
+    errors = euclidean_errors(y_true, y_pred)
     sigma = np.asarray(sigma)
     if sigma.ndim == 0:
         sigma = np.full(len(errors), sigma)
@@ -325,7 +325,7 @@ def _check_values(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[NDArray, NDArra
     return y_true, y_pred
 
 
-def _euclidean_errors(y_true: ArrayLike, y_pred: ArrayLike) -> NDArray[np.float64]:
+def euclidean_errors(y_true: ArrayLike, y_pred: ArrayLike) -> NDArray[np.float64]:
     y_true, y_pred = _check_values(y_true, y_pred)
     if y_true.ndim != 2:
         raise ValueError(f"Expected values or points, got an array of shape {y_true.shape}.")

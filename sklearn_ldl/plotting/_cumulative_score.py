@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
 from sklearn_ldl.metrics import cumulative_score_curve, mean_euclidean_error
-from sklearn_ldl.metrics.values import _euclidean_errors
+from sklearn_ldl.metrics.values import euclidean_errors
 from sklearn_ldl.plotting._figures import cycle_curves, line_options, one_axes, pyplot
 from sklearn_ldl.plotting._responses import name_of
 
@@ -176,7 +176,7 @@ class CumulativeScoreDisplay:
         """
         pyplot(f"{cls.__name__}.from_predictions")
         if thresholds is None:
-            largest = _euclidean_errors(y_true, y_pred).max()
+            largest = euclidean_errors(y_true, y_pred).max()
             thresholds = np.linspace(0, largest if largest > 0 else 1, _N_THRESHOLDS)
         thresholds = np.sort(thresholds)
         display = cls(

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 
 from sklearn_ldl.metrics import expected_calibration_error
 from sklearn_ldl.metrics._checks import check_weights
-from sklearn_ldl.metrics.calibration import _EDGE_TOLERANCE, _check_truth, _correct
+from sklearn_ldl.metrics.calibration import bin_numbers, check_truth, is_correct
 from sklearn_ldl.plotting._figures import cycle_curves, line_options, one_axes, pyplot
 from sklearn_ldl.plotting._responses import distributions, name_of
 
@@ -210,16 +210,15 @@ class ReliabilityDisplay:
         ece = expected_calibration_error(
             y_true, D_pred, labels=labels, n_bins=n_bins, sample_weight=sample_weight
         )
-        D, P = _check_truth(y_true, D_pred, labels)
+        D, P = check_truth(y_true, D_pred, labels)
         weights = check_weights(sample_weight, len(P))
         confidence = P.max(axis=1)
-        # The bins of the expected calibration error, numbered from 1.
-        bins = np.ceil((confidence - _EDGE_TOLERANCE) * n_bins).astype(int).clip(min=1)
+        bins = bin_numbers(confidence, n_bins)
         mass = np.bincount(bins, weights)
         filled = mass > 0
         mass = mass[filled]
         display = cls(
-            np.bincount(bins, weights * _correct(D, P))[filled] / mass,
+            np.bincount(bins, weights * is_correct(D, P))[filled] / mass,
             np.bincount(bins, weights * confidence)[filled] / mass,
             share=mass / mass.sum(),
             ece=ece,

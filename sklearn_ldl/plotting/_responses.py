@@ -11,14 +11,14 @@ from sklearn.base import BaseEstimator, is_classifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import _check_response_method
 
-from sklearn_ldl.metrics.scorers import _true_distributions
+from sklearn_ldl.metrics.scorers import true_distributions
 
 
 def distributions(estimator: BaseEstimator, X: Any, y: ArrayLike) -> tuple[ArrayLike, NDArray]:
     """Return true and predicted distributions, whatever targets the estimator was fitted to."""
     methods = ["predict_proba"] if is_classifier(estimator) else ["predict_proba", "predict"]
     D_pred = _check_response_method(estimator, methods)(X)
-    return _true_distributions(estimator, y), D_pred
+    return true_distributions(estimator, y), D_pred
 
 
 def innermost(estimator: BaseEstimator) -> BaseEstimator:
