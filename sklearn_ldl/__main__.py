@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
@@ -11,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from joblib import effective_n_jobs
+from sklearn.base import BaseEstimator
 
 import sklearn_ldl
-from sklearn_ldl._compare.estimators import BASELINES, ESTIMATORS, select
-from sklearn_ldl._compare.evaluate import MEASURES, SIMILARITIES, SIX, Result, best, evaluate
+from sklearn_ldl._compare.estimators import ESTIMATORS, select
+from sklearn_ldl._compare.evaluate import MEASURES, SIMILARITIES, SIX, Result, evaluate
 from sklearn_ldl._compare.problem import N_VOTES, Problem, load_problem
-from sklearn_ldl._compare.report import draw, format_table, require_matplotlib, write_csv
+from sklearn_ldl._compare.report import LEGEND, draw, format_table, require_matplotlib, write_csv
 from sklearn_ldl.datasets import list_datasets
 
 _COMMANDS = ("compare", "list")
@@ -73,8 +75,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--label-columns", nargs="+", metavar="NAME", help="label columns of a .csv file")
     add("--sparse", action="store_true", help="hold features as CSR and do not standardise them")
-    add("--n-samples", type=_at_least(1), metavar="N", help="rows of artificial data (1000)")
-    add("--estimators", nargs="+", choices=ESTIMATORS, metavar="NAME", help="default: all")
+    add(
+        "--n-samples",
+        type=_at_least(1),
+        metavar="N",
+        help="rows of artificial data (default: 1000)",
+    )
+    add(
+        "--estimators", nargs="+", choices=ESTIMATORS, metavar="NAME", help="default: all of `list`"
+    )
     add(
         "--metrics",
         nargs="+",
@@ -83,10 +92,26 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help=f"default: {' '.join(SIX)}",
     )
-    add("--cv", type=_at_least(2), default=10, metavar="K", help="number of folds (10)")
-    add("--seed", type=_at_least(0), default=0, help="of the folds, estimators and data (0)")
-    add("--n-jobs", type=int, metavar="N", help="folds computed in parallel (1); -1: all cores")
-    add("--out", type=Path, default="ldl_results", metavar="DIR", help="folder (ldl_results)")
+    add("--cv", type=_at_least(2), default=10, metavar="K", help="number of folds (default: 10)")
+    add(
+        "--seed",
+        type=_at_least(0),
+        default=0,
+        help="of folds, estimators and artificial data (default: 0)",
+    )
+    add(
+        "--n-jobs",
+        type=int,
+        metavar="N",
+        help="folds computed in parallel (default: 1; all cores: -1)",
+    )
+    add(
+        "--out",
+        type=Path,
+        default="ldl_results",
+        metavar="DIR",
+        help="folder for the results (default: ldl_results)",
+    )
     add("--no-plot", action="store_true", help="no picture, and no need for matplotlib")
     add("--quiet", action="store_true", help="no progress bar, and no need for rich")
     return parser
@@ -120,9 +145,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     try:
         return _compare(arguments, parser)
-    except KeyboardInterrupt:
-        _note("interrupted before anything was finished")
+    except KeyboardInterrupt:  # while the data were read, or the picture was drawn
+        _note("interrupted")
         return 130
+    except OSError as exc:
+        _note(f"error: {exc}")
+        return 1
 
 
 def _compare(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
@@ -147,62 +175,51 @@ def _compare(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> 
         parser.error(str(exc))
 
     print(problem, flush=True)
+    if problem.mostly_zero and not problem.sparse:
+        _note("hint: most features are zero; --sparse, which does not standardise, is much faster")
     measures = list(dict.fromkeys(arguments.metrics))
+    table = arguments.out / f"{problem.name}.csv"
     results: list[Result] = []
-    messages, code = [], 0
     try:
-        with progress as on_progress:
-            for i, (name, estimator) in enumerate(estimators.items()):
-                tell = partial(on_progress, name, i * problem.n_folds)
-                tell(0)
-                try:
-                    result = evaluate(
-                        name,
-                        estimator,
-                        problem,
-                        measures,
-                        n_jobs=arguments.n_jobs,
-                        on_progress=tell,
-                    )
-                except Exception as exc:  # an estimator may fail in any way; the others go on
-                    messages.append(f"error: {name} failed: {_first_line(exc)}")
-                    code = 1
-                else:
-                    messages += [f"warning: {name}: {_first_line(w)}" for w in result.warnings]
-                    results.append(result)
+        for result in _evaluated(problem, estimators, measures, arguments.n_jobs, progress):
+            results.append(result)
+            # Written after every estimator: whatever happens later, these are kept.
+            write_csv(table, problem, results, measures)
+        code = int(len(results) < len(names))
     except KeyboardInterrupt:
-        messages.append(f"interrupted: {len(results)} of {len(names)} estimators were finished")
+        _note(f"interrupted: {len(results)} of {len(names)} estimators were finished")
         code = 130
     if results:
-        _report(
-            problem, results, measures, arguments.out, plot=not arguments.no_plot and code != 130
-        )
-    for message in messages:
-        _note(message)
+        print(f"\n{format_table(results, measures)}\n\n{LEGEND}\n\nAll digits: {table}")
+        if not arguments.no_plot and code != 130:
+            picture = arguments.out / f"{problem.name}.png"
+            drawn = draw(picture, problem, results, measures)
+            print(f"True and predicted distributions ({drawn}): {picture}")
     return code
 
 
-def _report(
-    problem: Problem, results: list[Result], measures: list[str], out: Path, *, plot: bool
-) -> None:
-    print(f"\n{format_table(results, measures)}\n")
-    print(
-        "Mean±deviation over the folds; ↓ small is good, ↑ large is good, * best of the column; "
-        "fit: mean over the folds."
-    )
-    table = out / f"{problem.name}.csv"
-    write_csv(table, problem, results, measures)
-    print(f"All digits: {table}")
-    if plot:
-        # The baselines are no picture worth having, unless there is nothing else.
-        candidates = [r for r in results if r.estimator not in BASELINES] or results
-        decisive = "kl_divergence" if "kl_divergence" in measures else measures[0]
-        shown = best(candidates, decisive)
-        picture = out / f"{problem.name}.png"
-        draw(picture, problem, shown)
-        print(
-            f"True and predicted distributions ({shown.estimator}, best by {decisive}): {picture}"
-        )
+def _evaluated(
+    problem: Problem,
+    estimators: dict[str, BaseEstimator],
+    measures: Sequence[str],
+    n_jobs: int | None,
+    progress: AbstractContextManager[Callable[[str, int, int], None]],
+) -> Iterator[Result]:
+    """Evaluate one estimator after the other; those that fail are reported and left out."""
+    with progress as show:
+        for i, (name, estimator) in enumerate(estimators.items()):
+            tell = partial(show, name, i * problem.n_folds)
+            tell(0)
+            try:
+                result = evaluate(
+                    name, estimator, problem, measures, n_jobs=n_jobs, on_progress=tell
+                )
+            except Exception as exc:  # an estimator may fail in any way; the others go on
+                _note(f"error: {name} failed: {_first_line(exc)}")
+                continue
+            for warning in result.warnings:
+                _note(f"warning: {name}: {_first_line(warning)}")
+            yield result
 
 
 def _progress(
@@ -213,14 +230,28 @@ def _progress(
         return nullcontext(lambda name, n_before, n_done: None)
     try:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-        from rich.progress import TimeElapsedColumn as Elapsed
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+        )
     except ImportError as exc:
         raise ImportError(
-            'The progress bar (left out with --quiet) needs rich: pip install "sklearn-ldl[progress]".'
+            "The progress bar (left out with --quiet) needs rich: "
+            'pip install "sklearn-ldl[progress]".'
         ) from exc
-    columns = (TextColumn("{task.description:12}"), BarColumn(), MofNCompleteColumn(), Elapsed())
-    return _running(Progress(*columns, console=Console(stderr=True), transient=True), total)
+    bar = Progress(
+        TextColumn("{task.description:12}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("folds"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    return _running(bar, total)
 
 
 @contextmanager
@@ -235,12 +266,18 @@ def _running(bar: Any, total: int) -> Iterator[Callable[[str, int, int], None]]:
 def _list() -> None:
     print("Estimators (dense features are standardised; the baselines are always shown):")
     for name, entry in ESTIMATORS.items():
-        print(f"  {name:14}{entry.description}{'' if entry.takes_sparse else '; not --sparse'}")
-    print("\nMeasures (↓ small is good, ↑ large is good; the first six are the default):")
-    print(" ", ", ".join(m + ("↑" if m in SIMILARITIES else "↓") for m in MEASURES))
+        print(f"  {name:15}{entry.description}{'' if entry.takes_sparse else '; not --sparse'}")
+    print("\nMeasures (↓ lower, ↑ higher is better; the first six are the default):")
+    print(_wrapped("  ", ", ".join(m + ("↑" if m in SIMILARITIES else "↓") for m in MEASURES)))
     print("\nPublic data sets, downloaded on first use (with their publications):")
     for name, publication in list_datasets().items():
-        print(f"  {name:14}{publication}")
+        print(_wrapped(f"  {name:15}", publication))
+
+
+def _wrapped(head: str, text: str) -> str:
+    return textwrap.fill(
+        text, 100, initial_indent=head, subsequent_indent=" " * len(head), break_on_hyphens=False
+    )
 
 
 def _first_line(message: Any) -> str:

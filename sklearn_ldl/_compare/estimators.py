@@ -47,10 +47,11 @@ def _nystroem(problem: Problem) -> BaseEstimator:
     The kernel is 1 / e at the mean squared distance of two rows, which is twice the total variance:
     2 p after standardising.
     """
-    n_samples, variance = problem.X.shape
+    n_rows, variance = problem.X.shape
     if problem.sparse:
-        variance = mean_variance_axis(problem.X, axis=0)[1].sum() or 1.0
-    n_components = min(300, max(1, n_samples // 2))
+        _, variances = mean_variance_axis(problem.X, axis=0)
+        variance = variances.sum() or 1.0
+    n_components = min(300, max(1, n_rows // 2))
     return Nystroem(gamma=1 / (2 * variance), n_components=n_components, random_state=problem.seed)
 
 
@@ -58,7 +59,9 @@ def _forest(kind: type[BaseEstimator], problem: Problem) -> BaseEstimator:
     # Leaves of five rows make degrees of zero rare. A third of the features per split is usual for
     # regression; the limit bounds the time on wide data.
     n_features = max(1, min(problem.X.shape[1] // 3, 100))
-    return kind(min_samples_leaf=5, max_features=n_features, random_state=problem.seed)
+    return kind(
+        n_estimators=100, min_samples_leaf=5, max_features=n_features, random_state=problem.seed
+    )
 
 
 ESTIMATORS: dict[str, Entry] = {
@@ -80,8 +83,8 @@ ESTIMATORS: dict[str, Entry] = {
         takes_sparse=False,
     ),
     "pt-svm": Entry(
-        "linear SVM on weighted single labels of at most 1000 rows (PT-SVM)",
-        lambda p: _scaled(p, ldl.PTSVMLDL(cv=3, max_samples=1000, random_state=p.seed)),
+        "linear SVM on weighted single labels, at most 500 rows (PT-SVM)",
+        lambda p: _scaled(p, ldl.PTSVMLDL(cv=3, max_samples=500, random_state=p.seed)),
     ),
     "forest": Entry("random forest, 100 trees", lambda p: _forest(RandomForestRegressor, p)),
     "extra-trees": Entry("extra trees, 100 trees", lambda p: _forest(ExtraTreesRegressor, p)),
@@ -92,7 +95,7 @@ BASELINES = ("uniform", "mean")
 
 
 def select(names: list[str] | None, *, sparse: bool) -> list[str]:
-    """Names to compare: the baselines, then the given ones, or all that take the features."""
+    """Return names to compare: the baselines, then the given ones (or all that can be)."""
     if names is None:
         names = [name for name, entry in ESTIMATORS.items() if entry.takes_sparse or not sparse]
     unfit = [name for name in names if sparse and not ESTIMATORS[name].takes_sparse]

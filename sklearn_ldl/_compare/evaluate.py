@@ -43,11 +43,11 @@ class Result(NamedTuple):
     warnings: list[str]
 
     def mean(self, measure: str) -> float:
-        """Mean over folds."""
+        """Compute the mean over folds."""
         return float(self.scores[measure].mean())
 
     def std(self, measure: str) -> float:
-        """Population standard deviation over folds, as in scikit-learn's searches."""
+        """Compute the deviation over folds, dividing by their number as scikit-learn does."""
         return float(self.scores[measure].std())
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.model_selection import KFold
@@ -28,6 +29,10 @@ class Problem:
     n_folds: int
     seed: int
 
+    def __post_init__(self):
+        if self.n_folds > len(self.D):
+            raise ValueError(f"--cv {self.n_folds} needs as many rows, got {len(self.D)}.")
+
     @property
     def n_labels(self) -> int:
         """Number of labels."""
@@ -37,6 +42,12 @@ class Problem:
     def sparse(self) -> bool:
         """Whether the features are sparse, and thus not to be centred."""
         return issparse(self.X)
+
+    @property
+    def mostly_zero(self) -> bool:
+        """Whether at most a tenth of the features are other than zero."""
+        X = self.X.data if self.sparse else self.X
+        return np.count_nonzero(X) <= 0.1 * np.prod(self.X.shape)
 
     def splits(self) -> list[tuple[NDArray, NDArray]]:
         """Training and test rows of every fold."""
@@ -67,7 +78,7 @@ def load_problem(
             raise ValueError("--sparse and --label-columns need a FILE.")
         n_samples = 1000 if n_samples is None else n_samples
         X, D = make_ldl(n_samples, n_votes=N_VOTES, random_state=seed)
-        return _checked(Problem(ARTIFICIAL, X, D, None, n_folds, seed))
+        return Problem(ARTIFICIAL, X, D, None, n_folds, seed)
     if n_samples is not None:
         raise ValueError("--n-samples is for the artificial data, which a FILE replaces.")
     if source in list_datasets() and not Path(source).exists():
@@ -81,10 +92,6 @@ def load_problem(
             f"{source} is neither a file nor a public data set; `list` shows the data sets."
         )
     labels = data.get("grid", data.target_names)
-    return _checked(Problem(Path(source).stem, data.data, data.target, labels, n_folds, seed))
-
-
-def _checked(problem: Problem) -> Problem:
-    if problem.n_folds > len(problem.D):
-        raise ValueError(f"--cv {problem.n_folds} needs as many rows, got {len(problem.D)}.")
-    return problem
+    if list(labels) == [f"label{j}" for j in range(len(labels))]:
+        labels = None  # the file has no names; numbers are easier to read than these
+    return Problem(Path(source).stem, data.data, data.target, labels, n_folds, seed)

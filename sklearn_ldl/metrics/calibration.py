@@ -293,11 +293,12 @@ def check_truth(
 
 
 def is_correct(D: NDArray, P: NDArray) -> NDArray[np.bool_]:
+    """Tell for every row whether the labels of largest degree agree."""
     return D.argmax(axis=1) == P.argmax(axis=1)
 
 
 def bin_numbers(score: NDArray, n_bins: int) -> NDArray[np.int_]:
-    """Number, from 1, of the right-closed bin of equal width that holds each score."""
+    """Find the right-closed bin of equal width, numbered from 1, that holds each score."""
     return np.ceil((score - _EDGE_TOLERANCE) * n_bins).astype(int).clip(min=1)
 
 

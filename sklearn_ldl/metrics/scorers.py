@@ -72,6 +72,7 @@ class _DistributionView(OutlierMixin, BaseEstimator):
 
 
 def true_distributions(estimator: BaseEstimator, y_true: ArrayLike) -> ArrayLike:
+    """Make distributions of labels or values, as `estimator` understands them."""
     shape = np.shape(y_true)
     if is_classifier(estimator):
         holds_labels = len(shape) == 1 or shape[1] == 1

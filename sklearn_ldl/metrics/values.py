@@ -326,6 +326,7 @@ def _check_values(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[NDArray, NDArra
 
 
 def euclidean_errors(y_true: ArrayLike, y_pred: ArrayLike) -> NDArray[np.float64]:
+    """Distance of every predicted value or point from the true one."""
     y_true, y_pred = _check_values(y_true, y_pred)
     if y_true.ndim != 2:
         raise ValueError(f"Expected values or points, got an array of shape {y_true.shape}.")
