@@ -32,7 +32,8 @@ class IterationReporter:
     def __init__(self, estimator: Any, max_iter: int, **data: Any):
         self._estimator = estimator
         self._data = data
-        self._root = self._task = None
+        self._root: Any = None
+        self._task: Any = None
         if hasattr(estimator, "_init_callback_context"):
             self._root = estimator._init_callback_context(max_subtasks=max_iter + 1)
             self._root.call_on_fit_task_begin(estimator=estimator, **data)

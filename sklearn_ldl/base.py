@@ -223,7 +223,7 @@ class LDLClassifier(ClassifierMixin, TargetWrapper):
         best = self.predict_proba(X).argmax(axis=1)
         return self.classes_[best]
 
-    def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
+    def predict_log_proba(self, X: Any) -> NDArray:
         """Logarithms of the predicted degrees, at least -708.
 
         Parameters

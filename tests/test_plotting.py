@@ -251,7 +251,7 @@ def test_unsorted_and_joint_grids(pair):
     assert list(display.labels) == ["(-15, 0)", "(0, 0.5)", "(0, 30)", "(15, 30)"]
 
 
-@pytest.mark.parametrize(("n_labels", "is_line"), [(2, False), (12, False), (13, True)])
+@pytest.mark.parametrize(("n_labels", "is_line"), [(2, False), (20, False), (21, True)])
 def test_bars_for_few_labels_lines_for_many(rng, n_labels, is_line):
     D = rng.dirichlet(np.ones(n_labels), 2)
     artist = LabelDistributionDisplay.from_predictions(D, D).true_artists_[0]

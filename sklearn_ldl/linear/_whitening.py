@@ -124,25 +124,22 @@ class BlockMetric:
         total = self.v * self.variance + alpha
         floor = 1e-9 * total.max() + 1e-300
         self.scale = 1 / np.sqrt(np.maximum(total, floor))
-        self.factor = None
+        shift = max(alpha, floor * max(len(self.S), 1))
         if self.S.dtype == np.float32 and len(self.S):
-            if max(alpha, floor) > _rounding(self.v * self.S):
-                self.factor = self._factor(max(alpha, floor))
-            if self.factor is None:
-                self.S = self._design.covariance(self.block)
-        if self.factor is None:
-            self.factor = self._factor(max(alpha, floor * len(self.S)))
+            if shift > _rounding(self.v * self.S):
+                try:
+                    self.factor = self._factor(shift)
+                    return self
+                except LinAlgError:
+                    pass  # rounding errors made it indefinite after all
+            self.S = self._design.covariance(self.block)
+        self.factor = self._factor(shift)
         return self
 
-    def _factor(self, shift: float) -> NDArray | None:
+    def _factor(self, shift: float) -> NDArray:
         A = self.v * self.S
         A[np.diag_indices_from(A)] += A.dtype.type(shift)
-        try:
-            return cholesky(A, lower=True, overwrite_a=True, check_finite=False)
-        except LinAlgError:
-            if A.dtype == np.float64:
-                raise
-            return None
+        return cholesky(A, lower=True, overwrite_a=True, check_finite=False)
 
     def pull(self, G: NDArray, total: NDArray) -> tuple[NDArray, NDArray]:
         """Gradient in the whitened variables."""

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Bars of more labels would be too thin for a small panel.
-_MAX_BARS = 12
+_MAX_BARS = 20
 _MAX_COLUMNS = 3
 
 
@@ -132,7 +132,7 @@ class LabelDistributionDisplay:
             Names or values of the labels. None takes them from the columns of a data frame `y`, or
             from `label_names_`, `grid_` or `classes_` of the estimator, or numbers them.
         kind : {"auto", "bar", "line"}, default="auto"
-            "auto" means bars, but lines for more than 12 labels and for the values of a grid.
+            "auto" means bars, but lines for more than 20 labels and for the values of a grid.
         ax : Axes or array-like of Axes, default=None
             One per row; None makes a figure.
 
@@ -216,7 +216,7 @@ class LabelDistributionDisplay:
         ax : Axes or array-like of Axes, default=None
             One per row; None makes a figure.
         kind : {"auto", "bar", "line"}, default="auto"
-            "auto" means bars, but lines for more than 12 labels and for the values of a grid.
+            "auto" means bars, but lines for more than 20 labels and for the values of a grid.
 
         Returns
         -------
