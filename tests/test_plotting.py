@@ -205,10 +205,9 @@ def test_bad_options(pair, options, message):
         LabelDistributionDisplay.from_predictions(*pair, **options)
 
 
-@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
-def test_names_come_from_a_data_frame(frame):
+def test_names_come_from_a_data_frame(make_frame):
     X, D = make_ldl(20, random_state=0)
-    Y = frame(dict(zip(NAMES, D.T, strict=True)))
+    Y = make_frame(D, NAMES)
     model = make_pipeline(StandardScaler(), BFGSLDL()).fit(X, Y)
     search = GridSearchCV(model, {"bfgsldl__alpha": [0.1]}, cv=2).fit(X, Y)
     for display in (
