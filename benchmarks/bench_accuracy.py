@@ -1,6 +1,6 @@
 """Five-fold accuracy of the package's estimators, of baselines and of python-ldl, on real files.
 
-SKLEARN_LDL_DATA=... python benchmarks/bench_accuracy.py [--quick] [--out FILE]
+SKLEARN_LDL_DATA=... python benchmarks/bench_accuracy.py [--quick] [--out FILE]``.
 """
 
 from __future__ import annotations
@@ -20,15 +20,14 @@ from sklearn_ldl._compare.estimators import ESTIMATORS
 from sklearn_ldl._compare.evaluate import SIX, best, evaluate
 from sklearn_ldl._compare.problem import Problem
 
-INTRODUCTION = [
-    "# Five-fold accuracy on real files",
-    "",
-    "Made by `OMP_NUM_THREADS=1 python benchmarks/bench_accuracy.py --out doc/benchmarks/accuracy.md`.",
-    "Folds are shuffled with seed 0; rows are fitted with their defaults, on features standardised on",
-    "the training folds, but for Movie, whose sparse features are raw. `nystroem` is",
-    "`StandardScaler -> Nystroem -> BFGSLDLCV`. The best mean of a column has a star.",
-    "",
-]
+INTRODUCTION = """\
+# Five-fold accuracy on real files
+
+Made by `OMP_NUM_THREADS=1 python benchmarks/bench_accuracy.py --out doc/benchmarks/accuracy.md`.
+Folds are shuffled with seed 0; rows are fitted with their defaults, on features standardised on the
+training folds, but for Movie, whose sparse features are raw. `nystroem` is
+`StandardScaler -> Nystroem -> BFGSLDLCV`. The best mean of a column has a star.
+"""
 FILES = ["SCUT_FBP", "emotion6", "Natural_Scene", "SJAFFE", "Yeast_alpha", "Movie"]
 ROWS = ["uniform", "mean", "bfgs", "nystroem", "knn", "pt-bayes", "forest"]
 
@@ -84,7 +83,7 @@ def main():
     files, rows = (FILES[:2] + FILES[3:4], ROWS[:-1]) if options.quick else (FILES, ROWS)
     if not options.quick:
         rows = [*rows, "python-ldl SA_BFGS"]
-    text = [*INTRODUCTION, machine(), ""]
+    text = [INTRODUCTION, machine(), ""]
     print("\n".join(text))
     table = Table(data="", estimator="", **dict.fromkeys(SIX, ""), fit_s=".2f")
     for name in files:

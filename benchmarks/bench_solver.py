@@ -44,18 +44,17 @@ from sklearn_ldl.linear._design import Design
 from sklearn_ldl.linear._losses import cross_entropy
 from sklearn_ldl.metrics import get_ldl_scorer, kl_divergence
 
-INTRODUCTION = [
-    "# BFGSLDL against other ways to the same minimum",
-    "",
-    "Made by `OMP_NUM_THREADS=1 python benchmarks/bench_solver.py --out doc/benchmarks/solver.md`.",
-    "",
-    "`evaluations` are those of `BFGSLDL` to a gradient max-norm of 1e-6, `plain` those of scipy's",
-    "L-BFGS-B on the raw variables to the same norm, at an objective higher by the factor",
-    "`1 + plain_excess`. The `time` columns are ratios to `BFGSLDL`: plain L-BFGS, and the fastest",
-    "scikit-learn `LogisticRegression` on rows copied once per label that reaches the objective to 1e-8.",
-    "`MB` is the peak of what a fit allocates beside the data.",
-    "",
-]
+INTRODUCTION = """\
+# BFGSLDL against other ways to the same minimum
+
+Made by `OMP_NUM_THREADS=1 python benchmarks/bench_solver.py --out doc/benchmarks/solver.md`.
+
+`evaluations` are those of `BFGSLDL` to a gradient max-norm of 1e-6, `plain` those of scipy's
+L-BFGS-B on the raw variables to the same norm, at an objective higher by the factor
+`1 + plain_excess`. The `time` columns are ratios to `BFGSLDL`: plain L-BFGS, and the fastest
+scikit-learn `LogisticRegression`, on rows copied once per label, that reaches the objective to
+1e-8. `MB` is the peak of what a fit allocates beside the data.
+"""
 ALPHAS = [1e-1, 1e-2, 1e-3, 1e-4]
 # name, standardised, CSR
 CASES = [
@@ -276,7 +275,7 @@ def main():
     cases, alphas, names = CASES + COUNTED, ALPHAS, FILES
     if options.quick:
         cases, alphas, names = CASES[:4] + COUNTED[:1], [1e-1, 1e-3], FILES[:-1]
-    text = [*INTRODUCTION, machine(), ""]
+    text = [INTRODUCTION, machine(), ""]
     print("\n".join(text))
     text += compare_solvers(cases, alphas, 1 if options.quick else 3, not options.quick)
     if not options.quick:
