@@ -1,6 +1,6 @@
 """Five-fold accuracy of the package's estimators, of baselines and of python-ldl, on real files.
 
-SKLEARN_LDL_DATA=... python benchmarks/bench_accuracy.py [--quick] [--out FILE]``.
+Usage: ``SKLEARN_LDL_DATA=... python benchmarks/bench_accuracy.py [--quick] [--out FILE]``.
 """
 
 from __future__ import annotations
