@@ -144,7 +144,7 @@ def test_row_space_of_a_wide_problem(make, rng):
     X[7] = X[2]  # a repeated row lowers the rank
     weight = np.full(10, 0.1)
     wide = Design(make(X), weight, center=True)
-    assert RowSpaceDesign.suits(wide)
+    assert RowSpaceDesign.suits(wide, 3)
     narrow = RowSpaceDesign(wide)
     assert narrow.shape == (10, 8)
     coef = rng.standard_normal((3, 8))
@@ -156,6 +156,18 @@ def test_row_space_of_a_wide_problem(make, rng):
     G, total = rng.standard_normal((3, 8)), rng.standard_normal(3)
     bound = wide.gradient_norm(narrow.expand(G), total)
     assert bound <= narrow.gradient_norm(G, total) * (1 + 1e-10)
+
+
+def test_only_short_problems_are_rotated_into_their_row_space(rng):
+    def suits(X, n_labels=5):
+        n = X.shape[0]
+        return RowSpaceDesign.suits(Design(X, np.full(n, 1 / n), center=True), n_labels)
+
+    assert suits(np.ones((130, 1869)))
+    assert not suits(np.ones((1869, 130)))
+    assert suits(sp.random_array((20, 3000), density=0.01, format="csr", rng=rng))
+    # Few numbers are stored: an eigendecomposition would cost more than the whole search.
+    assert not suits(sp.random_array((800, 3000), density=0.01, format="csr", rng=rng))
 
 
 def test_choice_of_metric(rng):

@@ -30,8 +30,6 @@ _MAX_BLOCK = 4000
 _IMPORTANT = 0.1
 # Eigenvalues of a Gram matrix below this share of the largest are rounding errors.
 _ROUNDING = 1e-12
-# Most rows for which a wide problem is rotated into its row space.
-_MAX_GRAM = 3000
 
 
 class Metric(Protocol):
@@ -196,10 +194,16 @@ class RowSpaceDesign(Design):
         super().__init__(X, wide.weight, center=False)
 
     @staticmethod
-    def suits(design: Design) -> bool:
-        """Whether there are more features than rows, and few enough rows."""
+    def suits(design: Design, n_labels: int) -> bool:
+        """Whether the rotation costs less than it takes off some fifty evaluations.
+
+        An eigendecomposition does about fifteen times as many operations in a second as an
+        evaluation, which is bound by memory.
+        """
         n, p = design.shape
-        return n < p and n <= _MAX_GRAM
+        n_stored = design.X.nnz if design.sparse else n * p
+        set_up = 9 * n**3 + (0 if design.sparse else n * n * p)
+        return n < p and set_up <= 3000 * n_stored * n_labels * (1 - n / p)
 
     def gradient_norm(self, G: NDArray, total: NDArray) -> float:
         """Upper bound of the largest entry of the gradient in the original coefficients."""

@@ -47,7 +47,8 @@ class MaxEntProblem:
         self.entropy = entropy(D, weight)
         self.fit_intercept = fit_intercept
         self.wide = Design(X, weight, center=fit_intercept)
-        self.design = RowSpaceDesign(self.wide) if RowSpaceDesign.suits(self.wide) else self.wide
+        narrow = RowSpaceDesign.suits(self.wide, D.shape[1])
+        self.design = RowSpaceDesign(self.wide) if narrow else self.wide
         self.metric = choose_metric(self.design, D, alphas)
         self._mean = weight @ D
         self.D = np.asfortranarray(D, dtype=self.design.X.dtype)
