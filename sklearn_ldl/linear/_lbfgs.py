@@ -99,16 +99,19 @@ def minimize(
     resolution = 10 * float(np.finfo(D.dtype).eps)
     history: deque[tuple[NDArray, NDArray, float]] = deque(maxlen=memory)
 
+    def differentiate(E: NDArray, penalty_grad: NDArray) -> tuple[NDArray, NDArray, NDArray]:
+        G, total = design.gradient(E)
+        G += penalty_grad
+        if not fit_intercept:
+            total[:] = 0
+        state.n_evaluations += 1
+        return G, total, _flat(*metric.pull(G, total))
+
     Z = design.logits(state.coef, state.intercept)
     value, E = loss(Z, D, weight)
     penalty_value, penalty_grad = penalty(state.coef)
     state.value = value + penalty_value
-    G, total = design.gradient(E)
-    G += penalty_grad
-    if not fit_intercept:
-        total[:] = 0
-    state.n_evaluations += 1
-    gradient = _flat(*metric.pull(G, total))
+    G, total, gradient = differentiate(E, penalty_grad)
     best, stalled = np.inf, 0
 
     while True:
@@ -155,12 +158,7 @@ def minimize(
             Z += dZ
         else:
             Z = design.logits(state.coef, state.intercept)
-        G, total = design.gradient(E)
-        G += penalty_grad
-        if not fit_intercept:
-            total[:] = 0
-        state.n_evaluations += 1
-        new_gradient = _flat(*metric.pull(G, total))
+        G, total, new_gradient = differentiate(E, penalty_grad)
         moved, changed = t * direction, new_gradient - gradient
         curvature = float(moved @ changed)
         if curvature > np.finfo(np.float64).eps * float(changed @ changed):
