@@ -53,7 +53,8 @@ Made by `OMP_NUM_THREADS=1 python benchmarks/bench_solver.py --out doc/benchmark
 L-BFGS-B on the raw variables to the same norm, at an objective higher by the factor
 `1 + plain_excess`. The `time` columns are ratios to `BFGSLDL`: plain L-BFGS, and the fastest
 scikit-learn `LogisticRegression`, on rows copied once per label, that reaches the objective to
-1e-8. `MB` is the peak of what a fit allocates beside the data.
+1e-8. `MB` is the peak of what a fit allocates beside the data. What an empty cell stands for was
+not run. All of it takes more than an hour, nearly all of that in scikit-learn on copied rows.
 """
 ALPHAS = [1e-1, 1e-2, 1e-3, 1e-4]
 # name, standardised, CSR
