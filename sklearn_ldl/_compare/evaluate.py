@@ -13,12 +13,10 @@ from sklearn.base import BaseEstimator
 from sklearn.model_selection import cross_validate
 
 from sklearn_ldl._compare.problem import Problem
-from sklearn_ldl.metrics import get_ldl_scorer
+from sklearn_ldl.metrics import get_ldl_scorer, get_ldl_scorer_names
 
 #: The measures that the literature of the field reports.
 SIX = ("chebyshev", "clark", "canberra", "kl_divergence", "cosine", "intersection")
-#: The larger, the better; all others are distances.
-SIMILARITIES = ("cosine", "intersection", "fidelity", "kl_skill")
 MEASURES = (
     *SIX,
     "euclidean",
@@ -31,6 +29,8 @@ MEASURES = (
     "fidelity",
     "kl_skill",
 )
+#: The larger, the better; all others are distances, whose scorers are negated.
+SIMILARITIES = tuple(measure for measure in MEASURES if measure in get_ldl_scorer_names())
 
 
 class Result(NamedTuple):
