@@ -59,12 +59,6 @@ def synthetic(n: int = 100_000, p: int = 200, n_labels: int = 10) -> tuple[np.nd
     return X, rng.multinomial(10, softmax(X @ W.T, axis=1)) / 10
 
 
-def standardize(X: np.ndarray) -> np.ndarray:
-    """Columns of mean zero and variance one; constant columns become zero."""
-    scale = X.std(axis=0)
-    return (X - X.mean(axis=0)) / np.where(scale > 0, scale, 1.0)
-
-
 def best_time(repeats: int, function: Callable, *args: Any) -> tuple[float, Any]:
     """Shortest of some calls in seconds, and what the last of them returned."""
     shortest, result = np.inf, None
@@ -83,11 +77,6 @@ def peak_memory(function: Callable, *args: Any) -> float:
         return tracemalloc.get_traced_memory()[1] / 1e6
     finally:
         tracemalloc.stop()
-
-
-def geometric_mean(values: list[float]) -> float:
-    """Geometric mean of positive numbers."""
-    return float(np.exp(np.mean(np.log(values))))
 
 
 class Table:

@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
+    _check_sample_weight,
     _get_feature_names,
     check_consistent_length,
     check_is_fitted,
@@ -378,6 +379,16 @@ class LDLRegressor(RegressorMixin, TargetWrapper):
         """
         D = self.predict_proba(X)
         return self.distributor_.inverse_transform(D, decode=self.decode)
+
+
+def training_weight(
+    sample_weight: ArrayLike | None, X: Any, dtype: type | None = None
+) -> NDArray[np.floating]:
+    """Validate weights of the rows of `X`: non-negative, not all zero; None means ones."""
+    weight = _check_sample_weight(sample_weight, X, dtype=dtype, ensure_non_negative=True)
+    if not weight.any():
+        raise ValueError("All sample weights are zero.")
+    return weight
 
 
 def require_y(estimator: BaseEstimator, y: Any) -> None:

@@ -23,17 +23,15 @@ from sklearn.model_selection import KFold
 from sklearn.svm import SVC, LinearSVC
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ldl._simplex import normalize
-from sklearn_ldl.base import LabelDistributionMixin
+from sklearn_ldl.base import LabelDistributionMixin, training_weight
 
 
 def _weighted(D: NDArray, sample_weight: ArrayLike | None, X: NDArray) -> NDArray[np.float64]:
     """Weight of every (row, label) example; not all zero."""
-    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    if not weight.any():
-        raise ValueError("All sample weights are zero.")
+    weight = training_weight(sample_weight, X, dtype=np.float64)
     return D * weight[:, None]
 
 

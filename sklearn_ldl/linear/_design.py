@@ -2,7 +2,8 @@
 
 Coefficients are (n_labels, n_features), logits (n_samples, n_labels) in column-major order. In that
 layout both products are ``(few rows) x (wide matrix)``, which BLAS runs up to twice as fast as
-their transposes. Centring is implicit: `X` is neither copied nor densified.
+their transposes. Centring is implicit: `X` is neither copied nor densified, but for the Gram matrix
+of a problem with few rows.
 """
 
 from __future__ import annotations

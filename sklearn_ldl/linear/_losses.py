@@ -52,11 +52,3 @@ def cross_entropy(
 def entropy(D: NDArray, sample_weight: NDArray) -> float:
     r"""Weighted sum of the row entropies :math:`-\sum_j D_{ij} \log D_{ij}`, with 0 log 0 = 0."""
     return -float(xlogy(D, D).sum(axis=1) @ sample_weight)
-
-
-def softmax(Z: NDArray, out: NDArray | None = None) -> NDArray:
-    """Row softmax in the memory layout of `Z`."""
-    P = np.subtract(Z, Z.max(axis=1)[:, None], out=out)
-    np.exp(P, out=P)
-    P /= P.sum(axis=1)[:, None]
-    return P

@@ -59,6 +59,11 @@ def _rounding(S: NDArray) -> float:
     return float(np.finfo(np.float32).eps * np.abs(S).sum(axis=0).max())
 
 
+def _floor(curvature: NDArray) -> float:
+    """Smallest curvature that is divided by: the jitter for ``alpha = 0``, positive in any case."""
+    return 1e-9 * float(curvature.max()) + 1e-300
+
+
 class KroneckerMetric:
     """Both sides whitened: features by the eigenvectors of `S`, labels by those of `Gamma`.
 
@@ -70,7 +75,7 @@ class KroneckerMetric:
         g, labels = eigh(gamma)
         small = design.shape[1] <= _SMALL
         S = design.covariance(slice(None), np.float64 if small else np.float32)
-        if not small and smallest_alpha <= _rounding(g[-1] * S):
+        if not small and smallest_alpha <= g[-1] * _rounding(S):
             S = design.covariance(slice(None))
         lam, features = eigh(S, driver="evd", overwrite_a=True, check_finite=False)
         self.labels, self.features = labels, features.astype(np.float64)
@@ -83,7 +88,7 @@ class KroneckerMetric:
     def with_alpha(self, alpha: float) -> KroneckerMetric:
         """Set the penalty; the jitter acts for ``alpha = 0`` with dependent features."""
         total = self.curvature + alpha
-        self.scale = 1 / np.sqrt(np.maximum(total, 1e-9 * total.max() + 1e-300))
+        self.scale = 1 / np.sqrt(np.maximum(total, _floor(total)))
         return self
 
     def pull(self, G: NDArray, total: NDArray) -> tuple[NDArray, NDArray]:
@@ -120,11 +125,11 @@ class BlockMetric:
     def with_alpha(self, alpha: float) -> BlockMetric:
         """Factor ``v S + alpha I``."""
         total = self.v * self.variance + alpha
-        floor = 1e-9 * total.max() + 1e-300
+        floor = _floor(total)
         self.scale = 1 / np.sqrt(np.maximum(total, floor))
         shift = max(alpha, floor * max(len(self.S), 1))
         if self.S.dtype == np.float32 and len(self.S):
-            if shift > _rounding(self.v * self.S):
+            if shift > self.v * _rounding(self.S):
                 try:
                     self.factor = self._factor(shift)
                     return self

@@ -8,18 +8,18 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import log_softmax
+from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ldl._callbacks import CallbackSupportMixin, IterationReporter, with_callbacks
-from sklearn_ldl.base import LabelDistributionMixin
+from sklearn_ldl.base import LabelDistributionMixin, training_weight
 from sklearn_ldl.linear._design import Design
 from sklearn_ldl.linear._lbfgs import State, minimize
-from sklearn_ldl.linear._losses import cross_entropy, entropy, softmax
+from sklearn_ldl.linear._losses import cross_entropy, entropy
 from sklearn_ldl.linear._penalties import l2
 from sklearn_ldl.linear._whitening import RowSpaceDesign, choose_metric
 
@@ -249,9 +249,6 @@ class BFGSLDL(CallbackSupportMixin, LabelDistributionMixin, BaseEstimator):
                 "Use alpha > 0.",
                 ConvergenceWarning,
             )
-        problem = MaxEntProblem(
-            X, D, sample_weight, fit_intercept=self.fit_intercept, alphas=[alpha]
-        )
         start = {}
         if self.warm_start and hasattr(self, "coef_"):
             if self.coef_.shape != (D.shape[1], X.shape[1]):
@@ -260,6 +257,9 @@ class BFGSLDL(CallbackSupportMixin, LabelDistributionMixin, BaseEstimator):
                     f"shape {self.coef_.shape}, these data need {(D.shape[1], X.shape[1])}."
                 )
             start = {"coef": self.coef_, "intercept": self.intercept_}
+        problem = MaxEntProblem(
+            X, D, sample_weight, fit_intercept=self.fit_intercept, alphas=[alpha]
+        )
         state = problem.start(**start)
         reporter = IterationReporter(
             self, self.max_iter, X=X, y=D, metadata={"sample_weight": sample_weight}
@@ -286,10 +286,7 @@ class BFGSLDL(CallbackSupportMixin, LabelDistributionMixin, BaseEstimator):
 
     def _validate_data(self, X, y, sample_weight):
         X, D = self._validate_fit(X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
-        sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-        if not sample_weight.any():
-            raise ValueError("All sample weights are zero.")
-        return X, D, sample_weight
+        return X, D, training_weight(sample_weight, X)
 
     def _keep(self, problem: MaxEntProblem, state: State) -> None:
         self.coef_, self.intercept_ = problem.coefficients(state)
@@ -328,8 +325,7 @@ class BFGSLDL(CallbackSupportMixin, LabelDistributionMixin, BaseEstimator):
         D : ndarray of shape (n_samples, n_labels)
             Rows on the simplex.
         """
-        Z = self.decision_function(X)
-        return softmax(Z, out=Z)
+        return softmax(self.decision_function(X), axis=1)
 
     def predict_log_proba(self, X: Any) -> NDArray:
         """Logarithms of the predicted degrees, exact also where they underflow.

@@ -77,7 +77,7 @@ def true_distributions(estimator: BaseEstimator, y_true: ArrayLike) -> ArrayLike
     if is_classifier(estimator):
         holds_labels = len(shape) == 1 or shape[1] == 1
         return one_hot(y_true, estimator.classes_) if holds_labels else y_true
-    distributor = _find_distributor(estimator)
+    distributor = getattr(innermost(estimator), "distributor_", None)
     if distributor is not None:
         return distributor.transform(y_true)
     if len(shape) == 1:
@@ -90,16 +90,11 @@ def true_distributions(estimator: BaseEstimator, y_true: ArrayLike) -> ArrayLike
     return y_true
 
 
-def _find_distributor(estimator: BaseEstimator) -> BaseEstimator | None:
-    """Look for a fitted distributor through pipelines and searches."""
-    while not hasattr(estimator, "distributor_"):
-        if isinstance(estimator, Pipeline):
-            estimator = estimator[-1]
-        elif hasattr(estimator, "best_estimator_"):
-            estimator = estimator.best_estimator_
-        else:
-            return None
-    return estimator.distributor_
+def innermost(estimator: BaseEstimator) -> BaseEstimator:
+    """Look through pipelines and fitted searches."""
+    while isinstance(estimator, Pipeline) or hasattr(estimator, "best_estimator_"):
+        estimator = estimator[-1] if isinstance(estimator, Pipeline) else estimator.best_estimator_
+    return estimator
 
 
 _SCORERS: dict[str, _NamedScorer] = {}

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, is_classifier
-from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import _check_response_method
 
-from sklearn_ldl.metrics.scorers import true_distributions
+from sklearn_ldl.metrics.scorers import innermost, true_distributions
 
 
 def distributions(estimator: BaseEstimator, X: Any, y: ArrayLike) -> tuple[ArrayLike, NDArray]:
@@ -19,13 +18,6 @@ def distributions(estimator: BaseEstimator, X: Any, y: ArrayLike) -> tuple[Array
     methods = ["predict_proba"] if is_classifier(estimator) else ["predict_proba", "predict"]
     D_pred = _check_response_method(estimator, methods)(X)
     return true_distributions(estimator, y), D_pred
-
-
-def innermost(estimator: BaseEstimator) -> BaseEstimator:
-    """Look through pipelines and fitted searches."""
-    while isinstance(estimator, Pipeline) or hasattr(estimator, "best_estimator_"):
-        estimator = estimator[-1] if isinstance(estimator, Pipeline) else estimator.best_estimator_
-    return estimator
 
 
 def name_of(estimator: BaseEstimator, name: str | None = None) -> str:
