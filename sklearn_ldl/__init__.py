@@ -17,6 +17,8 @@ _PUBLIC = {
     "BFGSLDL": "linear",
     "BFGSLDLCV": "linear",
     "DecoupledLabelSplitter": "distributors",
+    "DeepLDLClassifier": "deep",
+    "DeepLDLRegressor": "deep",
     "GaussianLabelDistributor": "distributors",
     "KNeighborsLDL": "neighbors",
     "LDLClassifier": "base",
@@ -36,7 +38,7 @@ _PUBLIC = {
     "votes_to_distribution": "distributors",
 }
 
-_MODULES = ("datasets", "decoding", "distributors", "metrics", "plotting", "testing")
+_MODULES = ("datasets", "decoding", "deep", "distributors", "metrics", "plotting", "testing")
 
 __all__ = ["__version__", *_PUBLIC, *_MODULES]
 

@@ -25,12 +25,15 @@ class IterationReporter:
         A subclass of `CallbackSupportMixin` inside a fit decorated by `with_callbacks`.
     max_iter : int
         Most iterations that will be reported.
+    task : str, default="lbfgs-iter"
+        What an iteration is called.
     **data
         `X`, `y` and `metadata` as handed to the callbacks.
     """
 
-    def __init__(self, estimator: Any, max_iter: int, **data: Any):
+    def __init__(self, estimator: Any, max_iter: int, *, task: str = "lbfgs-iter", **data: Any):
         self._estimator = estimator
+        self._task_name = task
         self._data = data
         self._root: Any = None
         self._task: Any = None
@@ -47,7 +50,7 @@ class IterationReporter:
             self._task.call_on_fit_task_end(
                 estimator=self._estimator, reconstruction_attributes=attributes, **self._data
             )
-        self._task = self._root.subcontext(task_name="lbfgs-iter")
+        self._task = self._root.subcontext(task_name=self._task_name)
         self._task.call_on_fit_task_begin(
             estimator=self._estimator, reconstruction_attributes=attributes, **self._data
         )

@@ -23,13 +23,23 @@ def public_estimators():
             concrete = inspect.isclass(member) and issubclass(member, BaseEstimator)
             if concrete and member.__module__.startswith("sklearn_ldl") and name[0] != "_":
                 found[name] = member
-    helpers = {"TargetWrapper", "TargetTransformer", "LabelDistributionMixin"}
+    helpers = {
+        "TargetWrapper",
+        "TargetTransformer",
+        "LabelDistributionMixin",
+        "DeepEstimator",
+        "DeepClassifier",
+    }
     return [found[name] for name in sorted(found.keys() - helpers)]
 
 
 ESTIMATORS = public_estimators()
 # Kept small: scikit-learn's checks fit every estimator some hundred times.
-SMALL = {"BFGSLDLCV": {"alphas": 3, "cv": 2}, "PTSVMLDL": {"cv": 2, "random_state": 0}}
+SMALL = {
+    "BFGSLDLCV": {"alphas": 3, "cv": 2},
+    "DeepLDLRegressor": {"max_epochs": 10, "random_state": 0},
+    "PTSVMLDL": {"cv": 2, "random_state": 0},
+}
 
 
 def instances():

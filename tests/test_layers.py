@@ -25,6 +25,7 @@ LAYERS = {
     "problem_transformation": 3,
     "enhancement": 3,
     "shift": 3,
+    "calibration": 3,
     "deep": 4,
     "datasets": 5,
     "plotting": 5,

@@ -47,6 +47,7 @@ from sklearn_ldl.metrics.scorers import (
     neg_uncertainty_calibration_error_scorer,
     neg_zero_one_scorer,
 )
+from sklearn_ldl.metrics.segmentation import mean_iu
 from sklearn_ldl.metrics.values import (
     auc_cumulative_error,
     cumulative_score,
@@ -85,6 +86,7 @@ __all__ = [
     "kl_skill",
     "kl_skill_scorer",
     "mean_euclidean_error",
+    "mean_iu",
     "neg_brier_score_scorer",
     "neg_cad_scorer",
     "neg_canberra_scorer",

@@ -1,0 +1,405 @@
+"""Temperature scaling: predicted distributions become sharper or flatter, by one number."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context, clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import check_cv
+from sklearn.utils import Bunch, check_array, get_tags, indexable
+from sklearn.utils._param_validation import HasMethods
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    _routing_enabled,
+    process_routing,
+)
+from sklearn.utils.metaestimators import _safe_split
+from sklearn.utils.validation import _check_method_params, check_is_fitted, has_fit_parameter
+
+from sklearn_ldl._simplex import check_distribution, check_prediction, safe_log
+from sklearn_ldl._wrapper import TargetWrapper, with_weight
+from sklearn_ldl.base import LabelDistributionMixin, require_y, training_weight
+from sklearn_ldl.metrics._checks import check_weights
+from sklearn_ldl.metrics.divergences import FLOOR
+
+_BOUNDS = (0.05, 20.0)
+
+
+def fit_temperature(
+    Z: ArrayLike,
+    D: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    bounds: tuple[float, float] = _BOUNDS,
+) -> float:
+    r"""Find the temperature at which logits predict distributions best.
+
+    .. math::
+
+        \hat T = \arg\min_T \sum_i s_i \, \mathrm{KL}(d_i \,\|\, \mathrm{softmax}(z_i / T))
+
+    The sum is convex in :math:`1 / T`, so there is one minimum; bounded scalar minimisation over
+    :math:`\log T` finds it. The KL divergence and the cross entropy have the same minimiser.
+
+    Parameters
+    ----------
+    Z : array-like of shape (n_samples, n_labels)
+        Finite logits, of rows that the model was not trained on. Logarithms of predicted degrees
+        are logits, too.
+    D : array-like of shape (n_samples, n_labels)
+        True distributions; one-hot rows for class labels.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights :math:`s` of the rows; None weighs them equally.
+    bounds : tuple of two floats, default=(0.05, 20.0)
+        Least and greatest temperature, both positive.
+
+    Returns
+    -------
+    temperature : float
+        Above 1 where the logits are over-confident, below 1 where they are under-confident.
+
+    Raises
+    ------
+    ValueError
+        If `D` does not hold distributions, if `Z` is not finite or has another shape, or if
+        `sample_weight` or `bounds` is out of its range.
+
+    Warns
+    -----
+    ConvergenceWarning
+        When the best temperature is one of the bounds.
+
+    See Also
+    --------
+    TemperatureScaler : Also makes logits of rows that were not trained on.
+
+    References
+    ----------
+    C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On calibration of modern neural networks", ICML
+    2017.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scipy.special import softmax
+    >>> from sklearn_ldl.calibration import fit_temperature
+    >>> Z = np.array([[2.0, 0.0, -1.0], [0.0, 3.0, 1.0]])
+    >>> round(fit_temperature(Z, softmax(Z / 2.5, axis=1)), 4)
+    2.5
+    """
+    low, high = _check_bounds(bounds)
+    Z = check_array(Z, dtype=np.float64, input_name="Z")
+    D = check_distribution(D, input_name="D")
+    if Z.shape != D.shape:
+        raise ValueError(f"Z and D have different shapes: {Z.shape} and {D.shape}.")
+    weight = check_weights(sample_weight, len(D))
+    weight /= weight.sum()
+    Z = Z - Z.max(axis=1, keepdims=True)
+    target_logit = np.einsum("ij,ij->i", D, Z)
+
+    def loss(temperature):
+        log_mass = np.log(np.exp(Z / temperature).sum(axis=1))
+        return weight @ (log_mass - target_logit / temperature)
+
+    inside = minimize_scalar(
+        lambda log_temperature: loss(np.exp(log_temperature)),
+        bounds=np.log([low, high]),
+        method="bounded",
+        options={"xatol": 1e-9},
+    )
+    # The search never quite reaches a bound; and where nothing is better than 1, 1 it is.
+    candidates = min(max(1.0, low), high), float(np.exp(inside.x)), low, high
+    temperature = min(candidates, key=loss)
+    if temperature in (low, high):
+        cause = "say little about y" if temperature == high else "are hardly ever wrong"
+        warnings.warn(
+            f"The best temperature is at the bound {temperature:g}: the logits {cause}, or their "
+            "scale is out of the ordinary. Widen bounds if that is intended.",
+            ConvergenceWarning,
+        )
+    return temperature
+
+
+class TemperatureScaler(LabelDistributionMixin, MetaEstimatorMixin, BaseEstimator):
+    r"""Calibrate a learner of distributions by a temperature, found on held-out rows.
+
+    Predictions are :math:`\mathrm{softmax}(z(x) / T)` with the logits :math:`z` of `estimator`. A
+    temperature above 1 flattens the predictions of an over-confident learner, one below 1 sharpens
+    those of an under-confident one; the order of the labels stays. :func:`fit_temperature` finds
+    the temperature from logits of rows which the learner that made them has not seen.
+
+    For class labels use scikit-learn's ``CalibratedClassifierCV(method="temperature")``.
+
+    Parameters
+    ----------
+    estimator : estimator, default=None
+        Any estimator that is fitted to distributions, such as a pipeline; None means
+        :class:`~sklearn_ldl.BFGSLDL`. Its `decision_function` gives the logits; without one they
+        are the logarithms of the predicted degrees, of which those below 1e-14 count as 1e-14.
+
+        A fitted estimator inside a :class:`~sklearn.frozen.FrozenEstimator` stays as it is, and
+        all the given data serve to find the temperature. They should not be its training data.
+    cv : int, cross-validation generator or iterable, default=5
+        The splits. On each, a clone of `estimator` is fitted to the training rows and predicts the
+        others. They are ignored for a frozen estimator. An integer makes folds of consecutive
+        rows, so pass ``KFold(5, shuffle=True)`` when the rows are sorted; None means 5.
+    bounds : tuple of two floats, default=(0.05, 20.0)
+        Least and greatest temperature.
+
+    Attributes
+    ----------
+    temperature_ : float
+        The temperature :math:`T`.
+    estimator_ : estimator
+        The estimator, fitted to all rows (or frozen).
+    n_labels_ : int
+        Number of labels.
+    label_names_ : ndarray of shape (n_labels,)
+        Column names of `y`, when it was a data frame with string columns.
+    n_features_in_, feature_names_in_
+        Those of `estimator_`, where it has them.
+
+    See Also
+    --------
+    sklearn.calibration.CalibratedClassifierCV : The same for class labels.
+
+    References
+    ----------
+    C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On calibration of modern neural networks", ICML
+    2017.
+
+    Examples
+    --------
+    >>> from sklearn_ldl import BFGSLDL
+    >>> from sklearn_ldl.calibration import TemperatureScaler
+    >>> from sklearn_ldl.datasets import make_ldl
+    >>> X, D = make_ldl(n_samples=200, random_state=0)
+    >>> shy = BFGSLDL(alpha=1.0)
+    >>> model = TemperatureScaler(shy).fit(X, D)
+    >>> model.temperature_ < 1
+    True
+    >>> model.score(X, D) > shy.fit(X, D).score(X, D)
+    True
+
+    A model that is already fitted, with other rows for the temperature:
+
+    >>> from sklearn.frozen import FrozenEstimator
+    >>> fitted = BFGSLDL(alpha=1.0).fit(X[:100], D[:100])
+    >>> TemperatureScaler(FrozenEstimator(fitted)).fit(
+    ...     X[100:], D[100:]
+    ... ).estimator_.estimator is fitted
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "estimator": [HasMethods(["fit", "predict"]), None],
+        "cv": ["cv_object"],
+        "bounds": ["array-like"],
+    }
+
+    def __init__(
+        self,
+        estimator: BaseEstimator | None = None,
+        *,
+        cv: Any = 5,
+        bounds: tuple[float, float] = _BOUNDS,
+    ):
+        self.estimator = estimator
+        self.cv = cv
+        self.bounds = bounds
+
+    # The default is that of the wrappers for other targets.
+    _get_estimator = TargetWrapper._get_estimator
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, **fit_params: Any
+    ) -> TemperatureScaler:
+        """Find the temperature and fit the estimator to all rows.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples, handed to the estimator as they are.
+        y : array-like of shape (n_samples, n_labels)
+            Label distributions; rows sum to one.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows, not all zero: for the temperature, and for an
+            estimator that takes them.
+        **fit_params : dict
+            ``groups`` for the splitter and parameters of `fit` of the estimator, of which each
+            split gets its rows; or metadata to route when that is enabled.
+
+        Returns
+        -------
+        self : TemperatureScaler
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If `y` does not hold distributions (see :func:`sklearn_ldl.check_distribution`), if
+            `bounds` are not two positive numbers in ascending order, or if a frozen estimator
+            predicts another number of labels.
+
+        Warns
+        -----
+        UserWarning
+            When `estimator` does not take `sample_weight`.
+        ConvergenceWarning
+            When the best temperature is one of the bounds.
+        """
+        require_y(self, y)
+        _check_bounds(self.bounds)
+        D = check_distribution(y)
+        X, D = indexable(X, D)
+        weight = training_weight(sample_weight, X, dtype=np.float64)
+        estimator = self._get_estimator()
+        routed = self._route(estimator, sample_weight, fit_params)
+
+        if isinstance(estimator, FrozenEstimator):
+            every_row = np.arange(len(D))
+            splits = [(every_row, every_row)]
+        else:
+            splits = list(check_cv(self.cv).split(X, D, **routed.splitter.split))
+        logits = []
+        for train, test in splits:
+            X_train, D_train = _safe_split(estimator, X, D, train)
+            X_test, _ = _safe_split(estimator, X, D, test, train)
+            params = _check_method_params(X, routed.estimator.fit, indices=train)
+            logits.append(_logits(clone(estimator).fit(X_train, D_train, **params), X_test))
+        held_out = np.concatenate([test for _, test in splits])
+        self.temperature_ = fit_temperature(
+            np.concatenate(logits),
+            D[held_out],
+            sample_weight=weight[held_out],
+            bounds=self.bounds,
+        )
+        self.estimator_ = clone(estimator).fit(X, D, **routed.estimator.fit)
+        self._describe_labels(y, D.shape[1])
+        return self
+
+    def decision_function(self, X: Any) -> NDArray:
+        """Logits of the estimator, divided by the temperature.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_labels)
+            The distributions before the softmax.
+        """
+        check_is_fitted(self)
+        return _logits(self.estimator_, X) / self.temperature_
+
+    def predict(self, X: Any) -> NDArray:
+        """Predict label distributions.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        D : ndarray of shape (n_samples, n_labels)
+            Rows on the simplex.
+        """
+        return softmax(self.decision_function(X), axis=1)
+
+    def predict_log_proba(self, X: Any) -> NDArray:
+        """Logarithms of the predicted degrees, exact also where they underflow.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        L : ndarray of shape (n_samples, n_labels)
+            Logarithms.
+        """
+        return log_softmax(self.decision_function(X), axis=1)
+
+    @property
+    def n_features_in_(self) -> int:
+        """Number of features that the estimator was fitted to."""
+        return self.estimator_.n_features_in_
+
+    @property
+    def feature_names_in_(self) -> NDArray:
+        """Names of the features that the estimator was fitted to."""
+        return self.estimator_.feature_names_in_
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Route metadata of `fit` to the estimator and the splitter.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            ``estimator.fit`` and ``cv.split`` receive what they request; the temperature takes
+            `sample_weight` itself.
+        """
+        return (
+            MetadataRouter(owner=self)
+            .add_self_request(self)
+            .add(
+                estimator=self._get_estimator(),
+                method_mapping=MethodMapping().add(caller="fit", callee="fit"),
+            )
+            .add(
+                splitter=self.cv,
+                method_mapping=MethodMapping().add(caller="fit", callee="split"),
+            )
+        )
+
+    def _route(self, estimator, sample_weight, fit_params) -> Bunch:
+        """Say which parameters the fits and the splitter receive."""
+        if _routing_enabled():
+            return process_routing(self, "fit", sample_weight=sample_weight, **fit_params)
+        groups = fit_params.pop("groups", None)
+        if has_fit_parameter(estimator, "sample_weight"):
+            fit_params = with_weight(sample_weight, fit_params)
+        elif sample_weight is not None and not isinstance(estimator, FrozenEstimator):
+            warnings.warn(
+                f"{type(estimator).__name__} does not take sample_weight: the weights count for "
+                "the temperature only. Inside a pipeline, enable metadata routing to pass them on."
+            )
+        return Bunch(estimator=Bunch(fit=fit_params), splitter=Bunch(split={"groups": groups}))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self._get_estimator()).input_tags
+        return tags
+
+
+def _logits(estimator: BaseEstimator, X: Any) -> NDArray:
+    """Logits of shape (n_samples, n_labels), whatever the fitted estimator offers."""
+    if hasattr(estimator, "decision_function"):
+        Z = np.asarray(estimator.decision_function(X))
+        # By scikit-learn's convention a classifier of two classes returns the margin of the second.
+        return np.column_stack([np.zeros_like(Z), Z]) if Z.ndim == 1 else Z
+    D = np.asarray(getattr(estimator, "predict_proba", estimator.predict)(X))
+    return safe_log(check_prediction(D, n_labels=D.shape[-1]), FLOOR)
+
+
+def _check_bounds(bounds: Any) -> tuple[float, float]:
+    try:
+        low, high = (float(bound) for bound in bounds)
+    except (TypeError, ValueError):
+        low = high = np.nan
+    if not 0 < low < high < np.inf:
+        raise ValueError(f"bounds must be two positive numbers in ascending order, got {bounds!r}.")
+    return low, high

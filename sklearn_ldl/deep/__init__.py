@@ -1,0 +1,21 @@
+"""Deep label distribution learning: networks behind scikit-learn estimators, on CPU or CUDA.
+
+Every estimator here *holds* a skorch net, built in one place (`_net.py`), and otherwise is a plain
+scikit-learn estimator. Modules return logits, losses take logits, and probabilities exist only in
+what `predict` and `predict_proba` return.
+"""
+
+try:
+    import skorch  # noqa: F401
+    import torch  # noqa: F401
+except ImportError as error:
+    raise ImportError(
+        f"sklearn_ldl.deep needs torch and skorch ({error}). Install them with: "
+        'pip install "sklearn-ldl[deep]"'
+    ) from error
+
+from sklearn_ldl.deep._presets import PRESETS
+from sklearn_ldl.deep.classifier import DeepLDLClassifier
+from sklearn_ldl.deep.regressor import DeepLDLRegressor
+
+__all__ = ["PRESETS", "DeepLDLClassifier", "DeepLDLRegressor"]

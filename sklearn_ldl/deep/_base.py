@@ -1,0 +1,341 @@
+"""What all deep estimators share: validation of features, training of the net, its outputs."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.random import RandomState
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
+from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping
+from torch import Tensor, nn
+from torch.utils.data import Dataset, IterableDataset
+
+from sklearn_ldl._callbacks import CallbackSupportMixin, IterationReporter
+from sklearn_ldl.base import training_weight
+from sklearn_ldl.deep._batches import (
+    ArraySource,
+    DatasetSource,
+    RowSource,
+    as_tensor,
+    read_only_features,
+)
+from sklearn_ldl.deep._modules import INITIALIZERS, MLP, make_module
+from sklearn_ldl.deep._net import (
+    LDLNet,
+    Objective,
+    PrintEpochs,
+    Sources,
+    forward_batches,
+    resolve_device,
+    seeded,
+)
+from sklearn_ldl.deep._optimization import OPTIMIZERS, SCHEDULES, LearningRate
+
+# Numbers per batch of a prediction.
+_CHUNK = 2**22
+
+
+class Training(NamedTuple):
+    """What one fit trains on and for."""
+
+    X: Any
+    #: Targets, one entry per row in float32, or None for those of a Dataset.
+    target: NDArray | None
+    #: ``(output, target) -> (n_rows,)``: the loss, of validation batches in any case.
+    row_loss: Callable[[Tensor, Tensor], Tensor]
+    #: Shape of the output for one row; the first entry is what the module knows as `n_labels`.
+    output_shape: tuple[int, ...]
+    #: Losses of training batches; None means `row_loss`.
+    objective: Objective | None = None
+    sample_weight: ArrayLike | None = None
+    #: Turns the targets of Dataset items into `target`.
+    encode: Callable[[NDArray], NDArray] | None = None
+
+
+class DeepEstimator(CallbackSupportMixin, BaseEstimator):
+    """Base of the deep estimators, whose parameters come from :mod:`._parameters`."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.input_tags.sparse = True
+        return tags
+
+    def _validate_X(self, X: Any, *, reset: bool) -> Any:
+        """Return features as a float32 array or CSR matrix, or a Dataset as it is."""
+        if isinstance(X, Dataset):
+            return self._validate_dataset(X, reset=reset)
+        X = validate_data(
+            self,
+            X,
+            reset=reset,
+            dtype=(np.float64, np.float32),
+            order="C",
+            allow_nd=True,
+            accept_sparse="csr",
+        )
+        with np.errstate(over="ignore"):
+            X32 = X.astype(np.float32, copy=False)
+        if X32 is not X and not np.isfinite(X32.data if sparse.issparse(X32) else X32).all():
+            raise ValueError("X holds values too large for float32: scale the features.")
+        shape = X.shape[1:]
+        if X.ndim == 2 and self.input_shape is not None:
+            shape = tuple(self.input_shape)
+            if math.prod(shape) != X.shape[1]:
+                raise ValueError(
+                    f"input_shape={shape} has {math.prod(shape)} entries, but X has "
+                    f"{X.shape[1]} features."
+                )
+            X32 = X32.toarray() if sparse.issparse(X32) else X32
+            X32 = X32.reshape(-1, *shape)
+        self._check_shape(shape, reset=reset)
+        return X32
+
+    def _validate_dataset(self, dataset: Dataset, *, reset: bool) -> Dataset:
+        if isinstance(dataset, IterableDataset) or not hasattr(dataset, "__len__"):
+            raise ValueError(
+                f"{type(dataset).__name__} has no length: give a map-style Dataset, with __len__ "
+                "and __getitem__."
+            )
+        if reset:
+            vars(self).pop("n_features_in_", None)
+            vars(self).pop("feature_names_in_", None)
+        if len(dataset) == 0:
+            raise ValueError("Found a Dataset with 0 samples, but a minimum of 1 is required.")
+        item = dataset[0]
+        shape = tuple(np.shape(item[0] if isinstance(item, (tuple, list)) else item))
+        self._check_shape(shape, reset=reset)
+        return dataset
+
+    def _check_shape(self, shape: tuple[int, ...], *, reset: bool) -> None:
+        if reset:
+            self.input_shape_ = shape
+        elif shape != self.input_shape_:
+            raise ValueError(
+                f"X has samples of shape {shape}, but {type(self).__name__} was fitted to samples "
+                f"of shape {self.input_shape_}."
+            )
+
+    def _split(self, n_rows: int, random_state: RandomState) -> tuple[NDArray, NDArray]:
+        """Training rows, and validation rows if there is early stopping."""
+        if not self.early_stopping:
+            return np.arange(n_rows), np.empty(0, dtype=np.intp)
+        n_valid = max(1, round(self.validation_fraction * n_rows))
+        if n_valid >= n_rows:
+            raise ValueError(
+                f"validation_fraction={self.validation_fraction} of {n_rows} rows leaves none to "
+                "train on."
+            )
+        order = random_state.permutation(n_rows)
+        return np.sort(order[n_valid:]), np.sort(order[:n_valid])
+
+    def _fit_net(
+        self,
+        training: Training,
+        random_state: RandomState,
+        split: tuple[NDArray, NDArray] | None = None,
+    ) -> None:
+        """Train a new net, or the one at hand with `warm_start`; set the fitted attributes."""
+        device = resolve_device(self.device)
+        go_on = self.warm_start and hasattr(self, "net_")
+        if go_on and self._architecture != (self.input_shape_, training.output_shape):
+            raise ValueError(
+                "warm_start goes on with the same shape of samples and the same labels only: "
+                f"{self._architecture} became {(self.input_shape_, training.output_shape)}."
+            )
+        if split is None:
+            split = self._split(_num_samples(training.X), random_state)
+        seed = random_state.randint(np.iinfo(np.int32).max)
+        with seeded(seed, device):
+            if go_on:
+                torch.set_rng_state(self._random_bits)
+            sources = self._sources(training, split, device)
+            reporter = IterationReporter(
+                self, self.max_epochs, task="epoch", X=training.X, y=training.target, metadata={}
+            )
+            net = self.net_ if go_on else self._new_net(training, device)
+            net.objective = training.objective or _plain(training.row_loss)
+            net.row_loss = training.row_loss
+            net.callbacks = self._net_callbacks(_Report(reporter, self))
+            if go_on:
+                net.max_epochs = self.max_epochs
+                if net.lr != self.lr:
+                    net.set_params(lr=self.lr)
+                net.initialize_callbacks()
+            else:
+                net.initialize()
+                self._check_output(net.module_, sources.train, training.output_shape)
+            # skorch ends training on Ctrl-C and returns: what was reached is kept.
+            net.partial_fit(sources)
+            self._random_bits = torch.get_rng_state()
+        self._keep(net, training.output_shape)
+        reporter.close()
+
+    def _keep(self, net: LDLNet, output_shape: tuple[int, ...]) -> None:
+        rows = [row for row in net.history if "train_loss" in row]
+        names = [
+            name for name in (rows[0] if rows else ()) if name.startswith(("train_", "valid_"))
+        ]
+        self.history_ = {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
+        self.n_iter_ = len(rows)
+        self._architecture = (self.input_shape_, output_shape)
+        net.release(for_good=not self.warm_start)
+        self.net_ = net
+
+    def _sources(
+        self, training: Training, split: tuple[NDArray, NDArray], device: torch.device
+    ) -> Sources:
+        X, target = training.X, training.target
+        rows, valid_rows = split
+        weight = None
+        if training.sample_weight is not None:
+            weights = training_weight(training.sample_weight, X)
+            rows = rows[weights[rows] > 0]
+            if not len(rows):
+                raise ValueError("All sample weights of the training rows are zero.")
+            weight = torch.from_numpy((weights / weights[rows].mean()).astype(np.float32))
+
+        def source(rows: NDArray, *, shuffle: bool) -> RowSource:
+            settings = {
+                "batch_size": len(rows) if self.batch_size == "all" else int(self.batch_size),
+                "shuffle": shuffle,
+                "weight": weight,
+                "device": device,
+            }
+            positions = torch.from_numpy(rows)
+            if isinstance(X, Dataset):
+                return DatasetSource(
+                    X, target, training.encode, positions, num_workers=self.num_workers, **settings
+                )
+            return ArraySource(X, target, positions, **settings)
+
+        valid = source(valid_rows, shuffle=False) if len(valid_rows) else None
+        return Sources(source(rows, shuffle=True), valid)
+
+    def _new_net(self, training: Training, device: torch.device) -> LDLNet:
+        options = dict(self.net_params or {})
+        module_options = {
+            name.removeprefix("module__"): options.pop(name)
+            for name in list(options)
+            if name.startswith("module__")
+        }
+        sizes = {
+            "n_features": math.prod(self.input_shape_),
+            "input_shape": self.input_shape_,
+            "n_labels": training.output_shape[0],
+        }
+        if self.weight_decay:
+            options["optimizer__weight_decay"] = self.weight_decay
+        if len(self.param_groups):
+            options["optimizer__param_groups"] = list(self.param_groups)
+        optimizer = self.optimizer
+        return LDLNet(
+            partial(self._build, sizes, module_options),
+            objective=None,
+            row_loss=None,
+            amp=self.amp,
+            compiled=self.compile,
+            optimizer=OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer,
+            lr=self.lr,
+            max_epochs=self.max_epochs,
+            batch_size=self.batch_size,
+            device=str(device),
+            verbose=int(self.verbose),
+            **options,
+        )
+
+    def _build(self, sizes: dict[str, Any], options: dict[str, Any]) -> nn.Module:
+        module = self.module
+        if module is None:
+            module = partial(MLP, hidden_layer_sizes=self.hidden_layer_sizes, dropout=self.dropout)
+        built = make_module(module, sizes, **options)
+        if self.init is not None:
+            (INITIALIZERS[self.init] if isinstance(self.init, str) else self.init)(built)
+        return built
+
+    def _net_callbacks(self, report: Callback) -> list[Callback]:
+        callbacks: list[Callback] = [report]
+        if self.lr_schedule is not None:
+            schedule = self.lr_schedule
+            callbacks.append(
+                LearningRate(SCHEDULES[schedule] if isinstance(schedule, str) else schedule)
+            )
+        if self.clip_norm is not None:
+            callbacks.append(GradientNormClipping(self.clip_norm))
+        if self.early_stopping:
+            callbacks.append(EarlyStopping(patience=self.n_iter_no_change, load_best=True))
+        callbacks += copy.deepcopy(list(self.callbacks))
+        if self.verbose:
+            callbacks.append(PrintEpochs(int(self.verbose)))
+        return callbacks
+
+    def _check_output(
+        self, module: nn.Module, source: RowSource, output_shape: tuple[int, ...]
+    ) -> None:
+        """Try the module on two rows, before any training."""
+        X = source.take(source.rows[:2])
+        module.eval()
+        try:
+            with torch.no_grad():
+                output = module(X)
+        except RuntimeError as error:
+            raise ValueError(
+                f"The module does not take samples of shape {self.input_shape_}: {error}"
+            ) from error
+        if not isinstance(output, Tensor):
+            return
+        if output.shape != (len(X), *output_shape):
+            raise ValueError(
+                f"The module returns an output of shape {tuple(output.shape)} for {len(X)} "
+                f"samples; expected {(len(X), *output_shape)}."
+            )
+
+    def _outputs(self, X: Any) -> NDArray[np.float64]:
+        """Compute what the fitted module returns for `X`."""
+        check_is_fitted(self)
+        X = self._validate_X(X, reset=False)
+        device = torch.device(self.net_.device)
+        dtype = getattr(torch, self.inference_dtype)
+        module = self.net_.module_.eval()
+        if dtype != torch.float32:
+            module = copy.deepcopy(module).to(dtype)
+        return forward_batches(module, self._batches(X), device, dtype).astype(np.float64)
+
+    def _batches(self, X: Any) -> Iterator[Tensor]:
+        size = 1 if self.batch_size == "all" else int(self.batch_size)
+        if isinstance(X, Dataset):
+            yield from read_only_features(X, size, self.num_workers)
+            return
+        size = max(size, _CHUNK // math.prod(self.input_shape_))
+        for start in range(0, X.shape[0], size):
+            rows = X[start : start + size]
+            yield torch.from_numpy(rows.toarray()) if sparse.issparse(rows) else as_tensor(rows)
+
+
+class _Report(Callback):
+    """Tell scikit-learn's callbacks about the epochs."""
+
+    def __init__(self, reporter: IterationReporter, estimator: DeepEstimator):
+        self.reporter = reporter
+        self.estimator = estimator
+
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        self.reporter.step({})
+
+    def on_epoch_end(self, net, **kwargs):
+        if self.reporter.active:
+            fitted = {name: v for name, v in vars(self.estimator).items() if name.endswith("_")}
+            self.reporter.step({**fitted, "net_": net})
+
+
+def _plain(row_loss: Callable[[Tensor, Tensor], Tensor]) -> Objective:
+    return lambda forward, batch: row_loss(forward(batch.X), batch.target)

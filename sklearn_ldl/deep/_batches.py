@@ -1,0 +1,213 @@
+"""Batches: slices of tensors that stay in one place, or items of a torch Dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import sparse
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+
+class Batch(NamedTuple):
+    """Rows of the training set, on the device of the net."""
+
+    X: Tensor
+    #: What the objective compares the output with, one entry per row.
+    target: Tensor
+    #: Weights of the rows, with a mean of one over the training set, or None.
+    weight: Tensor | None
+    #: Positions of the rows in the data of the source.
+    rows: Tensor
+    #: Where further rows can be taken from.
+    source: RowSource
+
+
+class RowSource:
+    """Batches of some rows of a data set, in a new random order every epoch.
+
+    Parameters
+    ----------
+    rows : Tensor of shape (n_rows,)
+        Positions of the rows that belong to this source.
+    batch_size : int
+        Rows per batch. A last batch of one row joins the batch before it, since batch
+        normalisation and mixing need two.
+    shuffle : bool
+        Whether to permute the rows, by torch's current random state.
+    weight : Tensor of shape (n_samples,) or None
+        Weights of all rows of the data set.
+    device : torch.device
+        Where batches are wanted.
+    """
+
+    def __init__(
+        self,
+        rows: Tensor,
+        *,
+        batch_size: int,
+        shuffle: bool,
+        weight: Tensor | None,
+        device: torch.device,
+    ):
+        self.rows = rows
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.device = device
+        self.weight = None if weight is None else weight.to(device)
+        sizes = [batch_size] * (len(rows) // batch_size)
+        if len(rows) % batch_size:
+            sizes.append(len(rows) % batch_size)
+        if len(sizes) > 1 and sizes[-1] == 1:
+            sizes[-2:] = [batch_size + 1]
+        self._sizes = sizes
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def n_batches(self) -> int:
+        """Number of batches per epoch."""
+        return len(self._sizes)
+
+    def _epoch(self) -> tuple[Tensor, ...]:
+        order = self.rows[torch.randperm(len(self.rows))] if self.shuffle else self.rows
+        return order.split(self._sizes)
+
+    def _weight(self, rows: Tensor) -> Tensor | None:
+        return None if self.weight is None else self.weight[rows]
+
+    def __iter__(self) -> Iterator[Batch]:
+        raise NotImplementedError
+
+    def take(self, rows: Tensor) -> Tensor:
+        """Features of any rows of the data set, on the device."""
+        raise NotImplementedError
+
+
+class ArraySource(RowSource):
+    """Batches sliced from arrays that are converted once and kept on the device if they fit.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix
+        Features in float32.
+    target : ndarray of shape (n_samples, ...)
+        Targets in float32.
+    rows, **settings
+        As for :class:`RowSource`.
+    """
+
+    def __init__(self, X: Any, target: NDArray, rows: Tensor, **settings: Any):
+        super().__init__(rows, **settings)
+        self.target = torch.from_numpy(target).to(self.device)
+        if sparse.issparse(X):
+            self._sparse, self._dense = X, None
+        else:
+            self._sparse, self._dense = None, as_tensor(X)
+            if fits(self._dense, self.device):
+                self._dense = self._dense.to(self.device)
+        home = self.device if self._dense is None else self._dense.device
+        self.rows = self.rows.to(home if self._sparse is None else "cpu")
+
+    def take(self, rows: Tensor) -> Tensor:
+        if self._dense is None:
+            return torch.from_numpy(self._sparse[rows.cpu().numpy()].toarray()).to(self.device)
+        return self._dense.index_select(0, rows.to(self._dense.device)).to(self.device)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for rows in self._epoch():
+            X = self.take(rows)
+            rows = rows.to(self.device)
+            yield Batch(X, self.target.index_select(0, rows), self._weight(rows), rows, self)
+
+
+class DatasetSource(RowSource):
+    """Batches loaded from a torch Dataset of ``(x, y)``, for data too large for memory.
+
+    Parameters
+    ----------
+    dataset : torch.utils.data.Dataset
+        Map-style data set.
+    target : ndarray of shape (n_samples, ...) or None
+        Targets that replace those of the items.
+    encode : callable
+        Turns the collated targets of a batch into an array of float32.
+    rows : Tensor of shape (n_rows,)
+        As for :class:`RowSource`.
+    num_workers : int
+        Processes that load items.
+    **settings
+        As for :class:`RowSource`.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        target: NDArray | None,
+        encode: Callable[[NDArray], NDArray],
+        rows: Tensor,
+        *,
+        num_workers: int = 0,
+        **settings: Any,
+    ):
+        super().__init__(rows, **settings)
+        self.dataset = dataset
+        self.target = None if target is None else torch.from_numpy(target)
+        self.encode = encode
+        self.num_workers = num_workers
+
+    def take(self, rows: Tensor) -> Tensor:
+        return _features([self.dataset[int(row)] for row in rows]).to(self.device)
+
+    def __iter__(self) -> Iterator[Batch]:
+        batches = self._epoch()
+        loader = DataLoader(
+            self.dataset,
+            batch_sampler=[rows.tolist() for rows in batches],
+            num_workers=self.num_workers,
+            collate_fn=_collate,
+            pin_memory=self.device.type == "cuda",
+        )
+        for rows, (X, y) in zip(batches, loader, strict=True):
+            if self.target is not None:
+                target = self.target[rows]
+            else:
+                target = torch.from_numpy(self.encode(y.numpy()))
+            rows = rows.to(self.device)
+            moved = (tensor.to(self.device, non_blocking=True) for tensor in (X, target))
+            yield Batch(*moved, self._weight(rows), rows, self)
+
+
+def _features(items: list) -> Tensor:
+    first = [item[0] if isinstance(item, (tuple, list)) else item for item in items]
+    return torch.stack([torch.as_tensor(x, dtype=torch.float32) for x in first])
+
+
+def _collate(items: list) -> tuple[Tensor, Tensor]:
+    """Stack features, and targets where the items have them (else features only)."""
+    has_target = isinstance(items[0], (tuple, list)) and len(items[0]) > 1
+    y = np.stack([np.asarray(item[1]) for item in items]) if has_target else np.empty(len(items))
+    return _features(items), torch.from_numpy(y)
+
+
+def read_only_features(dataset: Dataset, batch_size: int, num_workers: int) -> DataLoader:
+    """Load the features of a data set in order."""
+    return DataLoader(dataset, batch_size=batch_size, num_workers=num_workers, collate_fn=_features)
+
+
+def as_tensor(X: NDArray) -> Tensor:
+    """Tensor over the memory of a writeable array, or over a copy of a read-only one."""
+    return torch.from_numpy(X if X.flags.writeable else X.copy())
+
+
+def fits(tensor: Tensor, device: torch.device) -> bool:
+    """Whether a tensor takes at most half of the memory that the device has left."""
+    if device.type != "cuda":
+        return True
+    free, _ = torch.cuda.mem_get_info(device)
+    return tensor.nbytes <= free / 2

@@ -1,0 +1,225 @@
+"""The only place that builds a skorch net, trains it, and asks it for outputs.
+
+The net differs from skorch's own in three ways: batches come from a
+:class:`~sklearn_ldl.deep._batches.RowSource` instead of a DataLoader, the loss is an *objective*
+of the whole batch instead of a criterion of output and target, and losses are summed on the
+device, so that no step waits for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from skorch import NeuralNet
+from skorch.callbacks import EpochTimer, PrintLog
+from torch import Tensor, nn
+
+from sklearn_ldl.deep._batches import Batch, RowSource
+from sklearn_ldl.deep._optimization import check_patterns
+
+#: ``forward(X) -> output`` of the module, in its current mode.
+Forward = Callable[[Tensor], Tensor]
+#: ``objective(forward, batch)``: losses of the rows, or several by name, which are added.
+Objective = Callable[[Forward, Batch], Tensor | dict[str, Tensor]]
+
+
+class Sources(NamedTuple):
+    """What a net is fitted to."""
+
+    train: RowSource
+    valid: RowSource | None
+
+
+class LDLNet(NeuralNet):
+    """Net with an objective; see the module.
+
+    Parameters
+    ----------
+    module : callable
+        Builds the module.
+    objective : callable
+        Losses of the rows of a training batch.
+    row_loss : callable
+        ``(output, target) -> (n_rows,)``, the loss of a validation batch.
+    amp : bool, default=False
+        Whether to run training passes in bfloat16.
+    compiled : bool, default=False
+        Whether to compile training passes.
+    **kwargs
+        Parameters of :class:`skorch.NeuralNet`.
+    """
+
+    def __init__(
+        self,
+        module: Any,
+        *,
+        objective: Objective,
+        row_loss: Callable[[Tensor, Tensor], Tensor],
+        amp: bool = False,
+        compiled: bool = False,
+        **kwargs: Any,
+    ):
+        super().__init__(module, criterion=nn.Identity, train_split=None, **kwargs)
+        self.objective = objective
+        self.row_loss = row_loss
+        self.amp = amp
+        self.compiled = compiled
+
+    @property
+    def _default_callbacks(self):
+        return [("epoch_timer", EpochTimer())]
+
+    def initialize_optimizer(self, triggered_directly=None):
+        """Build the optimiser; a pattern without a parameter is an error."""
+        names = [name for name, _ in self.get_all_learnable_params()]
+        check_patterns(getattr(self, "optimizer__param_groups", ()), names)
+        return super().initialize_optimizer(triggered_directly)
+
+    def fit_loop(self, X, y=None, epochs=None, **fit_params):
+        """Train for `max_epochs` on :class:`Sources`."""
+        self.check_training_readiness()
+        forward = torch.compile(self.module_) if self.compiled else self.module_
+        datasets = {"dataset_train": X.train, "dataset_valid": X.valid}
+        for _ in range(self.max_epochs if epochs is None else epochs):
+            self.notify("on_epoch_begin", **datasets)
+            self._run(X.train, "train", lambda batch: self._train_on(forward, batch))
+            if X.valid is not None:
+                self._run(X.valid, "valid", self._validate_on)
+            self.notify("on_epoch_end", **datasets)
+        return self
+
+    def _run(self, source: RowSource, prefix: str, step: Callable[[Batch], dict]) -> None:
+        """One epoch; its mean losses go to the history."""
+        training = prefix == "train"
+        self._set_training(training)
+        losses, sizes = [], []
+        for batch in source:
+            self.notify("on_batch_begin", batch=batch, training=training)
+            result = step(batch)
+            losses.append(result["terms"])
+            sizes.append(len(batch.rows))
+            self.notify("on_batch_end", batch=batch, training=training, **result)
+        share = torch.tensor(sizes, dtype=torch.float64) / sum(sizes)
+        for name in losses[0]:
+            values = torch.stack([terms[name] for terms in losses]).double().cpu()
+            self.history.record(f"{prefix}_{name}", float(values @ share))
+        if training and not np.isfinite(self.history[-1, "train_loss"]):
+            raise ValueError(
+                f"Training diverged: the loss is {self.history[-1, 'train_loss']} in epoch "
+                f"{len(self.history)}. Lower lr, set clip_norm, or scale the features."
+            )
+
+    def _train_on(self, forward: Forward, batch: Batch) -> dict[str, Any]:
+        terms: dict[str, Tensor] = {}
+
+        def infer(X: Tensor) -> Tensor:
+            if not self.amp:
+                return forward(X)
+            with torch.autocast(X.device.type, dtype=torch.bfloat16):
+                return _to_float32(forward(X))
+
+        def closure() -> Tensor:
+            self._zero_grad_optimizer()
+            rows = self.objective(infer, batch)
+            if isinstance(rows, dict):
+                parts = {name: _mean(value, batch.weight) for name, value in rows.items()}
+                loss = sum(parts.values())
+                terms.update({name: value.detach() for name, value in parts.items()})
+            else:
+                loss = _mean(rows, batch.weight)
+            loss.backward()
+            terms["loss"] = loss.detach()
+            self.notify(
+                "on_grad_computed", named_parameters=self.module_.named_parameters(), batch=batch
+            )
+            return loss
+
+        self._step_optimizer(closure)
+        return {"loss": terms["loss"], "terms": terms, "y_pred": None}
+
+    @torch.no_grad()
+    def _validate_on(self, batch: Batch) -> dict[str, Any]:
+        output = self.module_(batch.X)
+        loss = _mean(self.row_loss(output, batch.target), batch.weight)
+        return {"loss": loss, "terms": {"loss": loss}, "y_pred": output}
+
+    def release(self, *, for_good: bool) -> None:
+        """Let go of data and teachers, and `for_good` of all that only training needs."""
+        self.objective = self.row_loss = None
+        self.callbacks, self.callbacks_ = None, []
+        # The builder knows the estimator that holds this net.
+        self.module = type(self.module_)
+        if for_good:
+            self.trim_for_prediction()
+
+
+class PrintEpochs(PrintLog):
+    """Print the losses of every `every`-th epoch."""
+
+    def __init__(self, every: int = 1):
+        super().__init__(keys_ignored=None)
+        self.every = every
+
+    def on_epoch_end(self, net, **kwargs):
+        """Print, or not."""
+        if len(net.history) % self.every == 0:
+            super().on_epoch_end(net, **kwargs)
+
+
+def _mean(rows: Tensor, weight: Tensor | None) -> Tensor:
+    return rows.mean() if weight is None else (rows * weight).mean()
+
+
+def _to_float32(output: Any) -> Any:
+    if isinstance(output, Tensor):
+        return output.float()
+    return type(output)(_to_float32(part) for part in output)
+
+
+def resolve_device(device: str) -> torch.device:
+    """Turn the parameter `device` into a device that exists.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or if CUDA is asked for and absent.
+    """
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        resolved = torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(f"device={device!r} is not a device: {error}") from error
+    if resolved.type == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if count <= (resolved.index or 0):
+            raise ValueError(
+                f"device={device!r}, but torch sees {count} CUDA devices. Use device='cpu', or "
+                "'auto' for CUDA where there is one."
+            )
+    return resolved
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Draw from a generator of this block alone; the caller's random state stays as it is."""
+    devices = [device] if device.type == "cuda" else []
+    with (
+        torch.random.fork_rng(devices=devices),
+        torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True),
+    ):
+        torch.manual_seed(seed)
+        yield
+
+
+@torch.no_grad()
+def forward_batches(
+    module: nn.Module, batches: Iterator[Tensor], device: torch.device, dtype: torch.dtype
+) -> NDArray[np.floating]:
+    """Run a module over batches of features, in the precision of `dtype`."""
+    return np.concatenate([module(X.to(device=device, dtype=dtype)).cpu().numpy() for X in batches])

@@ -1,0 +1,95 @@
+"""Optimisers and learning-rate schedules by name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from fnmatch import fnmatch
+from functools import partial
+from typing import Any
+
+import torch
+from skorch.callbacks import Callback
+
+#: Name -> class, or class with the settings that everybody means by the name.
+OPTIMIZERS: dict[str, Any] = {
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "sgd": partial(torch.optim.SGD, momentum=0.9),
+}
+
+_RISE = 0.1
+
+
+def _cosine(progress: float) -> float:
+    return (1 + math.cos(math.pi * progress)) / 2
+
+
+def _warmup_cosine(progress: float) -> float:
+    return progress / _RISE if progress < _RISE else _cosine((progress - _RISE) / (1 - _RISE))
+
+
+def _log(progress: float) -> float:
+    return 100.0**-progress
+
+
+def _multistep(progress: float) -> float:
+    return 0.1 ** sum(progress >= milestone for milestone in (0.625, 0.75, 0.875))
+
+
+#: Name -> factor of the learning rate at a progress in [0, 1).
+SCHEDULES: dict[str, Callable[[float], float]] = {
+    "cosine": _cosine,
+    "warmup_cosine": _warmup_cosine,
+    "log": _log,
+    "multistep": _multistep,
+}
+
+
+class LearningRate(Callback):
+    """Set the learning rates of all parameter groups at every step.
+
+    Parameters
+    ----------
+    schedule : callable
+        Maps the progress of training, in [0, 1), to a factor. The first step of a rise from zero
+        is not lost: the progress is that of the middle of the step.
+    """
+
+    def __init__(self, schedule: Callable[[float], float]):
+        self.schedule = schedule
+
+    def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
+        """Remember the rates to scale and the number of steps."""
+        self.rates_ = [group["lr"] for group in net.optimizer_.param_groups]
+        self.n_steps_ = max(1, net.max_epochs * X.train.n_batches)
+        self.step_ = 0
+
+    def on_batch_begin(
+        self, net: Any, batch: Any = None, training: bool = False, **kwargs: Any
+    ) -> None:
+        """Scale the rates."""
+        if training:
+            factor = self.schedule((self.step_ + 0.5) / self.n_steps_)
+            for group, rate in zip(net.optimizer_.param_groups, self.rates_, strict=True):
+                group["lr"] = rate * factor
+            self.step_ += 1
+
+    def on_train_end(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
+        """Give the rates back, for a fit that goes on."""
+        for group, rate in zip(net.optimizer_.param_groups, self.rates_, strict=True):
+            group["lr"] = rate
+
+
+def check_patterns(param_groups: Any, names: list[str]) -> None:
+    """Raise a ValueError for a pattern that matches no parameter that is left for it."""
+    left = list(names)
+    for pattern, _ in param_groups:
+        matched = [name for name in left if fnmatch(name, pattern)]
+        if not matched:
+            raise ValueError(
+                f"param_groups: the pattern {pattern!r} matches no parameter of the module"
+                f"{'' if left == names else ' that an earlier pattern left'}. They are: "
+                f"{', '.join(names)}."
+            )
+        left = [name for name in left if name not in matched]

@@ -1,0 +1,60 @@
+"""Published recipes, as parameters of the deep estimators."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Any
+
+#: Recipes by name. Unpack one into a constructor, ``DeepLDLClassifier(**PRESETS["finetune"])``, or
+#: into ``set_params``; parameters of your own go behind it: ``{**PRESETS["scratch"], "lr": 0.1}``.
+#:
+#: * ``"tabular"``: the defaults of the estimators.
+#: * ``"scratch"``, ``"finetune"``: networks for images trained from nothing, or with a pretrained
+#:   body and a new layer called ``head`` (Gao et al., "Deep label distribution learning with label
+#:   ambiguity", IEEE TIP 2017; the decay and the rates of the biases are those of its code).
+#: * ``"teacher"``: residual networks that learn from teachers ("Off-/On-LDL").
+#: * ``"aux_graph"``: fine-tuning with graphs of auxiliary labels (Chen et al., "Label distribution
+#:   learning on auxiliary label space graphs for facial expression recognition", CVPR 2020).
+PRESETS: MappingProxyType[str, dict[str, Any]] = MappingProxyType(
+    {
+        "tabular": {"optimizer": "adam", "lr": 1e-2, "batch_size": 50, "max_epochs": 60},
+        "scratch": {
+            "optimizer": "sgd",
+            "lr": 1e-2,
+            "lr_schedule": "log",
+            "batch_size": 128,
+            "weight_decay": 5e-4,
+            "max_epochs": 20,
+            "init": "normal",
+        },
+        "finetune": {
+            "optimizer": "sgd",
+            "lr": 1e-3,
+            "lr_schedule": "log",
+            "batch_size": 32,
+            "weight_decay": 5e-4,
+            "max_epochs": 10,
+            "init": "normal_head",
+            "param_groups": (
+                ("head.weight", {"lr": 1e-2}),
+                ("head.bias", {"lr": 2e-2, "weight_decay": 0.0}),
+            ),
+        },
+        "teacher": {
+            "optimizer": "sgd",
+            "lr": 5e-2,
+            "lr_schedule": "multistep",
+            "batch_size": 64,
+            "weight_decay": 5e-4,
+            "max_epochs": 240,
+        },
+        "aux_graph": {
+            "optimizer": "sgd",
+            "lr": 1e-3,
+            "lr_schedule": "warmup_cosine",
+            "batch_size": 32,
+            "weight_decay": 4e-4,
+            "max_epochs": 10,
+        },
+    }
+)
