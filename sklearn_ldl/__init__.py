@@ -14,6 +14,8 @@ __version__ = "0.1.0"
 
 # Public name -> module that defines it.
 _PUBLIC = {
+    "AuxGraphLDLClassifier": "deep",
+    "AuxGraphNeighbors": "graphs",
     "BFGSLDL": "linear",
     "BFGSLDLCV": "linear",
     "DecoupledLabelSplitter": "distributors",
@@ -38,7 +40,16 @@ _PUBLIC = {
     "votes_to_distribution": "distributors",
 }
 
-_MODULES = ("datasets", "decoding", "deep", "distributors", "metrics", "plotting", "testing")
+_MODULES = (
+    "datasets",
+    "decoding",
+    "deep",
+    "distributors",
+    "graphs",
+    "metrics",
+    "plotting",
+    "testing",
+)
 
 __all__ = ["__version__", *_PUBLIC, *_MODULES]
 

@@ -171,6 +171,11 @@ class TemperatureScaler(LabelDistributionMixin, MetaEstimatorMixin, BaseEstimato
     --------
     sklearn.calibration.CalibratedClassifierCV : The same for class labels.
 
+    Notes
+    -----
+    The learners that the temperature is found for see fewer rows than the one that predicts, so
+    that they are a little more over-confident. With few rows, use more folds.
+
     References
     ----------
     C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On calibration of modern neural networks", ICML

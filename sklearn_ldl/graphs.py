@@ -20,7 +20,7 @@ from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-#: Up to here the exact search takes seconds, the first approximate one a minute of compilation.
+#: Up to here the exact search takes seconds, less than compiling the approximate one.
 EXACT_MAX_ROWS = 40_000
 #: pynndescent finds clearly fewer of the true neighbours when it is asked for less than this.
 APPROXIMATE_MIN_NEIGHBORS = 14
@@ -59,7 +59,7 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
         share columns and need not cover all. None means one task with all columns.
     algorithm : {"auto", "exact", "approximate"}, default="auto"
         "exact" is scikit-learn's search; "approximate" is nearest neighbour descent, which needs
-        the package pynndescent and compiles itself for about a minute on first use; "auto" is
+        the package pynndescent and compiles itself for up to a minute on first use; "auto" is
         exact up to 40,000 samples. Not used if `neighbors` is given.
     neighbors : transformer, default=None
         Any transformer of samples into a sparse graph of distances, such as
@@ -173,7 +173,7 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
         ValueError
             If `A` is not one 2-D array of finite numbers, if a group is empty, repeats a column
             or names one that `A` lacks, if there is not one positive sigma per task, or if
-            `neighbors` does not give non-negative distances to the samples.
+            `neighbors` does not give finite, non-negative distances to the samples.
         TypeError
             If `A` or what `neighbors` returns is of the wrong kind.
         ImportError
@@ -290,9 +290,9 @@ def neighbor_table(graph: spmatrix | sparray) -> tuple[NDArray[np.intp], NDArray
     Returns
     -------
     indices : ndarray of shape (n_samples, width)
-        Neighbours of each sample, in ascending order; `width` is the largest number that one
-        sample has. A sample with fewer is followed by itself, so that every index is valid and
-        gathering the rows of a batch costs nothing extra.
+        Neighbours of each sample; `width` is the largest number that one sample has. Where there
+        are fewer the sample itself fills the row, so that every index is valid and gathering
+        the neighbours of a batch fetches no stranger.
     weights : ndarray of shape (n_samples, width)
         Their similarities, 0 for the padding.
 
@@ -323,8 +323,7 @@ def neighbor_table(graph: spmatrix | sparray) -> tuple[NDArray[np.intp], NDArray
     n_samples = graph.shape[0]
     if graph.shape != (n_samples, n_samples):
         raise ValueError(f"graph must be square, got shape {graph.shape}.")
-    graph = csr_array(graph, dtype=np.float64, copy=True)
-    graph.sum_duplicates()
+    graph = csr_array(graph)
     counts = np.diff(graph.indptr)
     width = counts.max(initial=0)
     stored = np.arange(width) < counts[:, None]
@@ -382,13 +381,12 @@ def _nearest(found: Any, n_neighbors: int, *, skip_self: bool) -> csr_array:
     rows it may stand anywhere among them, or be missing.
     """
     rows, columns, distances = _row_numbers(found), found.indices, found.data
-    # Index -1 or an infinite distance is how approximate searches say "none found".
-    keep = (columns >= 0) & (distances != np.inf)
+    keep = columns >= 0  # -1 is how approximate searches say that they found nobody
     if skip_self:
         keep &= columns != rows
     rows, columns, distances = rows[keep], columns[keep], distances[keep].astype(np.float64)
-    if not (distances >= 0).all():
-        raise ValueError("neighbors returned distances that are negative or NaN.")
+    if not ((distances >= 0) & (distances < np.inf)).all():
+        raise ValueError("neighbors returned distances that are negative, infinite or NaN.")
     order = np.lexsort((columns, distances, rows))
     rows, columns, distances = rows[order], columns[order], distances[order]
     rank = np.arange(rows.size) - np.searchsorted(rows, rows)

@@ -15,7 +15,8 @@ except ImportError as error:
     ) from error
 
 from sklearn_ldl.deep._presets import PRESETS
+from sklearn_ldl.deep.alsg import AuxGraphLDLClassifier
 from sklearn_ldl.deep.classifier import DeepLDLClassifier
 from sklearn_ldl.deep.regressor import DeepLDLRegressor
 
-__all__ = ["PRESETS", "DeepLDLClassifier", "DeepLDLRegressor"]
+__all__ = ["AuxGraphLDLClassifier", "PRESETS", "DeepLDLClassifier", "DeepLDLRegressor"]

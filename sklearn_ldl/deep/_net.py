@@ -22,8 +22,40 @@ from torch import Tensor, nn
 from sklearn_ldl.deep._batches import Batch, RowSource
 from sklearn_ldl.deep._optimization import check_patterns
 
-#: ``forward(X) -> output`` of the module, in its current mode.
-Forward = Callable[[Tensor], Tensor]
+
+class Forward:
+    """The passes of a network that an objective may ask for.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network.
+    amp, compiled : bool, default=False
+        Whether training passes run in bfloat16, and compiled.
+    """
+
+    def __init__(self, module: nn.Module, *, amp: bool = False, compiled: bool = False):
+        self.module = module
+        self._train = torch.compile(module) if compiled else module
+        self._amp = amp
+
+    def __call__(self, X: Tensor) -> Tensor:
+        """Pass in the current mode, which is that of training."""
+        if not self._amp:
+            return self._train(X)
+        with torch.autocast(X.device.type, dtype=torch.bfloat16):
+            return _to_float32(self._train(X))
+
+    @torch.no_grad()
+    def evaluate(self, X: Tensor) -> Tensor:
+        """Pass in evaluation mode, without gradients."""
+        training = self.module.training
+        try:
+            return self.module.eval()(X)
+        finally:
+            self.module.train(training)
+
+
 #: ``objective(forward, batch)``: losses of the rows, or several by name, which are added.
 Objective = Callable[[Forward, Batch], Tensor | dict[str, Tensor]]
 
@@ -83,7 +115,7 @@ class LDLNet(NeuralNet):
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
         """Train for `max_epochs` on :class:`Sources`."""
         self.check_training_readiness()
-        forward = torch.compile(self.module_) if self.compiled else self.module_
+        forward = Forward(self.module_, amp=self.amp, compiled=self.compiled)
         datasets = {"dataset_train": X.train, "dataset_valid": X.valid}
         for _ in range(self.max_epochs if epochs is None else epochs):
             self.notify("on_epoch_begin", **datasets)
@@ -117,15 +149,9 @@ class LDLNet(NeuralNet):
     def _train_on(self, forward: Forward, batch: Batch) -> dict[str, Any]:
         terms: dict[str, Tensor] = {}
 
-        def infer(X: Tensor) -> Tensor:
-            if not self.amp:
-                return forward(X)
-            with torch.autocast(X.device.type, dtype=torch.bfloat16):
-                return _to_float32(forward(X))
-
         def closure() -> Tensor:
             self._zero_grad_optimizer()
-            rows = self.objective(infer, batch)
+            rows = self.objective(forward, batch)
             if isinstance(rows, dict):
                 parts = {name: _mean(value, batch.weight) for name, value in rows.items()}
                 loss = sum(parts.values())

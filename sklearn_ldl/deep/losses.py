@@ -155,7 +155,7 @@ def jensen_shannon(Z: Tensor, D: Tensor) -> Tensor:
 def cumulative_absolute(Z: Tensor, D: Tensor) -> Tensor:
     r"""Cumulative absolute distance (CAD), for ordered labels.
 
-    .. math:: \sum_{k=1}^{C-1} \Big| \sum_{j \le k} (p_j - d_j) \Big|
+    .. math:: \sum_{k=1}^{C} \Big| \sum_{j \le k} (p_j - d_j) \Big|
 
     This is the earth mover's distance, counted in label steps. Where a term is zero, so is the
     subgradient that is taken.
@@ -177,7 +177,7 @@ def cumulative_absolute(Z: Tensor, D: Tensor) -> Tensor:
 def earth_mover_squared(Z: Tensor, D: Tensor) -> Tensor:
     r"""Squared earth mover's distance, for ordered labels: a smooth relative of CAD.
 
-    .. math:: \sum_{k=1}^{C-1} \Big( \sum_{j \le k} (p_j - d_j) \Big)^2
+    .. math:: \sum_{k=1}^{C} \Big( \sum_{j \le k} (p_j - d_j) \Big)^2
 
     References
     ----------
@@ -409,8 +409,7 @@ def _log_softmax(Z: Tensor, D: Tensor) -> Tensor:
 
 
 def _cumulative_error(Z: Tensor, D: Tensor) -> Tensor:
-    # The last sum is zero but for rounding.
-    return (_log_softmax(Z, D).exp() - D).cumsum(1)[:, :-1]
+    return (_log_softmax(Z, D).exp() - D).cumsum(1)
 
 
 def _error(T: Tensor, Y: Tensor) -> Tensor:

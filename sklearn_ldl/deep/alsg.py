@@ -1,0 +1,329 @@
+"""Label distribution learning with graphs of auxiliary labels."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any, Literal
+from warnings import warn
+
+import numpy as np
+import torch
+from numpy.random import RandomState
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import _fit_context, clone
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from torch import Tensor
+
+from sklearn_ldl._callbacks import with_callbacks
+from sklearn_ldl.base import training_weight
+from sklearn_ldl.deep._base import Training
+from sklearn_ldl.deep._batches import Batch
+from sklearn_ldl.deep._classifier import DeepClassifier, as_float32
+from sklearn_ldl.deep._net import Forward
+from sklearn_ldl.deep._parameters import net_estimator
+from sklearn_ldl.deep.losses import get_loss
+from sklearn_ldl.graphs import AuxGraphNeighbors, neighbor_table
+
+
+@net_estimator()
+class AuxGraphLDLClassifier(DeepClassifier):
+    r"""Network whose predictions agree with those of neighbours in a space of auxiliary labels.
+
+    Auxiliary labels, such as facial landmarks or action units of the face whose expression is to be
+    recognised, say which samples are alike even where the class labels are wrong or coarse. With
+    the predictions :math:`f_i` and local similarities :math:`a_{ij}` to the nearest neighbours
+    :math:`N(i)` in the space of the auxiliary labels, training minimises the mean of
+
+    .. math:: \ell(f_i, d_i) + \lambda \sum_{j \in N(i)} a_{ij} KL\big(\bar f_j \,\|\, f_i\big)
+
+    over the training rows, where the bar means that no gradient flows to the neighbour. Prediction
+    needs no auxiliary labels.
+
+    Parameters
+    ----------
+    graph : AuxGraphNeighbors, default=None
+        How similarities are computed, with its number of neighbours, scale, and groups of columns
+        for several tasks; cloned. None means :class:`~sklearn_ldl.AuxGraphNeighbors` as it comes.
+    aux_weight : float, default=0.1
+        Weight :math:`\lambda` of the graph, at least 0. The published values, 1e-4 to 1e-2, are for
+        fine-tuning; a network trained from nothing on noisy labels wants 0.1 to 10. Search for it.
+    direction : {"neighbor_first", "center_first"}, default="neighbor_first"
+        Order of the arguments of the divergence: as above and published, or reversed.
+    detach : bool, default=True
+        Whether neighbours are constants of the loss, as published.
+    neighbor_forward : {"joint", "no_grad"}, default="joint"
+        Whether neighbours pass the network with the batch, in training mode, or by themselves in
+        evaluation mode without gradients, which takes about half of the memory.
+    ramp : float in [0, 1], default=0.0
+        Share of the training over which the weight rises from 0, since early predictions of
+        neighbours are noise.
+    <net parameters>
+
+    Attributes
+    ----------
+    graph_ : AuxGraphNeighbors
+        Fitted to the auxiliary labels of the training rows.
+    classes_ : ndarray of shape (n_classes,)
+        Class labels, in the order of the columns of `predict_proba`.
+    n_labels_ : int
+        Number of classes.
+    net_ : skorch.NeuralNet
+        The fitted net.
+    history_ : dict of ndarrays of shape (n_iter_,)
+        "train_loss" and its parts "train_label" and "train_graph"; "valid_loss" (without the
+        graph) with early stopping.
+    n_iter_ : int
+        Epochs that were trained.
+    input_shape_ : tuple of int
+        Shape of one sample.
+    n_features_in_ : int
+        Number of features (of channels, for images).
+
+    See Also
+    --------
+    sklearn_ldl.AuxGraphNeighbors : The graph by itself.
+    DeepLDLClassifier : The same without auxiliary labels.
+
+    Notes
+    -----
+    Auxiliary labels are metadata of `fit` with one row per sample, so scikit-learn slices them in
+    every search and cross-validation:
+
+    * ``GridSearchCV(model, ...).fit(X, y, aux=A)``, with metadata routing enabled after
+      ``model.set_fit_request(aux=True)``;
+    * ``cross_validate(model, X, y, params={"aux": A})``;
+    * ``pipeline.fit(X, y, step__aux=A)``, with metadata routing enabled ``pipeline.fit(X, y,
+      aux=A)``.
+
+    The published recipe is ``PRESETS["aux_graph"]`` with ``aux_weight=5e-4``.
+
+    References
+    ----------
+    S. Chen, J. Wang, Y. Chen, Z. Shi, X. Geng, Y. Rui, "Label distribution learning on auxiliary
+    label space graphs for facial expression recognition", CVPR 2020.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_ldl import AuxGraphLDLClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = AuxGraphLDLClassifier(aux_weight=0.5, random_state=0)
+    >>> model = model.fit(X[:, :2], y, aux=X[:, 2:])
+    >>> model.predict(X[:2, :2])
+    array([0, 0])
+    """
+
+    _parameter_constraints: dict = {
+        "graph": [AuxGraphNeighbors, None],
+        "aux_weight": [Interval(Real, 0, None, closed="left")],
+        "direction": [StrOptions({"neighbor_first", "center_first"})],
+        "detach": ["boolean"],
+        "neighbor_forward": [StrOptions({"joint", "no_grad"})],
+        "ramp": [Interval(Real, 0, 1, closed="both")],
+    }
+
+    def __init__(
+        self,
+        graph: AuxGraphNeighbors | None = None,
+        *,
+        aux_weight: float = 0.1,
+        direction: Literal["neighbor_first", "center_first"] = "neighbor_first",
+        detach: bool = True,
+        neighbor_forward: Literal["joint", "no_grad"] = "joint",
+        ramp: float = 0.0,
+    ):
+        self.graph = graph
+        self.aux_weight = aux_weight
+        self.direction = direction
+        self.detach = detach
+        self.neighbor_forward = neighbor_forward
+        self.ramp = ramp
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike | None = None,
+        aux: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> AuxGraphLDLClassifier:
+        """Build the graph and train the network.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), array of shape \
+                (n_samples, channels, height, width), or torch Dataset
+            Samples.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Class labels, or label distributions. None takes the targets of a Dataset.
+        aux : array-like of shape (n_samples, n_aux)
+            Auxiliary labels. Several tasks stand side by side, their columns told apart by
+            `aux_groups` of the graph; further dimensions are flattened. Without them a warning says
+            that nothing but the labels is learnt.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows as centres, not all zero. A row without weight is no
+            neighbour either.
+
+        Returns
+        -------
+        self : AuxGraphLDLClassifier
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If features, targets or auxiliary labels are not valid or differ in length, if the
+            module does not fit the shapes, or if training diverges.
+        """
+        X, D = self._validate_fit(X, y)
+        n_rows = len(X) if D is None else len(D)
+        random_state = check_random_state(self.random_state)
+        split = self._split(n_rows, random_state)
+        row_loss = get_loss(self.loss)
+        objective = None
+        if aux is None:
+            warn("No auxiliary labels: there is no graph. Pass fit(X, y, aux=A).", stacklevel=2)
+            vars(self).pop("graph_", None)
+        else:
+            rows = split[0]
+            if sample_weight is not None:
+                rows = rows[training_weight(sample_weight, np.empty((n_rows, 0)))[rows] > 0]
+            table = self._neighbors(_check_aux(aux, n_rows), rows, random_state)
+            objective = _GraphObjective(self, row_loss, *table)
+        training = Training(
+            X,
+            as_float32(D),
+            row_loss,
+            (self.n_labels_,),
+            objective=objective,
+            sample_weight=sample_weight,
+            encode=self._encode,
+        )
+        self._fit_net(training, random_state, split)
+        return self
+
+    def _neighbors(
+        self, A: NDArray[np.float64], rows: NDArray, random_state: RandomState
+    ) -> tuple[Tensor, Tensor]:
+        """Neighbours and similarities of all rows of `A`; those not in `rows` have and are none."""
+        graph = AuxGraphNeighbors() if self.graph is None else clone(self.graph)
+        if graph.random_state is None:
+            graph.set_params(random_state=random_state.randint(np.iinfo(np.int32).max))
+        self.graph_ = graph.fit(A[rows])
+        indices, similarities = neighbor_table(self.graph_.graph_)
+        neighbors = np.zeros((len(A), indices.shape[1]), dtype=np.int64)
+        weights = np.zeros(neighbors.shape, dtype=np.float32)
+        neighbors[rows], weights[rows] = rows[indices], similarities
+        return torch.from_numpy(neighbors), torch.from_numpy(weights)
+
+
+class _GraphObjective:
+    """Loss of the centres and of their disagreement with their neighbours."""
+
+    def __init__(
+        self, settings: AuxGraphLDLClassifier, row_loss, neighbors: Tensor, weights: Tensor
+    ):
+        self.settings = settings
+        self.row_loss = row_loss
+        self.neighbors = neighbors
+        self.weights = weights
+        self.n_steps = 0
+
+    def __call__(self, forward: Forward, batch: Batch) -> dict[str, Tensor]:
+        settings = self.settings
+        if self.weights.device != batch.X.device:
+            self.weights = self.weights.to(batch.X.device)
+            self.neighbors = self.neighbors.to(batch.X.device)
+        n_centers = len(batch.X)
+        weights = self.weights[batch.rows]
+        # Rows that are neighbours of several centres pass the network once.
+        unique, position = torch.unique(self.neighbors[batch.rows], return_inverse=True)
+        X = batch.source.take(unique)
+        if settings.neighbor_forward == "joint":
+            Z, Z_near = forward(torch.cat([batch.X, X])).split([n_centers, len(X)])
+        else:
+            Z, Z_near = forward(batch.X), forward.evaluate(X)
+        if settings.detach:
+            Z_near = Z_near.detach()
+        disagreement = graph_divergence(
+            Z, Z_near, position, weights, center_first=settings.direction == "center_first"
+        )
+        return {
+            "label": self.row_loss(Z, batch.target),
+            "graph": self._weight(batch) * disagreement,
+        }
+
+    def _weight(self, batch: Batch) -> float:
+        settings = self.settings
+        self.n_steps += 1
+        rise = settings.ramp * settings.max_epochs * batch.source.n_batches
+        return settings.aux_weight * min(1.0, self.n_steps / rise if rise else 1.0)
+
+
+def graph_divergence(
+    Z: Tensor, Z_near: Tensor, position: Tensor, weights: Tensor, *, center_first: bool = False
+) -> Tensor:
+    r"""Weighted divergence of every centre from its neighbours.
+
+    .. math:: \sum_k a_{ik} KL(f_{j(i,k)} \| f_i), \quad f = \mathrm{softmax}(z)
+
+    Parameters
+    ----------
+    Z : Tensor of shape (n_centers, n_labels)
+        Logits of the centres.
+    Z_near : Tensor of shape (n_near, n_labels)
+        Logits of the neighbours, each of them once.
+    position : Tensor of shape (n_centers, n_neighbors)
+        Rows of `Z_near` that are the neighbours of a centre.
+    weights : Tensor of shape (n_centers, n_neighbors)
+        Similarities :math:`a_{ik}`.
+    center_first : bool, default=False
+        Whether the arguments of the divergence are exchanged.
+
+    Returns
+    -------
+    divergence : Tensor of shape (n_centers,)
+        In nats, non-negative.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_ldl.deep.alsg import graph_divergence
+    >>> Z = torch.tensor([[0.0, 0.0]])
+    >>> graph_divergence(Z, Z, torch.tensor([[0]]), torch.tensor([[1.0]]))
+    tensor([0.])
+    """
+    log_P, log_Q = Z.log_softmax(1), Z_near.log_softmax(1)
+    if center_first:
+        entropy = weights.sum(1) * (log_P.exp() * log_P).sum(1)
+        cross = (log_P.exp() * _gather(log_Q, position, weights)).sum(1)
+    else:
+        Q = log_Q.exp()
+        entropy = (weights * (Q * log_Q).sum(1)[position]).sum(1)
+        cross = (_gather(Q, position, weights) * log_P).sum(1)
+    return entropy - cross
+
+
+def _gather(values: Tensor, position: Tensor, weights: Tensor) -> Tensor:
+    """Weighted sums over the neighbours of every centre."""
+    return torch.einsum("nk,nkc->nc", weights, values[position])
+
+
+def _check_aux(aux: ArrayLike, n_rows: int) -> NDArray[np.float64]:
+    advice = (
+        "aux must be one array with a row per sample; several tasks stand side by side, their "
+        "columns told apart by aux_groups of AuxGraphNeighbors"
+    )
+    try:
+        A = np.asarray(aux)
+        lengths_differ = A.dtype == object and isinstance(aux, (list, tuple, dict))
+    except ValueError:
+        lengths_differ = True
+    if lengths_differ or isinstance(aux, dict):
+        raise ValueError(f"{advice}.")
+    A = check_array(aux, dtype=np.float64, allow_nd=True, input_name="aux")
+    if len(A) != n_rows:
+        raise ValueError(f"{advice}: got {len(A)} rows for {n_rows} samples.")
+    return A.reshape(n_rows, -1)
