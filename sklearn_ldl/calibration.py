@@ -173,8 +173,9 @@ class TemperatureScaler(LabelDistributionMixin, MetaEstimatorMixin, BaseEstimato
 
     Notes
     -----
-    The learners that the temperature is found for see fewer rows than the one that predicts, so
-    that they are a little more over-confident. With few rows, use more folds.
+    The learners that the temperature is found for see fewer rows than the one that predicts, and
+    so may be more over-confident. Where a weak penalty meets hardly more rows than features, five
+    folds can double the temperature; use more folds, or set rows aside with a frozen estimator.
 
     References
     ----------

@@ -111,7 +111,7 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
 
     Examples
     --------
-    >>> from sklearn_ldl.graphs import AuxGraphNeighbors
+    >>> from sklearn_ldl import AuxGraphNeighbors
     >>> A = [[0.0], [1.0], [1.0], [3.0]]
     >>> neighbors = AuxGraphNeighbors(n_neighbors=1, sigma=1.0).fit(A)
     >>> neighbors.graph_.toarray().round(3)
@@ -218,7 +218,7 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
         -------
         graph : csr_array of shape (n_queries, n_samples)
             Sum of the graphs of all tasks. A row that equals a training sample is a neighbour
-            of that sample, with similarity 1.
+            of that sample, with similarity 1 in every task.
 
         Raises
         ------

@@ -240,7 +240,9 @@ def test_uniform_kernel_is_the_cross_entropy_of_the_rounded_target(rng):
     torch.testing.assert_close(
         values, torch.nn.functional.cross_entropy(Z, rounded, reduction="none")
     )
-    tie = losses.kernel_density_nll(Z[:1], torch.tensor([[3.5]]).double(), centres, kernel="uniform")
+    tie = losses.kernel_density_nll(
+        Z[:1], torch.tensor([[3.5]]).double(), centres, kernel="uniform"
+    )
     torch.testing.assert_close(tie, -Z[:1].log_softmax(1)[:, 3])
 
 

@@ -18,5 +18,6 @@ from sklearn_ldl.deep._presets import PRESETS
 from sklearn_ldl.deep.alsg import AuxGraphLDLClassifier
 from sklearn_ldl.deep.classifier import DeepLDLClassifier
 from sklearn_ldl.deep.regressor import DeepLDLRegressor
+from sklearn_ldl.deep.values import DeepRegressor
 
-__all__ = ["AuxGraphLDLClassifier", "PRESETS", "DeepLDLClassifier", "DeepLDLRegressor"]
+__all__ = ["AuxGraphLDLClassifier", "PRESETS", "DeepLDLClassifier", "DeepLDLRegressor", "DeepRegressor"]

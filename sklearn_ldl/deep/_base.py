@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -38,10 +38,10 @@ from sklearn_ldl.deep._net import (
     resolve_device,
     seeded,
 )
-from sklearn_ldl.deep._optimization import OPTIMIZERS, SCHEDULES, LearningRate
+from sklearn_ldl.deep._optimization import OPTIMIZERS, SCHEDULES, LearningRate, set_rates
 
-# Numbers per batch of a prediction.
-_CHUNK = 2**22
+# Most rows, and most numbers, in a batch of a prediction that exceeds `batch_size`.
+_ROWS, _NUMBERS = 2**12, 2**18
 
 
 class Training(NamedTuple):
@@ -117,7 +117,13 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         return dataset
 
     def _check_shape(self, shape: tuple[int, ...], *, reset: bool) -> None:
+        if 0 in shape:
+            raise ValueError(f"X has samples of shape {shape}, which are empty.")
         if reset:
+            if self.input_shape is not None and shape != tuple(self.input_shape):
+                raise ValueError(
+                    f"input_shape={tuple(self.input_shape)}, but X has samples of shape {shape}."
+                )
             self.input_shape_ = shape
         elif shape != self.input_shape_:
             raise ValueError(
@@ -147,6 +153,8 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         """Train a new net, or the one at hand with `warm_start`; set the fitted attributes."""
         device = resolve_device(self.device)
         go_on = self.warm_start and hasattr(self, "net_")
+        if go_on and self.net_.optimizer_ is None:
+            raise ValueError("warm_start goes on only from a fit that had warm_start=True already.")
         if go_on and self._architecture != (self.input_shape_, training.output_shape):
             raise ValueError(
                 "warm_start goes on with the same shape of samples and the same labels only: "
@@ -169,14 +177,17 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
             if go_on:
                 net.max_epochs = self.max_epochs
                 if net.lr != self.lr:
-                    net.set_params(lr=self.lr)
+                    net.lr = self.lr
+                    set_rates(net.optimizer_, self.lr, self.param_groups)
                 net.initialize_callbacks()
             else:
                 net.initialize()
-                self._check_output(net.module_, sources.train, training.output_shape)
+                self._check_output(net, sources.train, training)
             # skorch ends training on Ctrl-C and returns: what was reached is kept.
             net.partial_fit(sources)
-            self._random_bits = torch.get_rng_state()
+            net.check_weights()
+            if self.warm_start:
+                self._random_bits = torch.get_rng_state()
         self._keep(net, training.output_shape)
         reporter.close()
 
@@ -199,9 +210,8 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         weight = None
         if training.sample_weight is not None:
             weights = training_weight(training.sample_weight, X)
-            rows = rows[weights[rows] > 0]
-            if not len(rows):
-                raise ValueError("All sample weights of the training rows are zero.")
+            rows = _weighted(rows, weights, "training")
+            valid_rows = _weighted(valid_rows, weights, "validation")
             weight = torch.from_numpy((weights / weights[rows].mean()).astype(np.float32))
 
         def source(rows: NDArray, *, shuffle: bool) -> RowSource:
@@ -249,6 +259,7 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
             max_epochs=self.max_epochs,
             batch_size=self.batch_size,
             device=str(device),
+            callbacks=None,
             verbose=int(self.verbose),
             **options,
         )
@@ -271,19 +282,18 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
             )
         if self.clip_norm is not None:
             callbacks.append(GradientNormClipping(self.clip_norm))
-        if self.early_stopping:
-            callbacks.append(EarlyStopping(patience=self.n_iter_no_change, load_best=True))
         callbacks += copy.deepcopy(list(self.callbacks))
         if self.verbose:
             callbacks.append(PrintEpochs(int(self.verbose)))
+        # Last, since it ends training before the callbacks behind it have seen the epoch.
+        if self.early_stopping and self.max_epochs:
+            callbacks.append(EarlyStopping(patience=self.n_iter_no_change, load_best=True))
         return callbacks
 
-    def _check_output(
-        self, module: nn.Module, source: RowSource, output_shape: tuple[int, ...]
-    ) -> None:
+    def _check_output(self, net: LDLNet, source: RowSource, training: Training) -> None:
         """Try the module on two rows, before any training."""
         X = source.take(source.rows[:2])
-        module.eval()
+        module = net.module_.eval()
         try:
             with torch.no_grad():
                 output = module(X)
@@ -291,31 +301,49 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
             raise ValueError(
                 f"The module does not take samples of shape {self.input_shape_}: {error}"
             ) from error
+        expected = (len(X), *training.output_shape)
         if not isinstance(output, Tensor):
-            return
-        if output.shape != (len(X), *output_shape):
+            if training.objective is not None:
+                return
+            kind = type(output).__name__
+            raise TypeError(f"The module returns a {kind}; expected a tensor of shape {expected}.")
+        if output.shape != expected:
             raise ValueError(
                 f"The module returns an output of shape {tuple(output.shape)} for {len(X)} "
-                f"samples; expected {(len(X), *output_shape)}."
+                f"samples; expected {expected}."
             )
+        try:
+            self._infer(net, [X])
+        except (RuntimeError, TypeError) as error:
+            raise ValueError(
+                f"The module does not compute in {self.inference_dtype}, as predictions do: set "
+                f'inference_dtype="float32". ({error})'
+            ) from error
 
     def _outputs(self, X: Any) -> NDArray[np.float64]:
         """Compute what the fitted module returns for `X`."""
-        check_is_fitted(self)
+        check_is_fitted(self, "net_")
         X = self._validate_X(X, reset=False)
-        device = torch.device(self.net_.device)
-        dtype = getattr(torch, self.inference_dtype)
-        module = self.net_.module_.eval()
+        outputs = self._infer(self.net_, self._batches(X)).astype(np.float64)
+        if not np.isfinite(outputs).all():
+            raise ValueError(
+                "The network returns NaN or infinity: X holds such values, or is far from the "
+                "training data."
+            )
+        return outputs
+
+    def _infer(self, net: LDLNet, batches: Iterable[Tensor]) -> NDArray[np.floating]:
+        module, dtype = net.module_.eval(), getattr(torch, self.inference_dtype)
         if dtype != torch.float32:
             module = copy.deepcopy(module).to(dtype)
-        return forward_batches(module, self._batches(X), device, dtype).astype(np.float64)
+        return forward_batches(module, batches, torch.device(net.device), dtype)
 
     def _batches(self, X: Any) -> Iterator[Tensor]:
         size = 1 if self.batch_size == "all" else int(self.batch_size)
+        size = max(size, min(_ROWS, _NUMBERS // math.prod(self.input_shape_)))
         if isinstance(X, Dataset):
             yield from read_only_features(X, size, self.num_workers)
             return
-        size = max(size, _CHUNK // math.prod(self.input_shape_))
         for start in range(0, X.shape[0], size):
             rows = X[start : start + size]
             yield torch.from_numpy(rows.toarray()) if sparse.issparse(rows) else as_tensor(rows)
@@ -335,6 +363,14 @@ class _Report(Callback):
         if self.reporter.active:
             fitted = {name: v for name, v in vars(self.estimator).items() if name.endswith("_")}
             self.reporter.step({**fitted, "net_": net})
+
+
+def _weighted(rows: NDArray, weights: NDArray, kind: str) -> NDArray:
+    """Drop the rows without a weight; to drop them all is an error."""
+    kept = rows[weights[rows] > 0]
+    if len(rows) and not len(kept):
+        raise ValueError(f"All sample weights of the {kind} rows are zero.")
+    return kept
 
 
 def _plain(row_loss: Callable[[Tensor, Tensor], Tensor]) -> Objective:

@@ -62,7 +62,7 @@ class RowSource:
         sizes = [batch_size] * (len(rows) // batch_size)
         if len(rows) % batch_size:
             sizes.append(len(rows) % batch_size)
-        if len(sizes) > 1 and sizes[-1] == 1:
+        if len(sizes) > 1 and sizes[-1] == 1 < batch_size:
             sizes[-2:] = [batch_size + 1]
         self._sizes = sizes
 
@@ -177,7 +177,7 @@ class DatasetSource(RowSource):
             if self.target is not None:
                 target = self.target[rows]
             else:
-                target = torch.from_numpy(self.encode(y.numpy()))
+                target = torch.from_numpy(self.encode(y))
             rows = rows.to(self.device)
             moved = (tensor.to(self.device, non_blocking=True) for tensor in (X, target))
             yield Batch(*moved, self._weight(rows), rows, self)
@@ -188,16 +188,22 @@ def _features(items: list) -> Tensor:
     return torch.stack([torch.as_tensor(x, dtype=torch.float32) for x in first])
 
 
-def _collate(items: list) -> tuple[Tensor, Tensor]:
-    """Stack features, and targets where the items have them (else features only)."""
+def _collate(items: list) -> tuple[Tensor, NDArray | None]:
+    """Stack features, and targets where the items have them; labels may be strings."""
     has_target = isinstance(items[0], (tuple, list)) and len(items[0]) > 1
-    y = np.stack([np.asarray(item[1]) for item in items]) if has_target else np.empty(len(items))
-    return _features(items), torch.from_numpy(y)
+    y = np.stack([np.asarray(item[1]) for item in items]) if has_target else None
+    return _features(items), y
 
 
 def read_only_features(dataset: Dataset, batch_size: int, num_workers: int) -> DataLoader:
-    """Load the features of a data set in order."""
-    return DataLoader(dataset, batch_size=batch_size, num_workers=num_workers, collate_fn=_features)
+    """Load the features of a data set in order, without a draw from torch's random state."""
+    return DataLoader(
+        dataset,
+        batch_size=batch_size,
+        num_workers=num_workers,
+        collate_fn=_features,
+        generator=torch.Generator(),
+    )
 
 
 def as_tensor(X: NDArray) -> Tensor:

@@ -49,16 +49,24 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
             if distributor is not None:
                 raise ValueError("y holds distributions already: leave out the distributor.")
             D = check_distribution(y)
+            self._set_classes(np.arange(D.shape[1]))
             vars(self).pop("distributor_", None)
-            self.classes_ = np.arange(D.shape[1])
         else:
             y = column_or_1d(y, warn=True)
             distributor = LabelSmoother(alpha=0) if distributor is None else clone(distributor)
-            self.distributor_ = distributor.fit(y)
-            D = self.distributor_.transform(y)
-            self.classes_ = self.distributor_.classes_
-        self.n_labels_ = len(self.classes_)
+            D = distributor.fit(y).transform(y)
+            self._set_classes(distributor.classes_)
+            self.distributor_ = distributor
         return self._smooth(D)
+
+    def _set_classes(self, classes: NDArray) -> None:
+        go_on = self.warm_start and hasattr(self, "net_")
+        if go_on and not np.array_equal(classes, self.classes_):
+            raise ValueError(
+                f"warm_start goes on with the same classes only: {self.classes_} became {classes}."
+            )
+        self.classes_ = classes
+        self.n_labels_ = len(classes)
 
     def _smooth(self, D: NDArray[np.float64]) -> NDArray[np.float64]:
         return smooth_labels(D, self.label_smoothing) if self.label_smoothing else D

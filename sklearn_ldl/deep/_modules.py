@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable, Sequence
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -22,6 +23,11 @@ class MLP(nn.Sequential):
         Widths of the hidden layers.
     dropout : float, default=0.0
         Dropout rate behind every hidden layer.
+
+    Raises
+    ------
+    ValueError
+        If a width is not a positive integer.
 
     Examples
     --------
@@ -42,6 +48,8 @@ class MLP(nn.Sequential):
         self.add_module("flatten", nn.Flatten())
         width = n_features
         for index, size in enumerate(hidden_layer_sizes, start=1):
+            if not isinstance(size, Integral) or size < 1:
+                raise ValueError(f"hidden_layer_sizes must be positive integers, got {size!r}.")
             self.add_module(f"hidden{index}", nn.Linear(width, size))
             self.add_module(f"relu{index}", nn.ReLU())
             if dropout:

@@ -8,7 +8,7 @@ device, so that no step waits for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -58,6 +58,9 @@ class Forward:
 
 #: ``objective(forward, batch)``: losses of the rows, or several by name, which are added.
 Objective = Callable[[Forward, Batch], Tensor | dict[str, Tensor]]
+
+
+_REMEDY = "Lower lr, set clip_norm, or scale the features."
 
 
 class Sources(NamedTuple):
@@ -143,7 +146,7 @@ class LDLNet(NeuralNet):
         if training and not np.isfinite(self.history[-1, "train_loss"]):
             raise ValueError(
                 f"Training diverged: the loss is {self.history[-1, 'train_loss']} in epoch "
-                f"{len(self.history)}. Lower lr, set clip_norm, or scale the features."
+                f"{len(self.history)}. {_REMEDY}"
             )
 
     def _train_on(self, forward: Forward, batch: Batch) -> dict[str, Any]:
@@ -153,11 +156,11 @@ class LDLNet(NeuralNet):
             self._zero_grad_optimizer()
             rows = self.objective(forward, batch)
             if isinstance(rows, dict):
-                parts = {name: _mean(value, batch.weight) for name, value in rows.items()}
+                parts = {name: _mean(value, batch) for name, value in rows.items()}
                 loss = sum(parts.values())
                 terms.update({name: value.detach() for name, value in parts.items()})
             else:
-                loss = _mean(rows, batch.weight)
+                loss = _mean(rows, batch)
             loss.backward()
             terms["loss"] = loss.detach()
             self.notify(
@@ -171,8 +174,13 @@ class LDLNet(NeuralNet):
     @torch.no_grad()
     def _validate_on(self, batch: Batch) -> dict[str, Any]:
         output = self.module_(batch.X)
-        loss = _mean(self.row_loss(output, batch.target), batch.weight)
+        loss = _mean(self.row_loss(output, batch.target), batch)
         return {"loss": loss, "terms": {"loss": loss}, "y_pred": output}
+
+    def check_weights(self) -> None:
+        """Raise a ValueError if the last step, which no loss has seen, left weights useless."""
+        if not all(weight.isfinite().all() for weight in self.module_.parameters()):
+            raise ValueError(f"Training diverged: weights are not finite. {_REMEDY}")
 
     def release(self, *, for_good: bool) -> None:
         """Let go of data and teachers, and `for_good` of all that only training needs."""
@@ -197,8 +205,13 @@ class PrintEpochs(PrintLog):
             super().on_epoch_end(net, **kwargs)
 
 
-def _mean(rows: Tensor, weight: Tensor | None) -> Tensor:
-    return rows.mean() if weight is None else (rows * weight).mean()
+def _mean(rows: Tensor, batch: Batch) -> Tensor:
+    if rows.shape != batch.rows.shape:
+        raise ValueError(
+            f"The loss must be one number per row: expected shape {tuple(batch.rows.shape)}, got "
+            f"{tuple(rows.shape)}."
+        )
+    return rows.mean() if batch.weight is None else (rows * batch.weight).mean()
 
 
 def _to_float32(output: Any) -> Any:
@@ -213,14 +226,17 @@ def resolve_device(device: str) -> torch.device:
     Raises
     ------
     ValueError
-        If the name is unknown, or if CUDA is asked for and absent.
+        If the name is unknown, or the device absent.
     """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         resolved = torch.device(device)
+        if resolved.type != "cuda":
+            torch.empty(0, device=resolved)
     except RuntimeError as error:
-        raise ValueError(f"device={device!r} is not a device: {error}") from error
+        reason = str(error).partition(". ")[0]
+        raise ValueError(f"device={device!r} is not available: {reason}") from error
     if resolved.type == "cuda":
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         if count <= (resolved.index or 0):
@@ -235,17 +251,20 @@ def resolve_device(device: str) -> torch.device:
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Draw from a generator of this block alone; the caller's random state stays as it is."""
     devices = [device] if device.type == "cuda" else []
-    with (
-        torch.random.fork_rng(devices=devices),
-        torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True),
-    ):
+    cudnn = torch.backends.cudnn
+    flags = cudnn.flags(
+        enabled=cudnn.enabled, benchmark=False, deterministic=True, allow_tf32=cudnn.allow_tf32
+    )
+    with torch.random.fork_rng(devices=devices), flags:
         torch.manual_seed(seed)
         yield
 
 
 @torch.no_grad()
 def forward_batches(
-    module: nn.Module, batches: Iterator[Tensor], device: torch.device, dtype: torch.dtype
+    module: nn.Module, batches: Iterable[Tensor], device: torch.device, dtype: torch.dtype
 ) -> NDArray[np.floating]:
     """Run a module over batches of features, in the precision of `dtype`."""
-    return np.concatenate([module(X.to(device=device, dtype=dtype)).cpu().numpy() for X in batches])
+    # Copies, since a module may work in place and the features may be the caller's.
+    copies = (X.to(device=device, dtype=dtype, copy=True) for X in batches)
+    return np.concatenate([module(X).cpu().numpy() for X in copies])

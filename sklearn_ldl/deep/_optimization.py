@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from fnmatch import fnmatch
 from functools import partial
+from itertools import zip_longest
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from skorch.callbacks import Callback
 #: Name -> class, or class with the settings that everybody means by the name.
 OPTIMIZERS: dict[str, Any] = {
     "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
+    "adamw": partial(torch.optim.AdamW, weight_decay=0.0),
     "sgd": partial(torch.optim.SGD, momentum=0.9),
 }
 
@@ -79,6 +80,14 @@ class LearningRate(Callback):
         """Give the rates back, for a fit that goes on."""
         for group, rate in zip(net.optimizer_.param_groups, self.rates_, strict=True):
             group["lr"] = rate
+
+
+def set_rates(optimizer: torch.optim.Optimizer, lr: float, param_groups: Any) -> None:
+    """Set the learning rate of all parameters but those whose group has its own."""
+    own = [options.get("lr", lr) for _, options in param_groups]
+    # The parameters that no pattern matched come last, if there are any.
+    for group, rate in zip_longest(optimizer.param_groups, own, fillvalue=lr):
+        group["lr"] = rate
 
 
 def check_patterns(param_groups: Any, names: list[str]) -> None:

@@ -114,7 +114,7 @@ NET_PARAMETERS: dict[str, NetParameter] = {
     ),
     "param_groups": NetParameter(
         (),
-        ["array-like"],
+        [tuple, list],
         "sequence of (pattern, options)",
         """
         Optimiser options of some parameters of the module, such as ``("head.*", {"lr": 0.1})``. The

@@ -14,7 +14,6 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
 from sklearn.utils._param_validation import Interval, validate_parameter_constraints
 
 
@@ -45,8 +44,14 @@ def _mixed(X: torch.Tensor, weights: list[float], indices: torch.Tensor) -> Mixe
     return Mixed(X, torch.tensor(weights, dtype=torch.float64), indices)
 
 
-def _indices(rows: ArrayLike, device: torch.device) -> torch.Tensor:
-    return torch.as_tensor(np.asarray(rows), dtype=torch.int64, device=device)
+def _indices(rows: list[np.ndarray], device: torch.device) -> torch.Tensor:
+    # Not blocking: a training step need not wait for the device.
+    return torch.as_tensor(np.stack(rows), dtype=torch.int64).to(device, non_blocking=True)
+
+
+def _permuted_partners(X: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
+    """Pair every row with a random one, every row once: the indices of the two parts."""
+    return _indices([np.arange(len(X)), rng.permutation(len(X))], X.device)
 
 
 class _BatchMixing:
@@ -141,12 +146,15 @@ class MixUp(_BatchMixing):
     >>> from sklearn_ldl.deep.augment import MixUp
     >>> X = torch.tensor([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]])
     >>> mixed = MixUp()(X, np.random.default_rng(0))
+    >>> mixed.X
+    tensor([[0.5274, 1.5274],
+            [1.7363, 2.7363],
+            [3.7363, 4.7363]])
+    >>> mixed.weights
+    tensor([0.8682, 0.1318], dtype=torch.float64)
     >>> mixed.indices
     tensor([[0, 1, 2],
-            [0, 2, 1]])
-    >>> w = mixed.weights
-    >>> torch.allclose(mixed.X[1].double(), w[0] * X[1].double() + w[1] * X[2].double())
-    True
+            [2, 0, 1]])
     """
 
     alpha: float = 1.0
@@ -158,8 +166,8 @@ class MixUp(_BatchMixing):
 
     def _mix(self, X: torch.Tensor, rng: np.random.Generator) -> Mixed:
         lam = rng.beta(self.alpha, self.alpha)
-        partner = rng.permutation(len(X))
-        return _mixed(torch.lerp(X[partner], X, lam), [lam, 1 - lam], [np.arange(len(X)), partner])
+        indices = _permuted_partners(X, rng)
+        return _mixed(torch.lerp(X[indices[1]], X, lam), [lam, 1 - lam], indices)
 
 
 @dataclass(frozen=True)
@@ -195,7 +203,7 @@ class CutMix(_BatchMixing):
     >>> import torch
     >>> from sklearn_ldl.deep.augment import CutMix
     >>> X = torch.tensor([1.0, 2.0]).reshape(2, 1, 1, 1).repeat(1, 1, 4, 4)
-    >>> mixed = CutMix()(X, np.random.default_rng(9))
+    >>> mixed = CutMix()(X, np.random.default_rng(7))
     >>> mixed.X[0, 0]
     tensor([[1., 1., 2., 2.],
             [1., 1., 2., 2.],
@@ -209,17 +217,17 @@ class CutMix(_BatchMixing):
     prob: float = 1.0
 
     def _mix(self, X: torch.Tensor, rng: np.random.Generator) -> Mixed:
-        n_samples, _, height, width = X.shape
+        height, width = X.shape[2:]
         side = sqrt(1 - rng.beta(self.beta, self.beta))
         rows = _centred_span(int(height * side), height, rng)
         columns = _centred_span(int(width * side), width, rng)
-        partner = rng.permutation(n_samples)
+        indices = _permuted_partners(X, rng)
 
         out = X.clone()
         box = X[..., rows, columns]
-        out[..., rows, columns] = box[partner]
+        out[..., rows, columns] = box[indices[1]]
         pasted = box.shape[-2] * box.shape[-1] / (height * width)
-        return _mixed(out, [1 - pasted, pasted], [np.arange(n_samples), partner])
+        return _mixed(out, [1 - pasted, pasted], indices)
 
 
 def _centred_span(size: int, length: int, rng: np.random.Generator) -> slice:
@@ -262,30 +270,36 @@ class RICAP(_BatchMixing):
     >>> import torch
     >>> from sklearn_ldl.deep.augment import RICAP
     >>> X = torch.arange(5.0).reshape(5, 1, 1, 1).repeat(1, 1, 4, 4)
-    >>> mixed = RICAP()(X, np.random.default_rng(0))
+    >>> mixed = RICAP(beta=1.0)(X, np.random.default_rng(8))
     >>> mixed.X[0, 0]
+    tensor([[2., 2., 4., 4.],
+            [2., 2., 4., 4.],
+            [2., 2., 4., 4.],
+            [0., 0., 1., 1.]])
     >>> mixed.weights
+    tensor([0.3750, 0.3750, 0.1250, 0.1250], dtype=torch.float64)
     >>> mixed.indices[:, 0]
+    tensor([2, 4, 0, 1])
     """
 
     beta: float = 0.3
     prob: float = 1.0
 
     def _mix(self, X: torch.Tensor, rng: np.random.Generator) -> Mixed:
-        n_samples, _, height, width = X.shape
+        height, width = X.shape[2:]
         w = round(width * rng.beta(self.beta, self.beta))
         h = round(height * rng.beta(self.beta, self.beta))
         spans = [(i, j) for i in ((0, h), (h, height)) for j in ((0, w), (w, width))]
-        sources = rng.permuted(np.tile(np.arange(n_samples), (4, 1)), axis=1)
+        indices = _indices([rng.permutation(len(X)) for _ in spans], X.device)
 
         out = torch.empty_like(X)
         weights = []
-        for source, ((top, bottom), (left, right)) in zip(sources, spans, strict=True):
+        for source, ((top, bottom), (left, right)) in zip(indices, spans, strict=True):
             rows = _random_span(bottom - top, height, rng)
             columns = _random_span(right - left, width, rng)
             out[..., top:bottom, left:right] = X[..., rows, columns][source]
             weights.append((bottom - top) * (right - left) / (height * width))
-        return _mixed(out, weights, sources)
+        return _mixed(out, weights, indices)
 
 
 def _random_span(size: int, length: int, rng: np.random.Generator) -> slice:

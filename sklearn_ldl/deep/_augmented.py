@@ -1,0 +1,44 @@
+"""Training on mixed batches, with random numbers that come from the seeded block of the fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sklearn_ldl.deep._batches import Batch
+from sklearn_ldl.deep._net import Forward, Objective
+from sklearn_ldl.deep.augment import Augmentation, Mixed, mix_targets
+
+
+def mix(augment: Augmentation, X: Tensor) -> Mixed:
+    """Mix a batch; the generator is seeded by torch's, which a warm start carries on."""
+    seed = int(torch.randint(torch.iinfo(torch.int64).max, ()))
+    return augment(X, np.random.default_rng(seed))
+
+
+def mixing_objective(
+    row_loss: Callable[[Tensor, Tensor], Tensor], augment: Augmentation
+) -> Objective:
+    """Loss of mixed samples to the targets mixed in the same way.
+
+    Parameters
+    ----------
+    row_loss : callable
+        ``(output, target) -> (n_rows,)``.
+    augment : callable
+        See :func:`~sklearn_ldl.deep.augment.get_augmentation`.
+
+    Returns
+    -------
+    objective : callable
+        Losses of the rows of a batch.
+    """
+
+    def objective(forward: Forward, batch: Batch) -> Tensor:
+        mixed = mix(augment, batch.X)
+        return row_loss(forward(mixed.X), mix_targets(batch.target, mixed))
+
+    return objective
