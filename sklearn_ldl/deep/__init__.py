@@ -17,7 +17,23 @@ except ImportError as error:
 from sklearn_ldl.deep._presets import PRESETS
 from sklearn_ldl.deep.alsg import AuxGraphLDLClassifier
 from sklearn_ldl.deep.classifier import DeepLDLClassifier
+from sklearn_ldl.deep.distillation import DistillationClassifier
+from sklearn_ldl.deep.kdn import KernelDensityRegressor
+from sklearn_ldl.deep.offline import OfflineLDLClassifier
+from sklearn_ldl.deep.ogr import OGRClassifier
+from sklearn_ldl.deep.online import OnlineLDLClassifier
 from sklearn_ldl.deep.regressor import DeepLDLRegressor
 from sklearn_ldl.deep.values import DeepRegressor
 
-__all__ = ["AuxGraphLDLClassifier", "PRESETS", "DeepLDLClassifier", "DeepLDLRegressor", "DeepRegressor"]
+__all__ = [
+    "PRESETS",
+    "AuxGraphLDLClassifier",
+    "DeepLDLClassifier",
+    "DeepLDLRegressor",
+    "DeepRegressor",
+    "DistillationClassifier",
+    "KernelDensityRegressor",
+    "OGRClassifier",
+    "OfflineLDLClassifier",
+    "OnlineLDLClassifier",
+]

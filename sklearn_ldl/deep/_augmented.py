@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sklearn_ldl.deep._batches import Batch
 from sklearn_ldl.deep._net import Forward, Objective
-from sklearn_ldl.deep.augment import Augmentation, Mixed, mix_targets
+from sklearn_ldl.deep.augment import Augmentation, Mixed, get_augmentation, mix_targets
 
 
 def mix(augment: Augmentation, X: Tensor) -> Mixed:
@@ -20,25 +20,28 @@ def mix(augment: Augmentation, X: Tensor) -> Mixed:
 
 
 def mixing_objective(
-    row_loss: Callable[[Tensor, Tensor], Tensor], augment: Augmentation
-) -> Objective:
+    row_loss: Callable[[Tensor, Tensor], Tensor], augment: str | Augmentation | None
+) -> Objective | None:
     """Loss of mixed samples to the targets mixed in the same way.
 
     Parameters
     ----------
     row_loss : callable
         ``(output, target) -> (n_rows,)``.
-    augment : callable
+    augment : str, callable or None
         See :func:`~sklearn_ldl.deep.augment.get_augmentation`.
 
     Returns
     -------
-    objective : callable
-        Losses of the rows of a batch.
+    objective : callable or None
+        Losses of the rows of a batch; None where nothing is mixed.
     """
+    augmentation = get_augmentation(augment)
+    if augmentation is None:
+        return None
 
     def objective(forward: Forward, batch: Batch) -> Tensor:
-        mixed = mix(augment, batch.X)
+        mixed = mix(augmentation, batch.X)
         return row_loss(forward(mixed.X), mix_targets(batch.target, mixed))
 
     return objective

@@ -160,6 +160,8 @@ class DatasetSource(RowSource):
         self.target = None if target is None else torch.from_numpy(target)
         self.encode = encode
         self.num_workers = num_workers
+        # Seeds of the workers, apart from the draws of the batches: those are the ones of arrays.
+        self._generator = torch.Generator().manual_seed(torch.initial_seed())
 
     def take(self, rows: Tensor) -> Tensor:
         return _features([self.dataset[int(row)] for row in rows]).to(self.device)
@@ -171,6 +173,7 @@ class DatasetSource(RowSource):
             batch_sampler=[rows.tolist() for rows in batches],
             num_workers=self.num_workers,
             collate_fn=_collate,
+            generator=self._generator,
             pin_memory=self.device.type == "cuda",
         )
         for rows, (X, y) in zip(batches, loader, strict=True):

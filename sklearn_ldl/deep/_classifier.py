@@ -55,6 +55,11 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
             y = column_or_1d(y, warn=True)
             distributor = LabelSmoother(alpha=0) if distributor is None else clone(distributor)
             D = distributor.fit(y).transform(y)
+            if not hasattr(distributor, "classes_"):
+                raise ValueError(
+                    f"{type(distributor).__name__} has no classes_: a classifier needs a distributor "
+                    "of labels, such as LabelSmoother. For values use LDLRegressor."
+                )
             self._set_classes(distributor.classes_)
             self.distributor_ = distributor
         return self._smooth(D)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from numbers import Real
 from typing import Any, Literal
 from warnings import warn
@@ -13,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import _fit_context, clone
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _num_samples
 from torch import Tensor
 
 from sklearn_ldl._callbacks import with_callbacks
@@ -44,26 +46,29 @@ class AuxGraphLDLClassifier(DeepClassifier):
     ----------
     graph : AuxGraphNeighbors, default=None
         How similarities are computed, with its number of neighbours, scale, and groups of columns
-        for several tasks; cloned. None means :class:`~sklearn_ldl.AuxGraphNeighbors` as it comes.
+        for several tasks; cloned. None means :class:`~sklearn_ldl.AuxGraphNeighbors` as it comes;
+        give one to search its parameters, such as ``graph__n_neighbors``.
     aux_weight : float, default=0.1
         Weight :math:`\lambda` of the graph, at least 0. The published values, 1e-4 to 1e-2, are for
         fine-tuning; a network trained from nothing on noisy labels wants 0.1 to 10. Search for it.
     direction : {"neighbor_first", "center_first"}, default="neighbor_first"
         Order of the arguments of the divergence: as above and published, or reversed.
     detach : bool, default=True
-        Whether neighbours are constants of the loss, as published.
+        Whether neighbours are constants of the loss, as published. False needs
+        ``neighbor_forward="joint"``.
     neighbor_forward : {"joint", "no_grad"}, default="joint"
         Whether neighbours pass the network with the batch, in training mode, or by themselves in
         evaluation mode without gradients, which takes about half of the memory.
     ramp : float in [0, 1], default=0.0
-        Share of the training over which the weight rises from 0, since early predictions of
+        Share of `max_epochs` over which the weight rises from 0, since early predictions of
         neighbours are noise.
     <net parameters>
 
     Attributes
     ----------
     graph_ : AuxGraphNeighbors
-        Fitted to the auxiliary labels of the training rows.
+        Fitted to the auxiliary labels of the training rows: those not set aside for early stopping,
+        and with a weight. Missing after a fit without auxiliary labels.
     classes_ : ndarray of shape (n_classes,)
         Class labels, in the order of the columns of `predict_proba`.
     n_labels_ : int
@@ -174,9 +179,17 @@ class AuxGraphLDLClassifier(DeepClassifier):
         Raises
         ------
         ValueError
-            If features, targets or auxiliary labels are not valid or differ in length, if the
+            If features, targets or auxiliary labels are not valid or differ in length, if no two
+            rows are similar, if `detach` and `neighbor_forward` contradict each other, if the
             module does not fit the shapes, or if training diverges.
+
+        Warns
+        -----
+        UserWarning
+            If there are no auxiliary labels.
         """
+        if self.neighbor_forward == "no_grad" and not self.detach:
+            raise ValueError('detach=False needs gradients: set neighbor_forward="joint".')
         X, D = self._validate_fit(X, y)
         n_rows = len(X) if D is None else len(D)
         random_state = check_random_state(self.random_state)
@@ -184,12 +197,12 @@ class AuxGraphLDLClassifier(DeepClassifier):
         row_loss = get_loss(self.loss)
         objective = None
         if aux is None:
-            warn("No auxiliary labels: there is no graph. Pass fit(X, y, aux=A).", stacklevel=2)
+            warn("No auxiliary labels: there is no graph. Pass fit(X, y, aux=A).", stacklevel=4)
             vars(self).pop("graph_", None)
         else:
             rows = split[0]
             if sample_weight is not None:
-                rows = rows[training_weight(sample_weight, np.empty((n_rows, 0)))[rows] > 0]
+                rows = rows[training_weight(sample_weight, X)[rows] > 0]
             table = self._neighbors(_check_aux(aux, n_rows), rows, random_state)
             objective = _GraphObjective(self, row_loss, *table)
         training = Training(
@@ -213,6 +226,8 @@ class AuxGraphLDLClassifier(DeepClassifier):
             graph.set_params(random_state=random_state.randint(np.iinfo(np.int32).max))
         self.graph_ = graph.fit(A[rows])
         indices, similarities = neighbor_table(self.graph_.graph_)
+        if not similarities.any():
+            raise ValueError("No two rows are similar: sigma of the graph is too small.")
         neighbors = np.zeros((len(A), indices.shape[1]), dtype=np.int64)
         weights = np.zeros(neighbors.shape, dtype=np.float32)
         neighbors[rows], weights[rows] = rows[indices], similarities
@@ -220,10 +235,17 @@ class AuxGraphLDLClassifier(DeepClassifier):
 
 
 class _GraphObjective:
-    """Loss of the centres and of their disagreement with their neighbours."""
+    """Loss of the centres, and their disagreement with their neighbours.
+
+    `neighbors` and `weights` have a row per sample of the data set.
+    """
 
     def __init__(
-        self, settings: AuxGraphLDLClassifier, row_loss, neighbors: Tensor, weights: Tensor
+        self,
+        settings: AuxGraphLDLClassifier,
+        row_loss: Callable[[Tensor, Tensor], Tensor],
+        neighbors: Tensor,
+        weights: Tensor,
     ):
         self.settings = settings
         self.row_loss = row_loss
@@ -236,30 +258,30 @@ class _GraphObjective:
         if self.weights.device != batch.X.device:
             self.weights = self.weights.to(batch.X.device)
             self.neighbors = self.neighbors.to(batch.X.device)
-        n_centers = len(batch.X)
-        weights = self.weights[batch.rows]
         # Rows that are neighbours of several centres pass the network once.
-        unique, position = torch.unique(self.neighbors[batch.rows], return_inverse=True)
-        X = batch.source.take(unique)
+        near, position = torch.unique(self.neighbors[batch.rows], return_inverse=True)
+        X_near = batch.source.take(near)
         if settings.neighbor_forward == "joint":
-            Z, Z_near = forward(torch.cat([batch.X, X])).split([n_centers, len(X)])
+            Z, Z_near = forward(torch.cat([batch.X, X_near])).split([len(batch.X), len(near)])
         else:
-            Z, Z_near = forward(batch.X), forward.evaluate(X)
-        if settings.detach:
-            Z_near = Z_near.detach()
+            Z, Z_near = forward(batch.X), forward.evaluate(X_near)
         disagreement = graph_divergence(
-            Z, Z_near, position, weights, center_first=settings.direction == "center_first"
+            Z,
+            Z_near.detach() if settings.detach else Z_near,
+            position,
+            self.weights[batch.rows],
+            center_first=settings.direction == "center_first",
         )
         return {
             "label": self.row_loss(Z, batch.target),
-            "graph": self._weight(batch) * disagreement,
+            "graph": self._next_weight(batch.source.n_batches) * disagreement,
         }
 
-    def _weight(self, batch: Batch) -> float:
-        settings = self.settings
+    def _next_weight(self, n_batches: int) -> float:
+        """Weight of the graph at the next of `n_batches` steps per epoch."""
         self.n_steps += 1
-        rise = settings.ramp * settings.max_epochs * batch.source.n_batches
-        return settings.aux_weight * min(1.0, self.n_steps / rise if rise else 1.0)
+        rise = self.settings.ramp * self.settings.max_epochs * n_batches
+        return self.settings.aux_weight * min(1.0, self.n_steps / rise if rise else 1.0)
 
 
 def graph_divergence(
@@ -312,18 +334,13 @@ def _gather(values: Tensor, position: Tensor, weights: Tensor) -> Tensor:
 
 
 def _check_aux(aux: ArrayLike, n_rows: int) -> NDArray[np.float64]:
-    advice = (
-        "aux must be one array with a row per sample; several tasks stand side by side, their "
-        "columns told apart by aux_groups of AuxGraphNeighbors"
-    )
-    try:
-        A = np.asarray(aux)
-        lengths_differ = A.dtype == object and isinstance(aux, (list, tuple, dict))
-    except ValueError:
-        lengths_differ = True
-    if lengths_differ or isinstance(aux, dict):
-        raise ValueError(f"{advice}.")
+    """Return auxiliary labels as one matrix with a row per sample."""
+    # Splitters hand over whatever has another length than X as it is, such as a list of tasks.
+    if _num_samples(aux) != n_rows:
+        raise ValueError(
+            f"aux must be one array with a row per sample: got {_num_samples(aux)} rows for "
+            f"{n_rows} samples. Several tasks stand side by side, their columns told apart by "
+            "aux_groups of AuxGraphNeighbors."
+        )
     A = check_array(aux, dtype=np.float64, allow_nd=True, input_name="aux")
-    if len(A) != n_rows:
-        raise ValueError(f"{advice}: got {len(A)} rows for {n_rows} samples.")
     return A.reshape(n_rows, -1)

@@ -7,11 +7,14 @@ from typing import Any
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import StrOptions
 
 from sklearn_ldl._callbacks import with_callbacks
+from sklearn_ldl.deep._augmented import mixing_objective
 from sklearn_ldl.deep._base import Training
 from sklearn_ldl.deep._classifier import DeepClassifier, as_float32
 from sklearn_ldl.deep._parameters import net_estimator
+from sklearn_ldl.deep.augment import AUGMENTATIONS, Augmentation
 from sklearn_ldl.deep.losses import get_loss
 
 
@@ -32,6 +35,9 @@ class DeepLDLClassifier(DeepClassifier):
     distributor : transformer of targets, default=None
         Turns labels into distributions over `classes_`; None means one-hot rows. See
         :class:`~sklearn_ldl.LabelSmoother`. Distributions given as `y` need none.
+    augment : {"mixup", "cutmix", "ricap"} or callable, default=None
+        How batches are mixed, and their targets with them; see :mod:`sklearn_ldl.deep.augment`.
+        Only mixup does without images. None leaves them as they are.
     <net parameters>
 
     Attributes
@@ -83,10 +89,19 @@ class DeepLDLClassifier(DeepClassifier):
     True
     """
 
-    _parameter_constraints: dict = {"distributor": [BaseEstimator, None]}
+    _parameter_constraints: dict = {
+        "distributor": [BaseEstimator, None],
+        "augment": [StrOptions(set(AUGMENTATIONS)), callable, None],
+    }
 
-    def __init__(self, *, distributor: BaseEstimator | None = None):
+    def __init__(
+        self,
+        *,
+        distributor: BaseEstimator | None = None,
+        augment: str | Augmentation | None = None,
+    ):
         self.distributor = distributor
+        self.augment = augment
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=False)
@@ -119,11 +134,13 @@ class DeepLDLClassifier(DeepClassifier):
             diverges.
         """
         X, D = self._validate_fit(X, y, self.distributor)
+        row_loss = get_loss(self.loss)
         training = Training(
             X,
             as_float32(D),
-            get_loss(self.loss),
+            row_loss,
             (self.n_labels_,),
+            objective=mixing_objective(row_loss, self.augment),
             sample_weight=sample_weight,
             encode=self._encode,
         )

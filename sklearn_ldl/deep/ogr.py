@@ -16,6 +16,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor
 
 from sklearn_ldl._callbacks import with_callbacks
+from sklearn_ldl.base import training_weight
 from sklearn_ldl.deep._base import Training
 from sklearn_ldl.deep._batches import Batch, RowSource
 from sklearn_ldl.deep._classifier import DeepClassifier, as_float32
@@ -69,7 +70,7 @@ def over_fitting_ratio(
     >>> train = [[1.0, 1.0, 1.0], [0.5, 0.5, 0.5]]
     >>> valid = [[1.0, 1.0, 1.0], [0.5, 0.75, 0.8]]
     >>> over_fitting_ratio(train, valid, gap=1).round(3)
-    array([0.   , 0.25 , 0.43 ])
+    array([0.  , 0.25, 0.43])
     """
     T, V = np.asarray(train_losses, dtype=np.float64), np.asarray(valid_losses, dtype=np.float64)
     if T.shape != V.shape or T.ndim != 2:
@@ -261,8 +262,11 @@ class OGRClassifier(DeepClassifier):
         if D is None:
             raise ValueError("The classes of all rows must be known: give y besides the Dataset.")
         random_state = check_random_state(self.random_state)
+        rows = np.arange(len(D))
+        if sample_weight is not None:
+            rows = rows[training_weight(sample_weight, X) > 0]
         split = train_test_split(
-            np.arange(len(D)), test_size=self.validation_fraction, random_state=random_state
+            rows, test_size=self.validation_fraction, random_state=random_state
         )
         device = resolve_device(self.device)
         target, loss = as_float32(D), get_loss(self.loss)

@@ -9,15 +9,18 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
 from sklearn.base import _fit_context
 from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_consistent_length
 from torch.utils.data import Dataset
 
 from sklearn_ldl._callbacks import with_callbacks
 from sklearn_ldl._simplex import check_distribution
 from sklearn_ldl.base import LabelDistributionMixin, require_y
+from sklearn_ldl.deep._augmented import mixing_objective
 from sklearn_ldl.deep._base import DeepEstimator, Training
 from sklearn_ldl.deep._parameters import net_estimator
 from sklearn_ldl.deep._targets import dataset_targets
+from sklearn_ldl.deep.augment import AUGMENTATIONS, Augmentation
 from sklearn_ldl.deep.losses import get_loss
 from sklearn_ldl.distributors import smooth_labels
 
@@ -35,6 +38,9 @@ class DeepLDLRegressor(LabelDistributionMixin, DeepEstimator):
 
     Parameters
     ----------
+    augment : {"mixup", "cutmix", "ricap"} or callable, default=None
+        How batches are mixed, and their targets with them; see :mod:`sklearn_ldl.deep.augment`.
+        Only mixup does without images. None leaves them as they are.
     <net parameters>
 
     Attributes
@@ -96,6 +102,11 @@ class DeepLDLRegressor(LabelDistributionMixin, DeepEstimator):
     (2, 3)
     """
 
+    _parameter_constraints: dict = {"augment": [StrOptions(set(AUGMENTATIONS)), callable, None]}
+
+    def __init__(self, *, augment: str | Augmentation | None = None):
+        self.augment = augment
+
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(
@@ -133,11 +144,13 @@ class DeepLDLRegressor(LabelDistributionMixin, DeepEstimator):
         if not own_targets:
             check_consistent_length(X if isinstance(X, Dataset) else X[:, :0], D)
         self._describe_labels(y, D.shape[1])
+        row_loss = get_loss(self.loss)
         training = Training(
             X,
             None if own_targets else D,
-            get_loss(self.loss),
+            row_loss,
             (self.n_labels_,),
+            objective=mixing_objective(row_loss, self.augment),
             sample_weight=sample_weight,
             encode=self._encode,
         )
