@@ -19,6 +19,10 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_ldl._simplex import check_prediction
 
 
+# Without metadata routing, parameters of `fit` go to the distributor by this prefix.
+_PREFIX = "distributor__"
+
+
 class TargetWrapper(MetaEstimatorMixin, BaseEstimator):
     """Fit `estimator` to the distributions that `distributor` makes of the targets."""
 
@@ -41,7 +45,11 @@ class TargetWrapper(MetaEstimatorMixin, BaseEstimator):
         if _routing_enabled():
             routed = process_routing(self, "fit", **fit_params)
         else:
-            routed = Bunch(estimator=Bunch(fit=fit_params), distributor=Bunch(transform={}))
+            mine = {name for name in fit_params if name.startswith(_PREFIX)}
+            routed = Bunch(
+                estimator=Bunch(fit={n: v for n, v in fit_params.items() if n not in mine}),
+                distributor=Bunch(transform={n.removeprefix(_PREFIX): fit_params[n] for n in mine}),
+            )
         self.distributor_ = clone(distributor).fit(y)
         D = self.distributor_.transform(y, **routed.distributor.transform)
         self.estimator_ = clone(self._get_estimator()).fit(X, D, **routed.estimator.fit)

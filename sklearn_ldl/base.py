@@ -187,7 +187,8 @@ class LDLClassifier(ClassifierMixin, TargetWrapper):
         sample_weight : array-like of shape (n_samples,), default=None
             Weights, for an estimator that takes them.
         **fit_params : dict
-            Passed to `fit` of the estimator, or routed when metadata routing is enabled.
+            Passed to `fit` of the estimator, or to `transform` of the distributor by the prefix
+            ``distributor__``; routed without prefixes when metadata routing is enabled.
 
         Returns
         -------
@@ -288,6 +289,11 @@ class LDLRegressor(RegressorMixin, TargetWrapper):
     --------
     LDLClassifier : The same for class labels.
 
+    Notes
+    -----
+    One standard deviation per sample, such as the disagreement of annotators, reaches the
+    distributor by ``fit(X, y, distributor__sigma=s)``; searches slice it along with the samples.
+
     References
     ----------
     B.-B. Gao, C. Xing, C.-W. Xie, J. Wu, X. Geng, "Deep label distribution learning with label
@@ -339,7 +345,8 @@ class LDLRegressor(RegressorMixin, TargetWrapper):
         sample_weight : array-like of shape (n_samples,), default=None
             Weights, for an estimator that takes them.
         **fit_params : dict
-            Passed to `fit` of the estimator, or routed when metadata routing is enabled.
+            Passed to `fit` of the estimator, or to `transform` of the distributor by the prefix
+            ``distributor__``; routed without prefixes when metadata routing is enabled.
 
         Returns
         -------

@@ -299,6 +299,20 @@ def test_one_sigma_per_sample_is_routed_to_the_distributor(diabetes):
     assert search.best_params_ == {"estimator__n_neighbors": 20}
 
 
+def test_one_sigma_per_sample_reaches_the_distributor_without_routing(diabetes):
+    X, y = diabetes
+    sigma = np.linspace(5, 60, len(y))
+    model = LDLRegressor(KNeighborsRegressor(1), GaussianLabelDistributor(sigma=20))
+    model.fit(X, y, distributor__sigma=sigma)
+    D = model.distributor_.transform(y, sigma=sigma)
+    assert_allclose(model.predict_proba(X), D, atol=1e-12)
+    # A search hands every fold its part.
+    search = GridSearchCV(model, {"estimator__n_neighbors": [1, 5]}, cv=3, error_score="raise")
+    search.fit(X, y, distributor__sigma=sigma)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'nonsense'"):
+        model.fit(X, y, distributor__nonsense=1)
+
+
 @pytest.mark.parametrize(
     ("y", "text"),
     [
