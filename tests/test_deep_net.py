@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -128,6 +130,9 @@ def test_a_warm_start_that_diverges_never_predicts_nan():
         fitted.fit(X, D)
     with pytest.raises(ValueError, match="NaN or infinity"):
         fitted.predict(X)
+    # Neither data nor objective stay behind in the net.
+    assert fitted.net_.objective is None
+    assert fitted.net_.callbacks_ == []
 
 
 class Recorder(Callback):
@@ -318,6 +323,17 @@ def test_seeded_blocks_repeat_and_leave_the_state_of_the_caller():
         torch.backends.cudnn.allow_tf32 = tf32
     assert draws[0] == draws[1] != draws[2]
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_fits_in_threads_do_not_disturb_each_other():
+    state = torch.get_rng_state()
+    rates = [0.001, 0.003, 0.01, 0.03]
+    models = [model(lr=rate, dropout=0.3, max_epochs=20) for rate in rates]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda estimator: estimator.fit(X, D).predict(X), models))
+    for estimator, P in zip(models, together, strict=True):
+        assert_array_equal(estimator.fit(X, D).predict(X), P)
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_forward_batches_leaves_the_features_alone():

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.datasets import load_iris
+from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 from torch.utils.data import TensorDataset
 
@@ -76,13 +77,24 @@ def test_labels_are_smoothed_by_ratio_once_it_is_known():
 
 
 def test_weights_change_training_once_they_are_known_and_no_sooner():
-    settings = {**SMALL, "gap": 4, "optimizer": "sgd", "batch_size": "all"}
+    settings = {**SMALL, "gap": 4, "optimizer": "sgd"}
     weighted = OGRClassifier(use="weight", **settings).fit(X, Y)
     plain = OGRClassifier(use="smooth", max_smoothing=0, **settings).fit(X, Y)
     assert weighted.ratio_.std() > 0
     ours, theirs = (model.history_["train_loss"] for model in (weighted, plain))
     np.testing.assert_array_equal(ours[:4], theirs[:4])
     assert abs(ours[4] - theirs[4]) > 1e-4
+
+
+def test_weights_have_a_mean_of_one_over_classes():
+    # A rate of almost nothing keeps the losses; the ratios are those of rounding errors.
+    settings = {"use": "weight", "gap": 1, "max_epochs": 2, "batch_size": "all", "random_state": 0}
+    model = OGRClassifier(lr=1e-5, **settings).fit(X, Y)
+    rows, _ = train_test_split(np.arange(150), test_size=0.1, random_state=np.random.RandomState(0))
+    losses = -model.predict_log_proba(X)[np.arange(150), Y]
+    weights = (model.ratio_ / model.ratio_.mean())[Y]
+    expected = (weights * losses)[rows].mean()
+    assert model.history_["train_loss"][1] == pytest.approx(expected, rel=1e-3)
 
 
 def test_without_smoothing_it_is_a_plain_network():

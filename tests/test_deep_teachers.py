@@ -215,6 +215,7 @@ def test_the_default_teacher_is_a_network_like_the_student(student):
     assert isinstance(teacher, DeepLDLClassifier)
     assert (teacher.lr, teacher.max_epochs, teacher.hidden_layer_sizes) == (0.003, 3, (8,))
     assert isinstance(teacher.random_state, int)
+    assert teacher.random_state != model.random_state
     assert not torch.equal(teacher.net_.module_.head.weight, model.net_.module_.head.weight)
 
 

@@ -183,9 +183,12 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
             else:
                 net.initialize()
                 self._check_output(net, sources.train, training)
-            # skorch ends training on Ctrl-C and returns: what was reached is kept.
-            net.partial_fit(sources)
-            net.check_weights()
+            try:
+                # skorch ends training on Ctrl-C and returns: what was reached is kept.
+                net.partial_fit(sources)
+                net.check_weights()
+            finally:
+                net.release()
             if self.warm_start:
                 self._random_bits = torch.get_rng_state()
         self._keep(net, training.output_shape)
@@ -199,7 +202,8 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         self.history_ = {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
         self.n_iter_ = len(rows)
         self._architecture = (self.input_shape_, output_shape)
-        net.release(for_good=not self.warm_start)
+        if not self.warm_start:
+            net.trim_for_prediction()
         self.net_ = net
 
     def _sources(
@@ -297,7 +301,7 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         try:
             with torch.no_grad():
                 output = module(X)
-        except RuntimeError as error:
+        except (RuntimeError, AssertionError, IndexError) as error:
             raise ValueError(
                 f"The module does not take samples of shape {self.input_shape_}: {error}"
             ) from error

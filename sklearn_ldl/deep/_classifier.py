@@ -57,8 +57,8 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
             D = distributor.fit(y).transform(y)
             if not hasattr(distributor, "classes_"):
                 raise ValueError(
-                    f"{type(distributor).__name__} has no classes_: a classifier needs a distributor "
-                    "of labels, such as LabelSmoother. For values use LDLRegressor."
+                    f"{type(distributor).__name__} has no classes_: give a distributor of labels, "
+                    "such as LabelSmoother. For values use LDLRegressor."
                 )
             self._set_classes(distributor.classes_)
             self.distributor_ = distributor

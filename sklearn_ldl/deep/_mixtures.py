@@ -186,22 +186,26 @@ def _gaussian_quantiles(
     P: NDArray, centres: NDArray, q: NDArray, tol: float = 1e-12, max_iter: int = 200
 ) -> NDArray[np.float64]:
     """Solve on sorted centres, by Newton's method kept inside a shrinking bracket."""
-    z = ndtri(q)
     # The quantile of a mixture lies between those of its components.
-    low, high = (np.tile(end + z, (len(P), 1)) for end in (centres[0], centres[-1]))
-    y = np.clip(centres[_cells(P, q)[1]], low, high)
+    low, high = (np.tile(end + ndtri(q), len(P)) for end in (centres[0], centres[-1]))
+    y = np.clip(centres[_cells(P, q)[1].ravel()], low, high)
     step = high - low
+    left = np.arange(len(y))
     for _ in range(max_iter):
-        distance = y[:, :, None] - centres
-        excess = np.einsum("nqc,nc->nq", ndtr(distance), P) - q
-        density = np.einsum("nqc,nc->nq", np.exp(-0.5 * distance**2), P) / np.sqrt(2 * np.pi)
-        low, high = np.where(excess < 0, y, low), np.where(excess > 0, y, high)
+        at, weight = y[left], P[left // len(q)]
+        distance = at[:, None] - centres
+        excess = np.einsum("ij,ij->i", weight, ndtr(distance)) - q[left % len(q)]
+        density = np.einsum("ij,ij->i", weight, np.exp(-0.5 * distance**2)) / np.sqrt(2 * np.pi)
+        low[left] = np.where(excess < 0, at, low[left])
+        high[left] = np.where(excess > 0, at, high[left])
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            newton = y - excess / density
+            newton = at - excess / density
         # Every iteration halves the step or, where Newton's method does not, the bracket.
-        trusted = (low <= newton) & (newton <= high) & (np.abs(newton - y) <= step / 2)
-        better = np.where(trusted, newton, low / 2 + high / 2)
-        step, y = np.abs(better - y), better
-        if (step <= tol * np.maximum(1.0, np.abs(y))).all():
+        inside = (low[left] <= newton) & (newton <= high[left])
+        trusted = inside & (np.abs(newton - at) <= step[left] / 2)
+        y[left] = np.where(trusted, newton, low[left] / 2 + high[left] / 2)
+        step[left] = np.abs(y[left] - at)
+        left = left[step[left] > tol * np.maximum(1.0, np.abs(y[left]))]
+        if not len(left):
             break
-    return y
+    return y.reshape(len(P), len(q))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from threading import RLock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -182,14 +183,12 @@ class LDLNet(NeuralNet):
         if not all(weight.isfinite().all() for weight in self.module_.parameters()):
             raise ValueError(f"Training diverged: weights are not finite. {_REMEDY}")
 
-    def release(self, *, for_good: bool) -> None:
-        """Let go of data and teachers, and `for_good` of all that only training needs."""
+    def release(self) -> None:
+        """Let go of data and teachers."""
         self.objective = self.row_loss = None
         self.callbacks, self.callbacks_ = None, []
         # The builder knows the estimator that holds this net.
         self.module = type(self.module_)
-        if for_good:
-            self.trim_for_prediction()
 
 
 class PrintEpochs(PrintLog):
@@ -247,6 +246,10 @@ def resolve_device(device: str) -> torch.device:
     return resolved
 
 
+# There is one random state for all threads, such as those of a search over parameters.
+_ALONE = RLock()
+
+
 @contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Draw from a generator of this block alone; the caller's random state stays as it is."""
@@ -255,7 +258,7 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
     flags = cudnn.flags(
         enabled=cudnn.enabled, benchmark=False, deterministic=True, allow_tf32=cudnn.allow_tf32
     )
-    with torch.random.fork_rng(devices=devices), flags:
+    with _ALONE, torch.random.fork_rng(devices=devices), flags:
         torch.manual_seed(seed)
         yield
 

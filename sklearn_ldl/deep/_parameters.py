@@ -176,7 +176,12 @@ NET_PARAMETERS: dict[str, NetParameter] = {
         "Processes that load a torch Dataset; 0 loads in this one. Arrays need none.",
     ),
     "callbacks": NetParameter(
-        (), ["array-like"], "sequence of skorch callbacks", "Handed to the net, as copies."
+        (),
+        ["array-like"],
+        "sequence of skorch callbacks",
+        """
+        Handed to the net, as copies. A batch has the attributes `X` and `target`; callbacks that
+        want predictions for their scores, such as EpochScoring, are not supported.""",
     ),
     "net_params": NetParameter(
         None,

@@ -101,6 +101,9 @@ class AuxGraphLDLClassifier(DeepClassifier):
     * ``pipeline.fit(X, y, step__aux=A)``, with metadata routing enabled ``pipeline.fit(X, y,
       aux=A)``.
 
+    Against noisy labels, compare with early stopping alone and, where the features are clean, with
+    their own graph, ``aux=X``: both may do better.
+
     The published recipe is ``PRESETS["aux_graph"]`` with ``aux_weight=5e-4``.
 
     References

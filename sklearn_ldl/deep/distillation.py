@@ -100,7 +100,7 @@ class DistillationClassifier(TeacherMixin, DeepClassifier):
     --------
     >>> from sklearn.datasets import load_iris
     >>> from sklearn.ensemble import RandomForestClassifier
-    >>> from sklearn_ldl.deep.distillation import DistillationClassifier
+    >>> from sklearn_ldl import DistillationClassifier
     >>> X, y = load_iris(return_X_y=True)
     >>> teacher = RandomForestClassifier(n_estimators=20)
     >>> model = DistillationClassifier(teacher, teacher_weight=0.5, random_state=0).fit(X, y)

@@ -96,7 +96,7 @@ class OfflineLDLClassifier(TeacherMixin, DeepClassifier):
     --------
     >>> from sklearn.datasets import load_iris
     >>> from sklearn.ensemble import RandomForestClassifier
-    >>> from sklearn_ldl.deep.offline import OfflineLDLClassifier
+    >>> from sklearn_ldl import OfflineLDLClassifier
     >>> X, y = load_iris(return_X_y=True)
     >>> teacher = RandomForestClassifier(n_estimators=20)
     >>> model = OfflineLDLClassifier(teacher, teacher_cv=5, random_state=0).fit(X, y)

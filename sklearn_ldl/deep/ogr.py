@@ -200,7 +200,7 @@ class OGRClassifier(DeepClassifier):
     Examples
     --------
     >>> from sklearn.datasets import load_iris
-    >>> from sklearn_ldl.deep.ogr import OGRClassifier
+    >>> from sklearn_ldl import OGRClassifier
     >>> X, y = load_iris(return_X_y=True)
     >>> model = OGRClassifier(random_state=0).fit(X, y)
     >>> model.score(X, y) > 0.9

@@ -127,7 +127,7 @@ class OnlineLDLClassifier(TeacherMixin, DeepClassifier):
     Examples
     --------
     >>> from sklearn.datasets import load_iris
-    >>> from sklearn_ldl.deep.online import OnlineLDLClassifier
+    >>> from sklearn_ldl import OnlineLDLClassifier
     >>> X, y = load_iris(return_X_y=True)
     >>> model = OnlineLDLClassifier(augment="mixup", random_state=0).fit(X, y)
     >>> model.score(X, y) > 0.9
@@ -200,7 +200,7 @@ class OnlineLDLClassifier(TeacherMixin, DeepClassifier):
         augment = get_augmentation(self.augment)
         if augment is not None:
             # A trial, which fails before any work where samples are of the wrong shape.
-            mix(augment, torch.zeros(2, *self.input_shape_))
+            augment(torch.zeros(2, *self.input_shape_), np.random.default_rng(0))
         layout = self.input_shape_
         if not isinstance(lesson.X, Dataset):
             if not sparse.issparse(lesson.X):
@@ -236,8 +236,8 @@ class OnlineLDLClassifier(TeacherMixin, DeepClassifier):
             )
 
         def voice(X: Tensor) -> Tensor:
-            # A copy in double precision: some transformers work in place.
-            rows = X.to("cpu", torch.float64, copy=True).numpy()
+            # Double precision makes it a copy: some transformers work in place.
+            rows = X.double().cpu().numpy()
             return ask(teacher, rows.reshape(len(X), *layout), self.classes_).to(X)
 
         return voice

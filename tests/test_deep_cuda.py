@@ -1,0 +1,110 @@
+"""What differs on a graphics card; the other tests cover the rest."""
+
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import sparse
+from sklearn.datasets import load_iris
+from sklearn.preprocessing import StandardScaler
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("skorch")
+
+from torch.utils.data import TensorDataset  # noqa: E402
+
+from sklearn_ldl import DeepLDLClassifier  # noqa: E402
+from sklearn_ldl.deep import _batches  # noqa: E402
+
+pytestmark = [
+    pytest.mark.cuda,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+]
+
+X, Y = load_iris(return_X_y=True)
+X = StandardScaler().fit_transform(X).astype(np.float32)
+
+
+def model(**parameters):
+    defaults = {"max_epochs": 20, "random_state": 0, "device": "cuda"}
+    return DeepLDLClassifier(**(defaults | parameters))
+
+
+@pytest.fixture(scope="module")
+def on_cpu():
+    return model(device="cpu").fit(X, Y)
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:0", "auto"])
+def test_the_same_labels_as_on_the_cpu(device, on_cpu):
+    fitted = model(device=device).fit(X, Y)
+    assert next(fitted.net_.module_.parameters()).is_cuda
+    assert_array_equal(fitted.predict(X), on_cpu.predict(X))
+    P = fitted.predict_proba(X)
+    assert P.dtype == np.float64
+    assert_allclose(P.sum(axis=1), 1, atol=1e-12)
+    assert_allclose(P, on_cpu.predict_proba(X), atol=0.02)
+
+
+def test_mixed_precision(on_cpu):
+    fitted = model(amp=True).fit(X, Y)
+    assert next(fitted.net_.module_.parameters()).dtype == torch.float32
+    assert np.mean(fitted.predict(X) == on_cpu.predict(X)) > 0.98
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.5])
+def test_the_same_seed_gives_the_same_result(dropout):
+    cuda_state, cpu_state = torch.cuda.get_rng_state(), torch.get_rng_state()
+    first, second = (model(dropout=dropout).fit(X, Y).predict_proba(X) for _ in range(2))
+    assert_array_equal(first, second)
+    assert torch.equal(torch.cuda.get_rng_state(), cuda_state)
+    assert torch.equal(torch.get_rng_state(), cpu_state)
+
+
+@pytest.mark.parametrize("options", [{}, {"early_stopping": True}, {"clip_norm": 0.5}])
+def test_weights_and_options(options):
+    weight = np.where(Y == 2, 0.0, 1.0)
+    assert 2 not in model(**options).fit(X, Y, sample_weight=weight).predict(X)
+
+
+def test_all_kinds_of_data_give_the_same_result(monkeypatch):
+    expected = model().fit(X, Y).predict_proba(X)
+    dataset = TensorDataset(torch.from_numpy(X), torch.from_numpy(Y))
+    for data, y in ((sparse.csr_array(X), Y), (dataset, None)):
+        fitted = model().fit(data, y)
+        assert_allclose(fitted.predict_proba(X), expected, atol=1e-6)
+        assert_allclose(fitted.predict_proba(data), expected, atol=1e-6)
+    # Data too large for the device stay on the host.
+    monkeypatch.setattr(_batches, "fits", lambda tensor, device: False)
+    assert_allclose(model().fit(X, Y).predict_proba(X), expected, atol=1e-6)
+
+
+def test_workers_and_two_warm_fits():
+    dataset = TensorDataset(torch.from_numpy(X), torch.from_numpy(Y))
+    helped = model(num_workers=2, max_epochs=4).fit(dataset)
+    fitted = model(warm_start=True, max_epochs=2).fit(X, Y).fit(X, Y)
+    assert_allclose(fitted.predict_proba(X), helped.predict_proba(X), atol=1e-6)
+
+
+def test_a_pickle_predicts_where_there_is_no_cuda(tmp_path):
+    fitted = model().fit(X, Y)
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps(fitted))
+    np.save(tmp_path / "X.npy", X)
+    code = (
+        "import os; os.environ['CUDA_VISIBLE_DEVICES'] = ''\n"
+        "import pickle, warnings, numpy as np; warnings.simplefilter('ignore')\n"
+        "model = pickle.load(open('model.pkl', 'rb'))\n"
+        "np.save('P.npy', model.predict_proba(np.load('X.npy')))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+    P = np.load(tmp_path / "P.npy")
+    assert_allclose(P, fitted.predict_proba(X), atol=1e-10)
+
+
+def test_an_absent_device_is_an_error():
+    count = torch.cuda.device_count()
+    with pytest.raises(ValueError, match=f"torch sees {count} CUDA devices"):
+        model(device=f"cuda:{count}").fit(X, Y)

@@ -1,0 +1,35 @@
+"""Every example of the gallery runs as a script, in less than a minute, and writes no files."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = sorted((Path(__file__).parents[1] / "doc" / "examples").glob("*.py"))
+# What an example mentions, and the package that it needs then.
+NEEDS = {"matplotlib": "matplotlib", "torch": "torch", "deep": "skorch"}
+
+
+def test_there_are_examples():
+    assert EXAMPLES
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_example_runs(path, tmp_path):
+    code = path.read_text().lower()
+    for word, package in NEEDS.items():
+        if word in code:
+            pytest.importorskip(package)
+    environment = os.environ | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"}
+    run = subprocess.run(
+        [sys.executable, "-W", "error::RuntimeWarning:sklearn_ldl", path],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert run.returncode == 0, run.stderr
+    assert not list(tmp_path.iterdir())
