@@ -79,19 +79,26 @@ _BATCHES = {
     "check_sample_weight_equivalence_on_sparse_data": _IN_EXPECTATION,
 }
 
+_GRID = {
+    "check_regressors_no_decision_function": (
+        "predict_proba returns the distribution behind the value; pipelines and searches "
+        "forward no other name"
+    ),
+    "check_estimator_sparse_matrix": _NOT_CLASSES,
+    "check_estimator_sparse_array": _NOT_CLASSES,
+}
+
 #: Checks that a class fails by design: name of the class -> {check: reason}.
 EXPECTED_FAILURES: dict[str, dict[str, str]] = {
     "AuxGraphLDLClassifier": _BATCHES,
     "DeepLDLClassifier": _BATCHES,
     "DeepRegressor": _BATCHES,
-    "LDLRegressor": {
-        "check_regressors_no_decision_function": (
-            "predict_proba returns the distribution behind the value; pipelines and searches "
-            "forward no other name"
-        ),
-        "check_estimator_sparse_matrix": _NOT_CLASSES,
-        "check_estimator_sparse_array": _NOT_CLASSES,
-    },
+    "DistillationClassifier": _BATCHES,
+    "KernelDensityRegressor": {**_BATCHES, **_GRID},
+    "LDLRegressor": _GRID,
+    "OGRClassifier": _BATCHES,
+    "OfflineLDLClassifier": _BATCHES,
+    "OnlineLDLClassifier": _BATCHES,
 }
 
 

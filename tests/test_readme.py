@@ -20,6 +20,7 @@ def test_python_blocks_run(block):
 def test_names_in_the_tables_exist():
     names = set(re.findall(r"`([A-Z]\w+|votes\w+|vote_\w+)(?:\(|`)", README))
     foreign = {
+        "Dataset",
         "ExtraTreesRegressor",
         "GridSearchCV",
         "KNeighborsRegressor",

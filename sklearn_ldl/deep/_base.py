@@ -35,8 +35,10 @@ from sklearn_ldl.deep._net import (
     PrintEpochs,
     Sources,
     forward_batches,
+    random_bits,
     resolve_device,
     seeded,
+    set_random_bits,
 )
 from sklearn_ldl.deep._optimization import OPTIMIZERS, SCHEDULES, LearningRate, set_rates
 
@@ -165,7 +167,7 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         seed = random_state.randint(np.iinfo(np.int32).max)
         with seeded(seed, device):
             if go_on:
-                torch.set_rng_state(self._random_bits)
+                set_random_bits(self._random_bits, device)
             sources = self._sources(training, split, device)
             reporter = IterationReporter(
                 self, self.max_epochs, task="epoch", X=training.X, y=training.target, metadata={}
@@ -190,7 +192,7 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
             finally:
                 net.release()
             if self.warm_start:
-                self._random_bits = torch.get_rng_state()
+                self._random_bits = random_bits(device)
         self._keep(net, training.output_shape)
         reporter.close()
 

@@ -263,6 +263,19 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
         yield
 
 
+def random_bits(device: torch.device) -> list[Tensor]:
+    """State of the generators that a fit draws from, for one that goes on."""
+    bits = [torch.get_rng_state()]
+    return [*bits, torch.cuda.get_rng_state(device)] if device.type == "cuda" else bits
+
+
+def set_random_bits(bits: list[Tensor], device: torch.device) -> None:
+    """Bring the generators into a state from :func:`random_bits`."""
+    torch.set_rng_state(bits[0])
+    if device.type == "cuda" and len(bits) > 1:
+        torch.cuda.set_rng_state(bits[1], device)
+
+
 @torch.no_grad()
 def forward_batches(
     module: nn.Module, batches: Iterable[Tensor], device: torch.device, dtype: torch.dtype

@@ -197,7 +197,8 @@ NET_PARAMETERS: dict[str, NetParameter] = {
         "bool",
         """
         Whether a further `fit` trains `max_epochs` more from where the last one ended, optimiser
-        and random numbers included, instead of starting anew.""",
+        and random numbers included, instead of starting anew. What the net was built from (module,
+        optimiser, weight decay, precision) stays as it was then.""",
     ),
     "verbose": NetParameter(
         0, ["verbose"], "int", "Whether every epoch (or every `verbose`-th) prints its losses."

@@ -66,9 +66,9 @@ class AuxGraphLDLClassifier(DeepClassifier):
 
     Attributes
     ----------
-    graph_ : AuxGraphNeighbors
-        Fitted to the auxiliary labels of the training rows: those not set aside for early stopping,
-        and with a weight. Missing after a fit without auxiliary labels.
+    graph_ : csr_array of shape (n_rows, n_rows)
+        Similarities between the training rows: those not set aside for early stopping, and with
+        a weight. Missing after a fit without auxiliary labels.
     classes_ : ndarray of shape (n_classes,)
         Class labels, in the order of the columns of `predict_proba`.
     n_labels_ : int
@@ -227,8 +227,9 @@ class AuxGraphLDLClassifier(DeepClassifier):
         graph = AuxGraphNeighbors() if self.graph is None else clone(self.graph)
         if graph.random_state is None:
             graph.set_params(random_state=random_state.randint(np.iinfo(np.int32).max))
-        self.graph_ = graph.fit(A[rows])
-        indices, similarities = neighbor_table(self.graph_.graph_)
+        # The searches behind the graph hold the auxiliary labels: they are let go.
+        self.graph_ = graph.fit(A[rows]).graph_
+        indices, similarities = neighbor_table(self.graph_)
         if not similarities.any():
             raise ValueError("No two rows are similar: sigma of the graph is too small.")
         neighbors = np.zeros((len(A), indices.shape[1]), dtype=np.int64)

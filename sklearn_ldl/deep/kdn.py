@@ -330,7 +330,7 @@ class KernelDensityRegressor(ValuesMixin, DeepEstimator):
 
         That of the centres plus that of the kernel,
 
-        .. math:: \sum_j p_j (\mu_j - m)(\mu_j - m)^	op + \mathrm{diag}(b^2), \qquad
+        .. math:: \sum_j p_j (\mu_j - m)(\mu_j - m)^\top + \mathrm{diag}(b^2), \qquad
                   m = \sum_j p_j \mu_j
 
         with :math:`b` the `bandwidth_`.
