@@ -110,9 +110,7 @@ def data(seed: int) -> tuple[np.ndarray, ...]:
     """Training images, noisy labels, test images, true labels."""
     X, y = load_digits(return_X_y=True)
     X = (X / 16 - 0.3).reshape(-1, 1, 8, 8)
-    X, X_test, y, y_test = train_test_split(
-        X, y, train_size=N_TRAIN, stratify=y, random_state=seed
-    )
+    X, X_test, y, y_test = train_test_split(X, y, train_size=N_TRAIN, stratify=y, random_state=seed)
     rng = np.random.default_rng(seed)
     wrong = rng.random(len(y)) < NOISE
     y = np.where(wrong, (y + rng.integers(1, 10, size=len(y))) % 10, y)

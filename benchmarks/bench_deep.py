@@ -24,8 +24,9 @@ from sklearn_ldl import DeepLDLRegressor
 INTRODUCTION = """\
 # Time of one epoch
 
-Made by `{command}`. One hidden layer of 100 units, batches of 50, SGD with momentum, the same data
-and the same number of epochs for all rows of a size; the time of a whole fit, with its set-up and
+Made by `{command}`.
+
+One hidden layer of 100 units, batches of 50, SGD with momentum, the same data and the same number of epochs for all rows of a size; the time of a whole fit, with its set-up and
 validation of the input, divided by the epochs. Every round runs all competitors one after another.
 Cells are medians over the rounds, the ratios those of the ratios within a round: to the
 hand-written loop, which slices tensors that stay on the device, and to skorch as it comes (its
