@@ -1,6 +1,6 @@
 """Ages of faces (FG-Net): deep label distribution learning, its baselines, and linear models.
 
-Usage: ``SKLEARN_LDL_DATA=... python benchmarks/bench_ages.py [--quick] [--out FILE] [--plot FILE]``.
+Usage: ``SKLEARN_LDL_DATA=... python bench_ages.py [--quick] [--out FILE] [--plot FILE]``.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ The rows share people, so every method profits from having seen the same face at
 are means over folds; those with a deviation are means over seeds of that. MAE in years; CS(g), the
 share of errors of at most g years; epsilon-error with a standard deviation of 3 years.
 
-The features are principal components, the widest first. *Standardised*, the last of them, which are noise, count as
-much as the first; *one factor* divides all of them by one number and keeps their proportions. Every
-method is shown on both.
+The features are principal components, the widest first. *Standardised*, the last of them, which are
+noise, count as much as the first; *one factor* divides all of them by one number and keeps their
+proportions. Every method is shown on both.
 
 All networks have one hidden layer of 100 units and 60 epochs of Adam at a rate of 1e-3. DLDL: ages
 become Gaussians of deviation 2 over a grid padded by 4 deviations, decoded by expectation. C-Net:

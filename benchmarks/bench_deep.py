@@ -26,8 +26,9 @@ INTRODUCTION = """\
 
 Made by `{command}`.
 
-One hidden layer of 100 units, batches of 50, SGD with momentum, the same data and the same number of epochs for all rows of a size; the time of a whole fit, with its set-up and
-validation of the input, divided by the epochs. Every round runs all competitors one after another.
+One hidden layer of 100 units, batches of 50, SGD with momentum, the same data and the same number
+of epochs for all rows of a size; the time of a whole fit, with its set-up and validation of the
+input, divided by the epochs. Every round runs all competitors one after another.
 Cells are medians over the rounds, the ratios those of the ratios within a round: to the
 hand-written loop, which slices tensors that stay on the device, and to skorch as it comes (its
 validation split and printing turned off, nothing else).
@@ -82,7 +83,7 @@ def data_loader(X, D, n_epochs, device):
 
 
 def plain_skorch(X, D, n_epochs, device):
-    """skorch with its own batches and callbacks."""
+    """Use skorch with its own batches and callbacks."""
     net = NeuralNet(
         network(X.shape[1], D.shape[1]),
         criterion=SoftCrossEntropy,
@@ -100,7 +101,7 @@ def plain_skorch(X, D, n_epochs, device):
 
 
 def package(X, D, n_epochs, device, **options):
-    """The package's estimator."""
+    """Fit the estimator of the package."""
     model = DeepLDLRegressor(
         optimizer="sgd", lr=LR, max_epochs=n_epochs, batch_size=BATCH, device=device, **options
     )

@@ -18,7 +18,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ldl._simplex import check_prediction
 
-
 # Without metadata routing, parameters of `fit` go to the distributor by this prefix.
 _PREFIX = "distributor__"
 

@@ -65,8 +65,8 @@ plt.show()
 # Distributions
 # -------------
 # Five votes per row make the targets. ``TemperatureScaler`` finds its temperature on held-out rows
-# of a cross-validation, then fits the learner to all rows. With as few as 100 rows, five folds would
-# leave much less to train on and so give too high a temperature: hence twenty. Any learner will do.
+# of a cross-validation, then fits the learner to all rows. With as few as 100 rows, five folds
+# would leave much less to train on and give too high a temperature: hence twenty. Any learner does.
 # One without logits is scaled by the logarithms of what it predicts, as the forest here, which
 # averages its trees and is not sure enough.
 
