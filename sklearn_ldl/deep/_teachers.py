@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import torch
 from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator, _fit_context, clone
 from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing, check_array, check_random_state
 from sklearn.utils._param_validation import HasMethods
@@ -16,6 +16,7 @@ from sklearn.utils.validation import _num_samples, has_fit_parameter
 from torch import Tensor
 from torch.utils.data import Dataset, Subset
 
+from sklearn_ldl._callbacks import with_callbacks
 from sklearn_ldl.base import training_weight
 from sklearn_ldl.deep._base import Training
 from sklearn_ldl.deep._classifier import as_float32
@@ -68,8 +69,38 @@ class TeacherMixin:
     def _objective(self, lesson: Lesson, random_state: RandomState) -> Objective:
         raise NotImplementedError
 
-    def _learn(self, X: Any, y: ArrayLike | None, sample_weight: ArrayLike | None) -> None:
-        """Fit the teachers, then the student."""
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(
+        self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Fit the teachers, then train the network.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), array of shape \
+                (n_samples, channels, height, width), or torch Dataset
+            Samples. A Dataset gives pairs ``(x, y)``, or features only if `y` is given.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Class labels, or label distributions, for teachers that take them. None takes the
+            targets of a Dataset.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights, not all zero, for the student and for those teachers whose `fit`
+            has this parameter.
+
+        Returns
+        -------
+        self : estimator
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If features or targets are not valid, if a teacher knows none of the classes, if
+            `teacher_cv` leaves rows out, if samples are no images and `augment` needs these, if
+            there is no dropout to take `mc_samples` of, or for what :meth:`DeepLDLClassifier.fit`
+            raises it.
+        """
         teachers = self._unfitted_teachers()
         if not teachers:
             raise ValueError("teacher is an empty list.")
@@ -97,6 +128,7 @@ class TeacherMixin:
         self._fit_net(training, random_state)
         if not self.keep_teachers:
             del self.teachers_
+        return self
 
     def _unfitted_teachers(self) -> list[BaseEstimator]:
         if isinstance(self.teacher, (list, tuple)):

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from numbers import Real
-from typing import Any
 
 import torch
 from numpy.random import RandomState
-from numpy.typing import ArrayLike
 from scipy.special import softmax
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import BaseEstimator
 from sklearn.utils._param_validation import Interval
 from torch import Tensor
 
-from sklearn_ldl._callbacks import with_callbacks
 from sklearn_ldl._simplex import safe_log
 from sklearn_ldl.deep._batches import Batch
 from sklearn_ldl.deep._classifier import DeepClassifier
@@ -132,40 +129,6 @@ class DistillationClassifier(TeacherMixin, DeepClassifier):
         self.temperature_squared = temperature_squared
         self.teacher_cv = teacher_cv
         self.keep_teachers = keep_teachers
-
-    @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=False)
-    def fit(
-        self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
-    ) -> DistillationClassifier:
-        """Fit the teachers, then train the network.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features), array of shape \
-                (n_samples, channels, height, width), or torch Dataset
-            Samples; teachers get them as they are. A Dataset gives pairs ``(x, y)``, or features
-            only if `y` is given.
-        y : array-like of shape (n_samples,) or (n_samples, n_classes)
-            Class labels, or label distributions, for teachers that take them. None takes the
-            targets of a Dataset.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights, not all zero, for the student and for those teachers whose `fit`
-            has this parameter.
-
-        Returns
-        -------
-        self : DistillationClassifier
-            The fitted classifier.
-
-        Raises
-        ------
-        ValueError
-            If features or targets are not valid, if a teacher knows none of the classes, if
-            `teacher_cv` leaves rows out, or for what :meth:`DeepLDLClassifier.fit` raises it.
-        """
-        self._learn(X, y, sample_weight)
-        return self
 
     def _objective(self, lesson: Lesson, random_state: RandomState) -> Objective:
         tau, share = self.temperature, self.teacher_weight

@@ -6,20 +6,19 @@ import copy
 import math
 from collections.abc import Callable, Iterable
 from numbers import Integral
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.random import RandomState
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from sklearn_ldl._callbacks import with_callbacks
 from sklearn_ldl.deep._augmented import mix
 from sklearn_ldl.deep._batches import Batch
 from sklearn_ldl.deep._classifier import DeepClassifier
@@ -161,40 +160,6 @@ class OnlineLDLClassifier(TeacherMixin, DeepClassifier):
         self.mc_samples = mc_samples
         self.predict_mc_samples = predict_mc_samples
         self.keep_teachers = keep_teachers
-
-    @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=False)
-    def fit(
-        self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
-    ) -> OnlineLDLClassifier:
-        """Fit the teachers, then train the network.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features), array of shape \
-                (n_samples, channels, height, width), or torch Dataset
-            Samples. A Dataset gives pairs ``(x, y)``, or features only if `y` is given.
-        y : array-like of shape (n_samples,) or (n_samples, n_classes)
-            Class labels, or label distributions, for teachers that take them. None takes the
-            targets of a Dataset.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights, not all zero, for the student and for those teachers whose `fit`
-            has this parameter.
-
-        Returns
-        -------
-        self : OnlineLDLClassifier
-            The fitted classifier.
-
-        Raises
-        ------
-        ValueError
-            If features or targets are not valid, if a teacher knows none of the classes, if
-            samples are no images and `augment` needs these, if there is no dropout to take
-            `mc_samples` of, or for what :meth:`DeepLDLClassifier.fit` raises it.
-        """
-        self._learn(X, y, sample_weight)
-        return self
 
     def _objective(self, lesson: Lesson, random_state: RandomState) -> Objective:
         augment = get_augmentation(self.augment)
