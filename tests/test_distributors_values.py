@@ -266,3 +266,22 @@ def test_clone_and_pickle():
     fitted = clone(distributor).fit([1.0, 2.0])
     restored = pickle.loads(pickle.dumps(fitted))
     assert_array_equal(restored.transform([1.3]), fitted.transform([1.3]))
+
+
+@pytest.mark.parametrize(
+    ("grid", "y", "text"),
+    [
+        (range(70), [3, 85], "Row 1 of y, 85.0, lies outside of the grid from 0.0 to 69.0"),
+        (range(70), [-0.6], "Row 0 of y, -0.6, lies outside"),
+        ([[0, 0], [1, 1]], [[0, 3]], "outside of the grid"),
+    ],
+)
+def test_labels_outside_of_a_given_grid(grid, y, text):
+    with pytest.raises(ValueError, match=text):
+        GaussianLabelDistributor(grid).fit(y)
+
+
+def test_half_a_spacing_beyond_a_given_grid_is_allowed():
+    distributor = GaussianLabelDistributor(range(70)).fit([-0.5, 69.5])
+    # Rows that are only scored may lie anywhere: they lean on the nearest label.
+    assert distributor.transform([85.0]).argmax() == 69

@@ -16,24 +16,35 @@ except ImportError as error:
 
 from sklearn_ldl.deep._presets import PRESETS
 from sklearn_ldl.deep.alsg import AuxGraphLDLClassifier
+from sklearn_ldl.deep.augment import RICAP, CutMix, MixUp
+from sklearn_ldl.deep.backbones import backbone
 from sklearn_ldl.deep.classifier import DeepLDLClassifier
 from sklearn_ldl.deep.distillation import DistillationClassifier
 from sklearn_ldl.deep.kdn import KernelDensityRegressor
+from sklearn_ldl.deep.landmarks import from_heatmap_coordinates, to_heatmap_coordinates
 from sklearn_ldl.deep.offline import OfflineLDLClassifier
 from sklearn_ldl.deep.ogr import OGRClassifier
 from sklearn_ldl.deep.online import OnlineLDLClassifier
 from sklearn_ldl.deep.regressor import DeepLDLRegressor
+from sklearn_ldl.deep.segmentation import pixel_loss
 from sklearn_ldl.deep.values import DeepRegressor
 
 __all__ = [
     "PRESETS",
+    "RICAP",
     "AuxGraphLDLClassifier",
+    "CutMix",
     "DeepLDLClassifier",
     "DeepLDLRegressor",
     "DeepRegressor",
     "DistillationClassifier",
     "KernelDensityRegressor",
+    "MixUp",
     "OGRClassifier",
     "OfflineLDLClassifier",
     "OnlineLDLClassifier",
+    "backbone",
+    "from_heatmap_coordinates",
+    "pixel_loss",
+    "to_heatmap_coordinates",
 ]

@@ -147,8 +147,9 @@ class GaussianLabelDistributor(TargetTransformer, auto_wrap_output_keys=None):
         Raises
         ------
         ValueError
-            If `y` is not finite, if `grid`, `sigma` or `covariance` does not fit it, if the grid
-            would have more than 100,000 labels, or if points are to be padded.
+            If `y` is not finite, if it lies outside of a given `grid` by more than half of the
+            widest spacing, if `grid`, `sigma` or `covariance` does not fit it, if the grid would
+            have more than 100,000 labels, or if points are to be padded.
         """
         y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
         values = y.reshape(len(y), -1)
@@ -164,6 +165,7 @@ class GaussianLabelDistributor(TargetTransformer, auto_wrap_output_keys=None):
             grid = inner = decoding.check_grid(self.grid)
             if grid[0].size != n_dims:
                 raise ValueError(f"y has {n_dims} dimensions but grid has {grid[0].size}.")
+            _check_inside(values, grid.reshape(len(grid), -1))
             if self.pad:
                 if n_dims > 1:
                     raise ValueError("pad continues scalar grids only: give a larger grid.")
@@ -247,3 +249,16 @@ class GaussianLabelDistributor(TargetTransformer, auto_wrap_output_keys=None):
             raise ValueError("sigma must be finite and at least 0.")
         sigma = np.broadcast_to(sigma.ravel(), n_dims)
         return sigma, sigma / 2
+
+
+def _check_inside(values: NDArray, points: NDArray) -> None:
+    """Raise for a value that no prediction could ever reach: the wrong grid, or the wrong unit."""
+    slack = decoding.label_spacing(points).max() / 2
+    low, high = points.min(axis=0), points.max(axis=0)
+    outside = ((values < low - slack) | (values > high + slack)).any(axis=1)
+    if outside.any():
+        row = int(np.argmax(outside))
+        raise ValueError(
+            f"Row {row} of y, {values[row].squeeze()}, lies outside of the grid from "
+            f"{low.squeeze()} to {high.squeeze()}: give a grid that covers y."
+        )
