@@ -97,8 +97,8 @@ def check_distribution(D: ArrayLike, *, input_name: str = "y") -> NDArray[np.flo
             message += (
                 " All entries are integers. "
                 + _USE_INSTEAD
-                + " Note that cross_val_predict hands fit rank codes instead of a 2-D y unless it is"
-                " called with method='predict', which returns the same as 'predict_proba'."
+                + " Note that cross_val_predict hands fit rank codes instead of a 2-D y for every"
+                " other method: use method='predict', which returns what 'predict_proba' does."
             )
         else:
             message += " Divide every row by its sum first if that is what the data mean."
