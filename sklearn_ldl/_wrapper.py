@@ -36,7 +36,9 @@ class TargetWrapper(MetaEstimatorMixin, BaseEstimator):
         # The default estimator lives above this module.
         from sklearn_ldl.linear import BFGSLDL
 
-        return BFGSLDL()
+        estimator = BFGSLDL()
+        # Whoever leaves the choice to us cannot say that it takes weights.
+        return estimator.set_fit_request(sample_weight=True) if _routing_enabled() else estimator
 
     def _fit_wrapped(
         self, X: Any, y: NDArray, distributor: BaseEstimator, fit_params: dict[str, Any]

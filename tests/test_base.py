@@ -313,6 +313,18 @@ def test_one_sigma_per_sample_reaches_the_distributor_without_routing(diabetes):
         model.fit(X, y, distributor__nonsense=1)
 
 
+@pytest.mark.parametrize("wrapper", [LDLClassifier, LDLRegressor])
+def test_default_estimator_takes_weights_also_with_routing(wrapper, rng):
+    X = rng.standard_normal((40, 3))
+    y = (X[:, 0] > 0).astype(int)
+    weight = rng.uniform(0.1, 3, 40)
+    expected = wrapper().fit(X, y, sample_weight=weight).predict_proba(X)
+    with config_context(enable_metadata_routing=True):
+        weighted = wrapper().fit(X, y, sample_weight=weight)
+    assert_array_equal(weighted.predict_proba(X), expected)
+    assert (wrapper().fit(X, y).predict_proba(X) != expected).any()
+
+
 @pytest.mark.parametrize(
     ("y", "text"),
     [
