@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset, IterableDataset
 
 from sklearn_ldl._callbacks import CallbackSupportMixin, IterationReporter
-from sklearn_ldl.base import training_weight
+from sklearn_ldl.base import require_y, training_weight
 from sklearn_ldl.deep._batches import (
     ArraySource,
     DatasetSource,
@@ -71,6 +71,13 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         tags.target_tags.required = True
         tags.input_tags.sparse = True
         return tags
+
+    def _validate_samples(self, X: Any, y: Any) -> tuple[Any, bool]:
+        """Validate the features of a fit; say whether its targets are those of a Dataset."""
+        own_targets = y is None and isinstance(X, Dataset)
+        if not own_targets:
+            require_y(self, y)
+        return self._validate_X(X, reset=True), own_targets
 
     def _validate_X(self, X: Any, *, reset: bool) -> Any:
         """Return features as a float32 array or CSR matrix, or a Dataset as it is."""

@@ -10,10 +10,8 @@ from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_consistent_length, column_or_1d
-from torch.utils.data import Dataset
 
 from sklearn_ldl._simplex import check_distribution
-from sklearn_ldl.base import require_y
 from sklearn_ldl.deep._base import DeepEstimator
 from sklearn_ldl.deep._targets import dataset_targets
 from sklearn_ldl.distributors import LabelSmoother, smooth_labels
@@ -32,14 +30,11 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
 
         The distributions are None for a Dataset that brings its own targets.
         """
-        own_targets = y is None and isinstance(X, Dataset)
-        if not own_targets:
-            require_y(self, y)
-        X = self._validate_X(X, reset=True)
+        X, own_targets = self._validate_samples(X, y)
         D = self._distribute(dataset_targets(X) if own_targets else y, distributor)
         if own_targets:
             return X, None
-        check_consistent_length(X if isinstance(X, Dataset) else X[:, :0], D)
+        check_consistent_length(X, D)
         return X, D
 
     def _distribute(self, y: ArrayLike, distributor: BaseEstimator | None) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Targets of Datasets: labels or distributions that come with the items."""
+"""Targets of Datasets: labels, distributions or values that come with the items."""
 
 from __future__ import annotations
 
@@ -30,13 +30,45 @@ def dataset_targets(dataset: Dataset) -> NDArray:
     ValueError
         If the items are not pairs.
     """
+    first = _first_target(dataset)
+    if first.ndim == 1 and first.size > 1:
+        return first[None]
+    return _collect(dataset, len(dataset)).reshape(len(dataset))
+
+
+def collect_targets(dataset: Dataset, n_items: int) -> NDArray:
+    """Collect the targets of the first items, from the attribute `targets` if there is one.
+
+    Parameters
+    ----------
+    dataset : torch.utils.data.Dataset
+        Map-style data set of ``(x, y)``.
+    n_items : int
+        Number of items, at most its length.
+
+    Returns
+    -------
+    y : ndarray of shape (n_items, ...)
+        Targets.
+
+    Raises
+    ------
+    ValueError
+        If the items are not pairs.
+    """
+    _first_target(dataset)
+    return _collect(dataset, n_items)[:n_items]
+
+
+def _first_target(dataset: Dataset) -> NDArray:
     item: Any = dataset[0]
     if not isinstance(item, (tuple, list)) or len(item) != 2:
         raise ValueError("A Dataset without y must give pairs (x, y).")
-    first = np.asarray(item[1])
-    if first.ndim == 1 and first.size > 1:
-        return first[None]
-    labels = getattr(dataset, "targets", None)
-    if labels is None:
-        labels = [dataset[index][1] for index in range(len(dataset))]
-    return np.asarray(labels).reshape(len(dataset))
+    return np.asarray(item[1])
+
+
+def _collect(dataset: Dataset, n_items: int) -> NDArray:
+    targets = getattr(dataset, "targets", None)
+    if targets is None:
+        targets = [np.asarray(dataset[index][1]) for index in range(n_items)]
+    return np.asarray(targets)

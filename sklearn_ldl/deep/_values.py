@@ -10,9 +10,9 @@ from sklearn.base import RegressorMixin
 from sklearn.utils import check_array
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_consistent_length, column_or_1d
-from torch.utils.data import Dataset
 
-from sklearn_ldl.base import require_y, training_weight
+from sklearn_ldl.base import training_weight
+from sklearn_ldl.deep._targets import collect_targets
 
 
 class ValuesMixin(RegressorMixin):
@@ -33,14 +33,13 @@ class ValuesMixin(RegressorMixin):
 
         Of a Dataset that brings its own targets, these are all or the first.
         """
-        own_targets = y is None and isinstance(X, Dataset)
-        if not own_targets:
-            require_y(self, y)
-        X = self._validate_X(X, reset=True)
-        y = check_values(_targets(X, 1 if first_is_enough else len(X)) if own_targets else y)
+        X, own_targets = self._validate_samples(X, y)
+        if own_targets:
+            y = collect_targets(X, 1 if first_is_enough else len(X))
+        y = check_values(y)
         y = column_or_1d(y, warn=True) if y.shape[1:] == (1,) else y
         if not own_targets:
-            check_consistent_length(X if isinstance(X, Dataset) else X[:, :0], y)
+            check_consistent_length(X, y)
         self._sample_shape = y.shape[1:]
         return X, y, own_targets
 
@@ -98,14 +97,3 @@ def check_levels(q: ArrayLike) -> NDArray[np.float64]:
 def counted(y: NDArray, sample_weight: ArrayLike | None) -> NDArray:
     """Targets of the rows that are trained on: a row of weight zero is as good as absent."""
     return y if sample_weight is None else y[training_weight(sample_weight, y) > 0]
-
-
-def _targets(dataset: Dataset, n_items: int) -> NDArray:
-    """Collect the targets of the first items, from the attribute `targets` if there is one."""
-    item = dataset[0]
-    if not isinstance(item, (tuple, list)) or len(item) != 2:
-        raise ValueError("A Dataset without y must give pairs (x, y).")
-    targets = getattr(dataset, "targets", None)
-    if targets is None:
-        targets = [np.asarray(dataset[index][1]) for index in range(n_items)]
-    return np.asarray(targets)[:n_items]

@@ -11,11 +11,10 @@ from sklearn.base import _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.validation import check_consistent_length
-from torch.utils.data import Dataset
 
 from sklearn_ldl._callbacks import with_callbacks
 from sklearn_ldl._simplex import check_distribution
-from sklearn_ldl.base import LabelDistributionMixin, require_y
+from sklearn_ldl.base import LabelDistributionMixin
 from sklearn_ldl.deep._augmented import mixing_objective
 from sklearn_ldl.deep._base import DeepEstimator, Training
 from sklearn_ldl.deep._parameters import net_estimator
@@ -136,13 +135,10 @@ class DeepLDLRegressor(LabelDistributionMixin, DeepEstimator):
             pattern of `param_groups` matches nothing, if the device is absent, or if training
             diverges.
         """
-        own_targets = y is None and isinstance(X, Dataset)
-        if not own_targets:
-            require_y(self, y)
-        X = self._validate_X(X, reset=True)
+        X, own_targets = self._validate_samples(X, y)
         D = self._encode(dataset_targets(X) if own_targets else y)
         if not own_targets:
-            check_consistent_length(X if isinstance(X, Dataset) else X[:, :0], D)
+            check_consistent_length(X, D)
         self._describe_labels(y, D.shape[1])
         row_loss = get_loss(self.loss)
         training = Training(
