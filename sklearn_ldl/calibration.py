@@ -8,27 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context, clone
+from sklearn.base import BaseEstimator, _fit_context
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import check_cv
-from sklearn.utils import Bunch, check_array, get_tags, indexable
-from sklearn.utils._param_validation import HasMethods
-from sklearn.utils.metadata_routing import (
-    MetadataRouter,
-    MethodMapping,
-    _routing_enabled,
-    process_routing,
-)
-from sklearn.utils.metaestimators import _safe_split
-from sklearn.utils.validation import _check_method_params, check_is_fitted, has_fit_parameter
+from sklearn.utils import check_array
 
-from sklearn_ldl._simplex import check_distribution, check_prediction, safe_log
-from sklearn_ldl._wrapper import TargetWrapper, with_weight
-from sklearn_ldl.base import LabelDistributionMixin, require_y, training_weight
+from sklearn_ldl._posthoc import PostHocCorrection
+from sklearn_ldl._simplex import check_distribution
 from sklearn_ldl.metrics._checks import check_weights
-from sklearn_ldl.metrics.divergences import FLOOR
 
 _BOUNDS = (0.05, 20.0)
 
@@ -128,7 +114,7 @@ def fit_temperature(
     return temperature
 
 
-class TemperatureScaler(LabelDistributionMixin, MetaEstimatorMixin, BaseEstimator):
+class TemperatureScaler(PostHocCorrection):
     r"""Calibrate a learner of distributions by a temperature, found on held-out rows.
 
     Predictions are :math:`\mathrm{softmax}(z(x) / T)` with the logits :math:`z` of `estimator`. A
@@ -206,8 +192,7 @@ class TemperatureScaler(LabelDistributionMixin, MetaEstimatorMixin, BaseEstimato
     """
 
     _parameter_constraints: dict = {
-        "estimator": [HasMethods(["fit", "predict"]), None],
-        "cv": ["cv_object"],
+        **PostHocCorrection._parameter_constraints,
         "bounds": ["array-like"],
     }
 
@@ -221,9 +206,6 @@ class TemperatureScaler(LabelDistributionMixin, MetaEstimatorMixin, BaseEstimato
         self.estimator = estimator
         self.cv = cv
         self.bounds = bounds
-
-    # The default is that of the wrappers for other targets.
-    _get_estimator = TargetWrapper._get_estimator
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(
@@ -263,142 +245,15 @@ class TemperatureScaler(LabelDistributionMixin, MetaEstimatorMixin, BaseEstimato
         ConvergenceWarning
             When the best temperature is one of the bounds.
         """
-        require_y(self, y)
         _check_bounds(self.bounds)
-        D = check_distribution(y)
-        X, D = indexable(X, D)
-        weight = training_weight(sample_weight, X, dtype=np.float64)
-        estimator = self._get_estimator()
-        routed = self._route(estimator, sample_weight, fit_params)
-
-        if isinstance(estimator, FrozenEstimator):
-            every_row = np.arange(len(D))
-            splits = [(every_row, every_row)]
-        else:
-            splits = list(check_cv(self.cv).split(X, D, **routed.splitter.split))
-        logits = []
-        for train, test in splits:
-            X_train, D_train = _safe_split(estimator, X, D, train)
-            X_test, _ = _safe_split(estimator, X, D, test, train)
-            params = _check_method_params(X, routed.estimator.fit, indices=train)
-            logits.append(_logits(clone(estimator).fit(X_train, D_train, **params), X_test))
-        held_out = np.concatenate([test for _, test in splits])
+        _, _, held_out = self._fit_estimator(X, y, sample_weight, fit_params)
         self.temperature_ = fit_temperature(
-            np.concatenate(logits),
-            D[held_out],
-            sample_weight=weight[held_out],
-            bounds=self.bounds,
+            held_out.Z, held_out.D, sample_weight=held_out.weight, bounds=self.bounds
         )
-        self.estimator_ = clone(estimator).fit(X, D, **routed.estimator.fit)
-        self._describe_labels(y, D.shape[1])
         return self
 
-    def decision_function(self, X: Any) -> NDArray:
-        """Logits of the estimator, divided by the temperature.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        Z : ndarray of shape (n_samples, n_labels)
-            The distributions before the softmax.
-        """
-        check_is_fitted(self)
-        return _logits(self.estimator_, X) / self.temperature_
-
-    def predict(self, X: Any) -> NDArray:
-        """Predict label distributions.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        D : ndarray of shape (n_samples, n_labels)
-            Rows on the simplex.
-        """
-        return softmax(self.decision_function(X), axis=1)
-
-    def predict_log_proba(self, X: Any) -> NDArray:
-        """Logarithms of the predicted degrees, exact also where they underflow.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        L : ndarray of shape (n_samples, n_labels)
-            Logarithms.
-        """
-        return log_softmax(self.decision_function(X), axis=1)
-
-    @property
-    def n_features_in_(self) -> int:
-        """Number of features that the estimator was fitted to."""
-        return self.estimator_.n_features_in_
-
-    @property
-    def feature_names_in_(self) -> NDArray:
-        """Names of the features that the estimator was fitted to."""
-        return self.estimator_.feature_names_in_
-
-    def get_metadata_routing(self) -> MetadataRouter:
-        """Route metadata of `fit` to the estimator and the splitter.
-
-        Returns
-        -------
-        routing : MetadataRouter
-            ``estimator.fit`` and ``cv.split`` receive what they request; the temperature takes
-            `sample_weight` itself.
-        """
-        return (
-            MetadataRouter(owner=self)
-            .add_self_request(self)
-            .add(
-                estimator=self._get_estimator(),
-                method_mapping=MethodMapping().add(caller="fit", callee="fit"),
-            )
-            .add(
-                splitter=self.cv,
-                method_mapping=MethodMapping().add(caller="fit", callee="split"),
-            )
-        )
-
-    def _route(self, estimator, sample_weight, fit_params) -> Bunch:
-        """Say which parameters the fits and the splitter receive."""
-        if _routing_enabled():
-            return process_routing(self, "fit", sample_weight=sample_weight, **fit_params)
-        groups = fit_params.pop("groups", None)
-        if has_fit_parameter(estimator, "sample_weight"):
-            fit_params = with_weight(sample_weight, fit_params)
-        elif sample_weight is not None and not isinstance(estimator, FrozenEstimator):
-            warnings.warn(
-                f"{type(estimator).__name__} does not take sample_weight: the weights count for "
-                "the temperature only. Inside a pipeline, enable metadata routing to pass them on."
-            )
-        return Bunch(estimator=Bunch(fit=fit_params), splitter=Bunch(split={"groups": groups}))
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags = get_tags(self._get_estimator()).input_tags
-        return tags
-
-
-def _logits(estimator: BaseEstimator, X: Any) -> NDArray:
-    """Logits of shape (n_samples, n_labels), whatever the fitted estimator offers."""
-    if hasattr(estimator, "decision_function"):
-        Z = np.asarray(estimator.decision_function(X))
-        # By scikit-learn's convention a classifier of two classes returns the margin of the second.
-        return np.column_stack([np.zeros_like(Z), Z]) if Z.ndim == 1 else Z
-    D = np.asarray(getattr(estimator, "predict_proba", estimator.predict)(X))
-    return safe_log(check_prediction(D, n_labels=D.shape[-1]), FLOOR)
+    def _correct(self, Z: NDArray) -> NDArray:
+        return Z / self.temperature_
 
 
 def _check_bounds(bounds: Any) -> tuple[float, float]:

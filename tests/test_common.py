@@ -25,12 +25,15 @@ def public_estimators():
             if concrete and member.__module__.startswith("sklearn_ldl") and name[0] != "_":
                 found[name] = member
     helpers = {
+        "AlignedRegressor",
         "TargetWrapper",
         "TargetTransformer",
         "LabelDistributionMixin",
         "DeepClassifier",
+        "DeepDistributionRegressor",
         "DeepEstimator",
         "LDLNet",
+        "PostHocCorrection",
     }
     return [found[name] for name in sorted(found.keys() - helpers)]
 
@@ -39,8 +42,12 @@ ESTIMATORS = public_estimators()
 # Kept small: scikit-learn's checks fit every estimator some hundred times.
 SMALL = {
     "BFGSLDLCV": {"alphas": 3, "cv": 2},
+    "DILDLRegressor": {"max_epochs": 10, "random_state": 0},
     "DeepLDLRegressor": {"max_epochs": 10, "random_state": 0},
+    "LabelShiftCorrector": {"cv": 2, "random_state": 0},
+    "OFRRegressor": {"max_epochs": 10, "random_state": 0},
     "PTSVMLDL": {"cv": 2, "random_state": 0},
+    "RDARegressor": {"max_epochs": 10, "random_state": 0},
     "TemperatureScaler": {"cv": 2},
 }
 

@@ -64,7 +64,9 @@ def test_the_same_seed_gives_the_same_result(dropout):
     assert torch.equal(torch.get_rng_state(), cpu_state)
 
 
-@pytest.mark.parametrize("options", [{}, {"early_stopping": True}, {"clip_norm": 0.5}])
+@pytest.mark.parametrize(
+    "options", [{}, {"early_stopping": True}, {"clip_norm": 0.5}, {"clip_norm": "adaptive"}]
+)
 def test_weights_and_options(options):
     weight = np.where(Y == 2, 0.0, 1.0)
     assert 2 not in model(**options).fit(X, Y, sample_weight=weight).predict(X)

@@ -4,15 +4,16 @@ import pickle
 
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import softmax
 from scipy.stats import norm
 
 torch = pytest.importorskip("torch")
 
 from sklearn_ldl import metrics  # noqa: E402
-from sklearn_ldl.deep import losses  # noqa: E402
+from sklearn_ldl.deep import _decoupling, losses  # noqa: E402
 from sklearn_ldl.deep.losses import LOSSES, REGRESSION_LOSSES, get_loss  # noqa: E402
+from sklearn_ldl.distributors import split_dominant  # noqa: E402
 
 CENTRES = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.5, 1.5]], dtype=torch.float64)
 
@@ -30,6 +31,16 @@ ALL = {
     **{name: (loss, 4, "distribution") for name, loss in LOSSES.items()},
     **{name: (loss, 2, "value") for name, loss in REGRESSION_LOSSES.items()},
     "gaussian": (losses.gaussian_nll, 4, "value"),
+    "decoupled_softmax": (
+        functools.partial(losses.decoupled_kl, nondominant_target="softmax"),
+        4,
+        "distribution",
+    ),
+    "decoupled_onehot": (
+        functools.partial(losses.decoupled_kl, dominant_target="onehot"),
+        4,
+        "distribution",
+    ),
     "kernel_density": (kernel_density("gaussian"), 4, "value"),
     "kernel_density_uniform": (kernel_density("uniform"), 4, "value"),
 }
@@ -169,6 +180,103 @@ def test_jeffreys_floor_bounds_the_cost_of_mass_on_an_absent_label():
     assert_allclose(losses.jeffreys(Z, D, floor=1e-3), [expected], rtol=1e-6)
 
 
+# Decoupled divergence: k is the dominant label, q its degree, the others share 1 - q.
+
+
+def decoupled_terms(Z, D, **settings):
+    return _decoupling.decoupled_terms(Z, _decoupling.decouple(D, **settings))
+
+
+def dominant_column(D):
+    return torch.nn.functional.one_hot(D.argmax(1), D.shape[1]).bool()
+
+
+def test_decoupling_in_torch_is_that_in_numpy(rng):
+    D = rng.dirichlet(np.ones(5), 20)
+    parts, expected = _decoupling.decouple(torch.from_numpy(D)), split_dominant(D)
+    assert_array_equal(parts.dominant[:, 0], expected.dominant)
+    assert_allclose(parts.degree, expected.degree, rtol=1e-15)
+    assert_allclose(parts.complement, expected.complement, rtol=1e-14)
+    assert_allclose(parts.nondominant, expected.nondominant, rtol=1e-14)
+
+
+def test_kl_is_the_dominant_term_plus_the_rest_times_the_other(rng):
+    Z, D = make_problem("kl", rng)
+    dominant, nondominant = decoupled_terms(Z, D)
+    q = D.max(1).values
+    torch.testing.assert_close(dominant + (1 - q) * nondominant, losses.kl_divergence(Z, D))
+    torch.testing.assert_close(
+        losses.decoupled_kl(Z, D, alpha=0.3), 0.3 * dominant + 0.7 * nondominant
+    )
+
+
+def test_gradients_of_the_decoupled_terms(rng):
+    Z, D = make_problem("kl", rng, n_samples=20)
+    Z, D = Z[2:].detach().requires_grad_(), D[2:]
+    dominant, nondominant = (
+        torch.autograd.grad(term.sum(), Z, retain_graph=True)[0] for term in decoupled_terms(Z, D)
+    )
+    P, at_k = Z.softmax(1).detach(), dominant_column(D)
+    q, p_k = D[at_k][:, None], P[at_k][:, None]
+    expected = torch.where(at_k, P - D, P * (1 - (1 - q) / (1 - p_k)))
+    torch.testing.assert_close(dominant, expected, rtol=0, atol=1e-10)
+    expected = torch.where(at_k, 0.0, P / (1 - p_k) - D / (1 - q))
+    torch.testing.assert_close(nondominant, expected, rtol=0, atol=1e-10)
+
+
+def test_of_two_labels_only_the_dominant_term_is_left(rng):
+    Z = torch.tensor(rng.standard_normal((5, 2)), requires_grad=True)
+    D = torch.tensor(rng.dirichlet([1, 1], 5))
+    expected = 0.3 * losses.kl_divergence(Z, D)
+    torch.testing.assert_close(losses.decoupled_kl(Z, D, alpha=0.3), expected)
+
+
+def test_one_hot_rows_say_nothing_about_the_others(rng):
+    Z = torch.tensor(rng.standard_normal((4, 4)), requires_grad=True)
+    D = torch.eye(4, dtype=torch.float64)
+    dominant, nondominant = decoupled_terms(Z, D)
+    torch.testing.assert_close(dominant, losses.kl_divergence(Z, D))
+    assert not nondominant.any()
+    assert not torch.autograd.grad(nondominant.sum(), Z)[0].any()
+
+
+def test_of_equally_dominant_labels_the_first_counts():
+    D = torch.tensor([[0.1, 0.4, 0.4, 0.1], [0.25, 0.25, 0.25, 0.25]])
+    parts = _decoupling.decouple(D)
+    assert_array_equal(parts.dominant, [[1], [0]])
+    assert_allclose(parts.nondominant[1], [0, 1 / 3, 1 / 3, 1 / 3], rtol=1e-6)
+    assert_allclose(losses.decoupled_kl(D.log(), D), [0, 0], atol=1e-6)
+
+
+def test_dominant_label_of_other_targets(rng):
+    Z, D = make_problem("kl", rng)
+    k = D.argmin(1, keepdim=True)
+    parts = _decoupling.decouple(D, k)
+    assert_allclose(parts.degree, D.min(1).values)
+    dominant, nondominant = _decoupling.decoupled_terms(Z, parts)
+    torch.testing.assert_close(
+        dominant + parts.complement * nondominant, losses.kl_divergence(Z, D)
+    )
+
+
+def test_targets_as_printed(rng):
+    Z, D = make_problem("kl", rng)
+    at_k = dominant_column(D)
+    log_P = Z.log_softmax(1)
+    dominant, _ = decoupled_terms(Z, D, dominant_target="onehot")
+    torch.testing.assert_close(dominant, -log_P[at_k])
+    _, nondominant = decoupled_terms(Z, D, nondominant_target="softmax")
+    T = D[~at_k].reshape(-1, 3).softmax(1)
+    expected = losses.kl_divergence(Z[~at_k].reshape(-1, 3), T)
+    torch.testing.assert_close(nondominant, expected)
+
+
+@pytest.mark.parametrize("name", ["nondominant_target", "dominant_target"])
+def test_unknown_decoupled_target(name):
+    with pytest.raises(ValueError, match=f"^{name} must be one of .* got 'both'"):
+        losses.decoupled_kl(torch.zeros(1, 3), torch.eye(3)[:1], **{name: "both"})
+
+
 @pytest.mark.parametrize(("name", "factor"), [("cad", 3.0), ("emd", 3.0), ("kl", 1.0)])
 def test_only_ordinal_losses_see_how_far_a_miss_is(name, factor):
     Z = torch.tensor([[20.0, 0, 0, 0]])
@@ -269,6 +377,7 @@ def test_the_names_that_estimators_take():
     assert list(LOSSES) == [
         "kl",
         "cross_entropy",
+        "decoupled_kl",
         "mse",
         "alpha",
         "jeffreys",

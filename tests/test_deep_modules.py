@@ -113,6 +113,16 @@ def test_normal_draws_all_weights_with_a_standard_deviation_of_a_hundredth():
     assert net.head.weight.requires_grad
 
 
+def test_kaiming_keeps_the_scale_of_what_passes_rectifiers():
+    torch.manual_seed(0)
+    net = Mixed(20)
+    INITIALIZERS["kaiming"](net)
+    for layer, inputs in ((net.convolution, 9), (net.hidden, 200), (net.head, 60)):
+        assert layer.weight.std().item() == pytest.approx((2 / inputs) ** 0.5, rel=0.15)
+        assert layer.bias is None or not layer.bias.any()
+    assert net.slope.weight.item() == 0.25
+
+
 def test_normal_head_draws_the_last_linear_layer_only():
     torch.manual_seed(0)
     net = Mixed(20)
@@ -125,14 +135,14 @@ def test_normal_head_draws_the_last_linear_layer_only():
         INITIALIZERS["normal_head"](nn.Conv2d(1, 1, 1))
 
 
-@pytest.mark.parametrize("init", ["normal", "normal_head", nn.Module.zero_grad, None])
+@pytest.mark.parametrize("init", ["normal", "kaiming", "normal_head", nn.Module.zero_grad, None])
 def test_estimators_apply_init_to_what_was_built(init):
     X, y = load_iris(return_X_y=True)
     module = nn.Sequential(nn.Linear(4, 50), nn.ReLU(), nn.Linear(50, 3))
     model = DeepLDLClassifier(module, init=init, max_epochs=0, random_state=0).fit(X, y)
     first, last = (model.net_.module_[index].weight for index in (0, 2))
-    assert torch.equal(first, module[0].weight) == (init != "normal")
-    assert torch.equal(last, module[2].weight) == (init not in ("normal", "normal_head"))
+    assert torch.equal(first, module[0].weight) == (init not in ("normal", "kaiming"))
+    assert torch.equal(last, module[2].weight) == (init not in INITIALIZERS)
 
 
 def test_a_callable_init_gets_the_module():

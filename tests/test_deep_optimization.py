@@ -1,4 +1,5 @@
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from sklearn_ldl.datasets import make_ldl  # noqa: E402
 from sklearn_ldl.deep._optimization import (  # noqa: E402
     OPTIMIZERS,
     SCHEDULES,
+    AdaptiveClipping,
     check_patterns,
     set_rates,
 )
@@ -162,3 +164,62 @@ def test_clip_norm_bounds_every_step(problem):
 
     assert step() > 10 * rate * norm
     assert step(clip_norm=norm) == pytest.approx(rate * norm, rel=1e-2)
+
+
+def clip_adaptively(norms):
+    """Norms of the gradients of two parameters, clipped one after the other."""
+    layer, clipping = torch.nn.Linear(2, 2), AdaptiveClipping()
+    net, clipped = SimpleNamespace(device="cpu"), []
+    clipping.on_train_begin(net)
+    for norm in norms:
+        layer.weight.grad = torch.full((2, 2), norm / math.sqrt(6))
+        layer.bias.grad = torch.full((2,), norm / math.sqrt(6))
+        clipping.on_grad_computed(net, named_parameters=layer.named_parameters())
+        gradients = (layer.weight.grad, layer.bias.grad)
+        clipped.append(math.sqrt(sum(g.square().sum().item() for g in gradients)))
+    return clipped
+
+
+@pytest.mark.parametrize(
+    ("norms", "expected"),
+    [
+        # No limit before five norms are known; then five times the largest of them.
+        ([0.1, 0.2, 0.1, 0.1, 50.0, 0.1, 7.0], [0.1, 0.2, 0.1, 0.1, 50.0, 0.1, 5.0]),
+        # A norm counts for 1 at most.
+        ([9.0] * 7, [9.0] * 5 + [5.0] * 2),
+        # ... and for twice the largest that counts: the limit doubles, also over several steps.
+        ([0.01] * 5 + [9.0] * 5, [0.01] * 5 + [0.05, 0.1, 0.2, 0.4, 0.8]),
+        # The largest leaves after five steps.
+        ([0.3] + [0.1] * 4 + [9.0], [0.3] + [0.1] * 4 + [1.5]),
+        ([0.3] + [0.1] * 5 + [9.0], [0.3] + [0.1] * 5 + [0.5]),
+        # Gradients of zero do not count: all later ones would be zero.
+        ([0.1] * 5 + [0.0] * 6 + [9.0], [0.1] * 5 + [0.0] * 6 + [0.5]),
+    ],
+)
+def test_adaptive_clipping_follows_the_last_five_norms(norms, expected):
+    assert clip_adaptively(norms) == pytest.approx(expected, rel=1e-5)
+
+
+class Norms(Callback):
+    """Norms of the gradients at every step, as the optimiser gets them."""
+
+    seen: list = []
+
+    def on_train_begin(self, net, **kwargs):
+        self.seen.clear()
+
+    def on_grad_computed(self, net, named_parameters, **kwargs):
+        self.seen.append(math.sqrt(sum(p.grad.square().sum().item() for _, p in named_parameters)))
+
+
+def test_estimators_clip_adaptively(problem):
+    def steep(Z, D):
+        return 1e3 * (Z.softmax(1) - D).square().sum(1)
+
+    parameters = {"loss": steep, "lr": 1e-6, "callbacks": [Norms()]}
+    model(**parameters).fit(*problem)
+    free = list(Norms.seen)
+    assert min(free) > 10
+    model(**parameters, clip_norm="adaptive").fit(*problem)
+    assert Norms.seen[:5] == free[:5]
+    assert_allclose(Norms.seen[5:], 5, rtol=1e-5)

@@ -116,7 +116,7 @@ BAD = {
     "init": ["zeros"],
     "lr_schedule": ["step"],
     "param_groups": ["head.*", {"head.*": {"lr": 1.0}}, None],
-    "clip_norm": [0, -1],
+    "clip_norm": [0, -1, "auto"],
     "early_stopping": ["yes"],
     "validation_fraction": [0, 1, 5],
     "n_iter_no_change": [0],

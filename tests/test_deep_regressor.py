@@ -32,7 +32,7 @@ from sklearn_ldl import (  # noqa: E402
 )
 from sklearn_ldl.datasets import make_ldl  # noqa: E402
 from sklearn_ldl.deep.losses import LOSSES  # noqa: E402
-from sklearn_ldl.metrics import get_ldl_scorer  # noqa: E402
+from sklearn_ldl.metrics import get_ldl_scorer, kl_divergence  # noqa: E402
 
 X, D = make_ldl(60, n_votes=10, random_state=0)
 
@@ -369,3 +369,106 @@ def test_progress_bar_of_scikit_learn():
     callback = pytest.importorskip("sklearn.callback")
     pytest.importorskip("rich")
     assert model().set_callbacks(callback.ProgressBar()).fit(X, D).n_iter_ == 4
+
+
+# Logit adjustment
+
+CENTRES = np.array([[0.0, 0.0], [1.5, 0.0], [0.0, 1.5]])
+
+
+def mixture(n_samples, prior, rng):
+    """Points drawn from normal distributions of the labels, and what the labels are there."""
+    rows = rng.normal(CENTRES[rng.choice(3, n_samples, p=prior)])
+    density = np.exp(-np.square(rows[:, None] - CENTRES).sum(axis=2) / 2)
+    return rows, *(density * p / (density @ p)[:, None] for p in (prior, np.full(3, 1 / 3)))
+
+
+def test_logit_adjustment_predicts_for_equally_frequent_labels(rng):
+    rows, shifted, equal = mixture(1000, np.array([0.8, 0.15, 0.05]), rng)
+    parameters = {"hidden_layer_sizes": (), "lr": 0.05, "max_epochs": 30, "batch_size": 100}
+    plain = model(**parameters).fit(rows, shifted)
+    adjusted = model(**parameters, logit_adjustment=1.0).fit(rows, shifted)
+    assert_allclose(adjusted.prior_, shifted.mean(axis=0), rtol=1e-6)
+    assert_allclose(plain.predict(rows), shifted, atol=0.02)
+    assert_allclose(adjusted.predict(rows), equal, atol=0.1)
+    assert kl_divergence(equal, adjusted.predict(rows)) < 0.02 * kl_divergence(
+        equal, plain.predict(rows)
+    )
+    on_simplex(adjusted.predict(rows))
+
+
+def test_logit_adjustment_moves_the_prior_out_of_the_logits():
+    shift = 0.7 * np.log(D.mean(axis=0))
+    start = nn.Linear(3, 3)
+    moved = nn.Linear(3, 3)
+    moved.load_state_dict(start.state_dict())
+    with torch.no_grad():
+        moved.bias += torch.from_numpy(shift)
+    adjusted = model(module=start, logit_adjustment=0.7).fit(X, D)
+    plain = model(module=moved).fit(X, D)
+    Z = adjusted.decision_function(X)
+    assert_allclose(Z + shift, plain.decision_function(X), atol=1e-5)
+    history = plain.history_["train_loss"]
+    assert_allclose(adjusted.history_["train_loss"], history, rtol=1e-4)
+
+
+def test_prior_is_that_of_the_training_rows(rng):
+    order = np.random.RandomState(0).permutation(60)
+    train, valid = order[18:], order[:18]
+    weight = rng.integers(1, 4, 60)
+    weight[train[:5]] = 0
+    fitted = model(logit_adjustment=2, early_stopping=True, validation_fraction=0.3, max_epochs=1)
+    fitted.fit(X, D, sample_weight=weight)
+    prior = np.average(D[train], axis=0, weights=weight[train])
+    assert_allclose(fitted.prior_, prior, rtol=1e-6)
+    fitted.fit(X, D)
+    prior = D[train].mean(axis=0)
+    assert_allclose(fitted.prior_, prior, rtol=1e-6)
+    # Validation compares what training does.
+    Z = torch.from_numpy(fitted.decision_function(X[valid]) + 2 * np.log(prior))
+    expected = LOSSES["kl"](Z, torch.from_numpy(D[valid])).mean().item()
+    assert fitted.history_["valid_loss"] == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("augment", [None, "mixup"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_takes_adjusted_logits_and_labels_without_mass(loss, augment):
+    targets = np.column_stack([D[:, :2] / D[:, :2].sum(axis=1, keepdims=True), np.zeros(60)])
+    fitted = model(loss=loss, logit_adjustment=1.0, augment=augment).fit(X, targets)
+    assert fitted.prior_[2] == 1e-6
+    on_simplex(fitted.predict(X))
+    if loss == "kl":
+        fitted.set_params(max_epochs=100).fit(X, targets)
+        assert fitted.predict(X)[:, 2].mean() < 0.02
+
+
+def test_datasets_are_read_for_their_prior_only_if_it_is_wanted():
+    class Items(torch.utils.data.Dataset):
+        def __init__(self):
+            self.loaded = 0
+
+        def __len__(self):
+            return 60
+
+        def __getitem__(self, index):
+            self.loaded += 1
+            return X[index].astype(np.float32), D[index]
+
+    loaded = {}
+    for strength in (0.0, 1.0):
+        items = Items()
+        parameters = {"logit_adjustment": strength, "max_epochs": 1, "early_stopping": True}
+        fitted = model(**parameters).fit(items)
+        assert_array_equal(fitted.predict(X), model(**parameters).fit(X, D).predict(X))
+        assert hasattr(fitted, "prior_") == (strength > 0)
+        loaded[strength] = items.loaded
+    assert loaded[1.0] - loaded[0.0] == 54
+    assert not hasattr(fitted.set_params(logit_adjustment=0).fit(X, D), "prior_")
+
+
+def test_search_for_the_strength_of_logit_adjustment():
+    grid = {"logit_adjustment": [0.0, 0.5, 1.0]}
+    search = GridSearchCV(model(max_epochs=20), grid, cv=3, error_score="raise").fit(X, D)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    with pytest.raises(ValueError, match="'logit_adjustment' parameter"):
+        model(logit_adjustment=-1.0).fit(X, D)

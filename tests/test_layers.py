@@ -20,6 +20,7 @@ LAYERS = {
     "distributors": 1,
     "graphs": 1,
     "base": 2,
+    "_posthoc": 2.5,
     "linear": 3,
     "neighbors": 3,
     "problem_transformation": 3,

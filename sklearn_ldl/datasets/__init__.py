@@ -1,7 +1,7 @@
 """Data sets for label distribution learning: readers, fetchers, generators, imbalanced splits."""
 
 from sklearn_ldl.datasets._fetchers import fetch_ldl, list_datasets
-from sklearn_ldl.datasets._generators import make_ldl, make_ldl_surface
+from sklearn_ldl.datasets._generators import make_label_shift, make_ldl, make_ldl_surface
 from sklearn_ldl.datasets._imbalanced import (
     IMBALANCED_PROTOCOLS,
     ImbalancedKFold,
@@ -17,6 +17,7 @@ __all__ = [
     "list_datasets",
     "load_ldl",
     "make_imbalanced_ldl",
+    "make_label_shift",
     "make_ldl",
     "make_ldl_surface",
     "read_csv",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from numbers import Integral
+from numbers import Integral, Real
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import softmax
 from sklearn.utils import check_random_state
+
+from sklearn_ldl._simplex import check_distribution, safe_log
 
 
 def make_ldl(
@@ -128,6 +131,72 @@ def make_ldl_surface(n_grid: int = 51) -> tuple[NDArray[np.float64], NDArray[np.
     x1, x2 = (x.ravel() for x in np.meshgrid(axis, axis))
     X = np.column_stack([x1, x2, np.sin(np.pi * (x1 + x2))])
     return X, _description_degrees(X)
+
+
+def make_label_shift(
+    n_samples: int = 1000,
+    *,
+    prior: ArrayLike = (0.6, 0.3, 0.1),
+    separation: float = 2.0,
+    random_state: int | np.random.RandomState | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    r"""Generate class probabilities :math:`p(y \mid x)` under a given label prior.
+
+    A class :math:`y` is drawn from the prior :math:`\pi`, then :math:`x \sim N(s\, e_y, I)` with
+    one feature per label, and
+
+    .. math:: d_j = p(y = j \mid x) \propto \pi_j \exp(s x_j).
+
+    Two sets with different priors and the same separation :math:`s` are a label shift in the strict
+    sense: :math:`p(x \mid y)` is the same in both.
+
+    Parameters
+    ----------
+    n_samples : int, default=1000
+        Number of rows, at least 1.
+    prior : array-like of shape (n_labels,), default=(0.6, 0.3, 0.1)
+        Distribution of the classes.
+    separation : float, default=2.0
+        Distance of the classes from the origin, in standard deviations; positive.
+    random_state : int, RandomState instance or None, default=None
+        Seed.
+
+    Returns
+    -------
+    X : ndarray of shape (n_samples, n_labels)
+        Features.
+    D : ndarray of shape (n_samples, n_labels)
+        Class probabilities. Their mean is the prior, but for sampling.
+
+    Raises
+    ------
+    ValueError
+        If `n_samples` is not an integer of at least 1, `prior` is not a distribution, or
+        `separation` is not positive and finite.
+
+    See Also
+    --------
+    sklearn_ldl.LabelShiftCorrector : Corrects predictions for such a shift.
+
+    Examples
+    --------
+    >>> from sklearn_ldl.datasets import make_label_shift
+    >>> X, D = make_label_shift(5000, prior=[0.2, 0.8], random_state=0)
+    >>> D.mean(axis=0).round(2)
+    array([0.2, 0.8])
+    """
+    _check_count("n_samples", n_samples)
+    prior = check_distribution(np.atleast_2d(np.asarray(prior)), input_name="prior")
+    if len(prior) != 1:
+        raise ValueError(f"prior must be one distribution, got {len(prior)} rows.")
+    if not (isinstance(separation, Real) and 0 < separation < np.inf):
+        raise ValueError(f"separation must be a positive number, got {separation!r}.")
+    rng = check_random_state(random_state)
+    n_labels = prior.shape[1]
+    labels = rng.choice(n_labels, size=n_samples, p=prior[0])
+    X = rng.standard_normal((n_samples, n_labels))
+    X[np.arange(n_samples), labels] += separation
+    return X, softmax(separation * X + safe_log(prior), axis=1)
 
 
 def _description_degrees(X: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -19,12 +19,15 @@ from sklearn_ldl.deep.alsg import AuxGraphLDLClassifier
 from sklearn_ldl.deep.augment import RICAP, CutMix, MixUp
 from sklearn_ldl.deep.backbones import backbone
 from sklearn_ldl.deep.classifier import DeepLDLClassifier
+from sklearn_ldl.deep.dildl import DILDLRegressor
 from sklearn_ldl.deep.distillation import DistillationClassifier
 from sklearn_ldl.deep.kdn import KernelDensityRegressor
 from sklearn_ldl.deep.landmarks import from_heatmap_coordinates, to_heatmap_coordinates
 from sklearn_ldl.deep.offline import OfflineLDLClassifier
+from sklearn_ldl.deep.ofr import OFRRegressor
 from sklearn_ldl.deep.ogr import OGRClassifier
 from sklearn_ldl.deep.online import OnlineLDLClassifier
+from sklearn_ldl.deep.rda import RDARegressor
 from sklearn_ldl.deep.regressor import DeepLDLRegressor
 from sklearn_ldl.deep.segmentation import pixel_loss
 from sklearn_ldl.deep.values import DeepRegressor
@@ -34,15 +37,18 @@ __all__ = [
     "RICAP",
     "AuxGraphLDLClassifier",
     "CutMix",
+    "DILDLRegressor",
     "DeepLDLClassifier",
     "DeepLDLRegressor",
     "DeepRegressor",
     "DistillationClassifier",
     "KernelDensityRegressor",
     "MixUp",
+    "OFRRegressor",
     "OGRClassifier",
     "OfflineLDLClassifier",
     "OnlineLDLClassifier",
+    "RDARegressor",
     "backbone",
     "from_heatmap_coordinates",
     "pixel_loss",

@@ -40,7 +40,13 @@ from sklearn_ldl.deep._net import (
     seeded,
     set_random_bits,
 )
-from sklearn_ldl.deep._optimization import OPTIMIZERS, SCHEDULES, LearningRate, set_rates
+from sklearn_ldl.deep._optimization import (
+    OPTIMIZERS,
+    SCHEDULES,
+    AdaptiveClipping,
+    LearningRate,
+    set_rates,
+)
 
 # Most rows, and most numbers, in a batch of a prediction that exceeds `batch_size`.
 _ROWS, _NUMBERS = 2**12, 2**18
@@ -180,7 +186,7 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
                 self, self.max_epochs, task="epoch", X=training.X, y=training.target, metadata={}
             )
             net = self.net_ if go_on else self._new_net(training, device)
-            net.objective = training.objective or _plain(training.row_loss)
+            net.objective = training.objective or plain_objective(training.row_loss)
             net.row_loss = training.row_loss
             net.callbacks = self._net_callbacks(_Report(reporter, self))
             if go_on:
@@ -219,13 +225,9 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         self, training: Training, split: tuple[NDArray, NDArray], device: torch.device
     ) -> Sources:
         X, target = training.X, training.target
-        rows, valid_rows = split
-        weight = None
-        if training.sample_weight is not None:
-            weights = training_weight(training.sample_weight, X)
-            rows = _weighted(rows, weights, "training")
-            valid_rows = _weighted(valid_rows, weights, "validation")
-            weight = torch.from_numpy((weights / weights[rows].mean()).astype(np.float32))
+        rows, valid_rows, weight = weigh(training.sample_weight, X, split)
+        if weight is not None:
+            weight = torch.from_numpy(weight.astype(np.float32))
 
         def source(rows: NDArray, *, shuffle: bool) -> RowSource:
             settings = {
@@ -293,7 +295,9 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
             callbacks.append(
                 LearningRate(SCHEDULES[schedule] if isinstance(schedule, str) else schedule)
             )
-        if self.clip_norm is not None:
+        if self.clip_norm == "adaptive":
+            callbacks.append(AdaptiveClipping())
+        elif self.clip_norm is not None:
             callbacks.append(GradientNormClipping(self.clip_norm))
         callbacks += copy.deepcopy(list(self.callbacks))
         if self.verbose:
@@ -378,6 +382,18 @@ class _Report(Callback):
             self.reporter.step({**fitted, "net_": net})
 
 
+def weigh(
+    sample_weight: ArrayLike | None, X: Any, split: tuple[NDArray, NDArray]
+) -> tuple[NDArray, NDArray, NDArray[np.floating] | None]:
+    """Drop rows without weight from a split; give the training rows a mean weight of one."""
+    if sample_weight is None:
+        return *split, None
+    weights = training_weight(sample_weight, X)
+    rows = _weighted(split[0], weights, "training")
+    valid_rows = _weighted(split[1], weights, "validation")
+    return rows, valid_rows, weights / weights[rows].mean()
+
+
 def _weighted(rows: NDArray, weights: NDArray, kind: str) -> NDArray:
     """Drop the rows without a weight; to drop them all is an error."""
     kept = rows[weights[rows] > 0]
@@ -386,5 +402,6 @@ def _weighted(rows: NDArray, weights: NDArray, kind: str) -> NDArray:
     return kept
 
 
-def _plain(row_loss: Callable[[Tensor, Tensor], Tensor]) -> Objective:
+def plain_objective(row_loss: Callable[[Tensor, Tensor], Tensor]) -> Objective:
+    """Objective of the same loss for every batch."""
     return lambda forward, batch: row_loss(forward(batch.X), batch.target)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable, Sequence
+from functools import partial
 from numbers import Integral
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class MLP(nn.Sequential):
@@ -97,14 +98,23 @@ _STD = 0.01
 
 
 @torch.no_grad()
-def _normal(module: nn.Module) -> None:
+def _redraw(module: nn.Module, draw: Callable[[Tensor], Any]) -> None:
+    """Draw weight matrices and kernels again; biases become zero, slopes of PReLU 0.25."""
     for layer in module.modules():
         if isinstance(layer, nn.PReLU):
             nn.init.constant_(layer.weight, 0.25)
         elif isinstance(getattr(layer, "weight", None), nn.Parameter) and layer.weight.ndim > 1:
-            nn.init.normal_(layer.weight, std=_STD)
+            draw(layer.weight)
             if getattr(layer, "bias", None) is not None:
                 nn.init.zeros_(layer.bias)
+
+
+def _normal(module: nn.Module) -> None:
+    _redraw(module, partial(nn.init.normal_, std=_STD))
+
+
+def _kaiming(module: nn.Module) -> None:
+    _redraw(module, partial(nn.init.kaiming_normal_, nonlinearity="relu"))
 
 
 def _normal_head(module: nn.Module) -> None:
@@ -118,4 +128,5 @@ def _normal_head(module: nn.Module) -> None:
 INITIALIZERS: dict[str, Callable[[nn.Module], None]] = {
     "normal": _normal,
     "normal_head": _normal_head,
+    "kaiming": _kaiming,
 }

@@ -164,9 +164,9 @@ class LDLNet(NeuralNet):
                 loss = _mean(rows, batch)
             loss.backward()
             terms["loss"] = loss.detach()
-            self.notify(
-                "on_grad_computed", named_parameters=self.module_.named_parameters(), batch=batch
-            )
+            # A list: every callback goes through it anew.
+            named_parameters = list(self.module_.named_parameters())
+            self.notify("on_grad_computed", named_parameters=named_parameters, batch=batch)
             return loss
 
         self._step_optimizer(closure)

@@ -1,4 +1,4 @@
-"""Optimisers and learning-rate schedules by name."""
+"""Optimisers and learning-rate schedules by name, and clipping of gradients."""
 
 from __future__ import annotations
 
@@ -80,6 +80,32 @@ class LearningRate(Callback):
         """Give the rates back, for a fit that goes on."""
         for group, rate in zip(net.optimizer_.param_groups, self.rates_, strict=True):
             group["lr"] = rate
+
+
+class AdaptiveClipping(Callback):
+    """Clip the norm of the gradient to a multiple of recent norms.
+
+    The largest norm allowed is five times the largest of the last five that were admitted. Of a
+    norm, at most 1 and twice that largest one is admitted; a gradient of zero is not, after which
+    nothing could grow again. There is no limit before five steps.
+    """
+
+    def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
+        """Forget earlier norms."""
+        self.norms_ = torch.full((5,), torch.inf, device=net.device)
+
+    @torch.no_grad()
+    def on_grad_computed(self, net: Any, named_parameters: Any = (), **kwargs: Any) -> None:
+        """Scale the gradients in place, without waiting for the device."""
+        gradients = [p.grad for _, p in named_parameters if p.grad is not None]
+        norm = torch.stack([gradient.norm() for gradient in gradients]).norm()
+        largest = self.norms_.max()
+        scale = (5 * largest / norm).clamp(max=1.0)
+        for gradient in gradients:
+            gradient.mul_(scale)
+        admitted = torch.minimum(norm, 2 * largest).clamp(max=1.0)
+        norms = torch.cat([self.norms_[1:], admitted[None]])
+        self.norms_ = torch.where(norm > 0, norms, self.norms_)
 
 
 def set_rates(optimizer: torch.optim.Optimizer, lr: float, param_groups: Any) -> None:

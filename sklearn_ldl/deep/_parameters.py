@@ -100,8 +100,9 @@ NET_PARAMETERS: dict[str, NetParameter] = {
         f"{_names(INITIALIZERS)} or callable",
         """
         How weights are drawn: "normal" means a standard deviation of 0.01 and zero biases,
-        "normal_head" the same for the last linear layer only; a callable is given the module. None
-        keeps what the module comes with.""",
+        "normal_head" the same for the last linear layer only, "kaiming" a standard deviation of
+        sqrt(2 / inputs) and zero biases; a callable is given the module. None keeps what the module
+        comes with.""",
     ),
     "lr_schedule": NetParameter(
         None,
@@ -122,7 +123,12 @@ NET_PARAMETERS: dict[str, NetParameter] = {
         error.""",
     ),
     "clip_norm": NetParameter(
-        None, [_POSITIVE, None], "float", "Largest norm of the gradient; None does not clip."
+        None,
+        [_POSITIVE, StrOptions({"adaptive"}), None],
+        'float or "adaptive"',
+        """
+        Largest norm of the gradient; "adaptive" means five times the largest of the last five
+        norms, none of which counts for more than 1. None does not clip.""",
     ),
     "early_stopping": NetParameter(
         False,

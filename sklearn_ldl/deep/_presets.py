@@ -15,6 +15,11 @@ from typing import Any
 #: * ``"teacher"``: residual networks that learn from teachers ("Off-/On-LDL").
 #: * ``"aux_graph"``: fine-tuning with graphs of auxiliary labels (Chen et al., "Label distribution
 #:   learning on auxiliary label space graphs for facial expression recognition", CVPR 2020).
+#: * ``"imbalanced"``: the defaults of the estimators for imbalanced training sets (those of code
+#:   for Zhao et al., "Imbalanced label distribution learning", AAAI 2023, but no decay of biases).
+#: * ``"dildl_literal"``, ``"dildl_rebalanced"``: :class:`DILDLRegressor` with the targets as printed
+#:   (Gao et al., "Decoupled imbalanced label distribution learning", IJCAI 2025), and for labels
+#:   that are known to be distributed otherwise where the model is to be used.
 PRESETS: MappingProxyType[str, dict[str, Any]] = MappingProxyType(
     {
         "tabular": {"optimizer": "adam", "lr": 1e-2, "batch_size": 50, "max_epochs": 60},
@@ -56,5 +61,17 @@ PRESETS: MappingProxyType[str, dict[str, Any]] = MappingProxyType(
             "weight_decay": 4e-4,
             "max_epochs": 10,
         },
+        "imbalanced": {
+            "optimizer": "adamw",
+            "lr": 1e-3,
+            "batch_size": 50,
+            "max_epochs": 300,
+            "weight_decay": 1e-4,
+            "init": "kaiming",
+            "param_groups": (("*bias", {"weight_decay": 0.0}),),
+            "clip_norm": "adaptive",
+        },
+        "dildl_literal": {"nondominant_target": "softmax", "dominant_target": "onehot"},
+        "dildl_rebalanced": {"rebalance": "db"},
     }
 )

@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from numbers import Real
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.special import softmax
-from sklearn.base import _fit_context
-from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.validation import check_consistent_length
+from sklearn.utils._param_validation import Interval, StrOptions
 
-from sklearn_ldl._callbacks import with_callbacks
-from sklearn_ldl._simplex import check_distribution
-from sklearn_ldl.base import LabelDistributionMixin
 from sklearn_ldl.deep._augmented import mixing_objective
-from sklearn_ldl.deep._base import DeepEstimator, Training
+from sklearn_ldl.deep._net import Objective
 from sklearn_ldl.deep._parameters import net_estimator
-from sklearn_ldl.deep._targets import dataset_targets
+from sklearn_ldl.deep._rebalancing import adjust_logits, label_prior
+from sklearn_ldl.deep._regressor import DeepDistributionRegressor, LabelSums
 from sklearn_ldl.deep.augment import AUGMENTATIONS, Augmentation
-from sklearn_ldl.deep.losses import get_loss
-from sklearn_ldl.distributors import smooth_labels
+from sklearn_ldl.deep.losses import Loss, get_loss
 
 
 @net_estimator()
-class DeepLDLRegressor(LabelDistributionMixin, DeepEstimator):
+class DeepLDLRegressor(DeepDistributionRegressor):
     r"""Network that learns label distributions and predicts label distributions.
 
     The network returns logits :math:`z(x)` over the labels; training minimises the mean divergence
@@ -37,6 +28,12 @@ class DeepLDLRegressor(LabelDistributionMixin, DeepEstimator):
 
     Parameters
     ----------
+    logit_adjustment : float, default=0.0
+        Strength :math:`\tau \ge 0` of logit adjustment, for labels that are distributed otherwise
+        where the model is to be used. Training and validation compare targets with
+        :math:`\mathrm{softmax}(z + \tau \ln \pi)`, where :math:`\pi` is the mean of the training
+        distributions; predictions are the softmax of :math:`z`. With 1 they are those for equally
+        frequent labels; 0 leaves the prior of training in them.
     augment : {"mixup", "cutmix", "ricap"} or callable, default=None
         How batches are mixed, and their targets with them; see :mod:`sklearn_ldl.deep.augment`.
         Only mixup does without images. None leaves them as they are.
@@ -48,6 +45,10 @@ class DeepLDLRegressor(LabelDistributionMixin, DeepEstimator):
         Number of labels.
     label_names_ : ndarray of shape (n_labels,)
         Names of the columns, where `y` was a data frame.
+    prior_ : ndarray of shape (n_labels,)
+        With `logit_adjustment`, the mean of the training distributions (weighted, and without the
+        rows for early stopping), at least 1e-6: of a label without any mass in training, nothing
+        says how frequent it would be.
     net_ : skorch.NeuralNet
         The fitted net; its module is ``net_.module_``.
     history_ : dict of ndarrays of shape (n_iter_,)
@@ -62,6 +63,7 @@ class DeepLDLRegressor(LabelDistributionMixin, DeepEstimator):
     See Also
     --------
     DeepLDLClassifier : The same with class labels out.
+    OFRRegressor : Losses reshaped for imbalanced training sets.
     sklearn_ldl.LDLRegressor : Real values and points, for this and any other learner.
 
     Notes
@@ -89,6 +91,9 @@ class DeepLDLRegressor(LabelDistributionMixin, DeepEstimator):
     X. Geng, "Label distribution learning", IEEE Transactions on Knowledge and Data Engineering,
     2016 (AA-BP).
 
+    A. K. Menon, S. Jayasumana, A. S. Rawat, H. Jain, A. Veit, S. Kumar, "Long-tail learning via
+    logit adjustment", ICLR 2021.
+
     Examples
     --------
     >>> from sklearn_ldl import DeepLDLRegressor
@@ -101,90 +106,19 @@ class DeepLDLRegressor(LabelDistributionMixin, DeepEstimator):
     (2, 3)
     """
 
-    _parameter_constraints: dict = {"augment": [StrOptions(set(AUGMENTATIONS)), callable, None]}
+    _parameter_constraints: dict = {
+        "logit_adjustment": [Interval(Real, 0, None, closed="left")],
+        "augment": [StrOptions(set(AUGMENTATIONS)), callable, None],
+    }
 
-    def __init__(self, *, augment: str | Augmentation | None = None):
+    def __init__(self, *, logit_adjustment: float = 0.0, augment: str | Augmentation | None = None):
+        self.logit_adjustment = logit_adjustment
         self.augment = augment
 
-    @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=False)
-    def fit(
-        self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
-    ) -> DeepLDLRegressor:
-        """Train the network.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features), array of shape \
-                (n_samples, channels, height, width), or torch Dataset
-            Samples. A Dataset gives pairs ``(x, d)``, or features only if `y` is given.
-        y : array-like of shape (n_samples, n_labels)
-            Label distributions; None takes those of a Dataset.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights, not all zero.
-
-        Returns
-        -------
-        self : DeepLDLRegressor
-            The fitted model.
-
-        Raises
-        ------
-        ValueError
-            If features or targets are not valid, if the module does not fit their shapes, if a
-            pattern of `param_groups` matches nothing, if the device is absent, or if training
-            diverges.
-        """
-        X, own_targets = self._validate_samples(X, y)
-        D = self._encode(dataset_targets(X) if own_targets else y)
-        if not own_targets:
-            check_consistent_length(X, D)
-        self._describe_labels(y, D.shape[1])
+    def _losses(self, label_sums: LabelSums) -> tuple[Loss, Objective | None]:
         row_loss = get_loss(self.loss)
-        training = Training(
-            X,
-            None if own_targets else D,
-            row_loss,
-            (self.n_labels_,),
-            objective=mixing_objective(row_loss, self.augment),
-            sample_weight=sample_weight,
-            encode=self._encode,
-        )
-        self._fit_net(training, check_random_state(self.random_state))
-        return self
-
-    def _encode(self, y: ArrayLike) -> NDArray[np.float32]:
-        D = check_distribution(y)
-        if self.label_smoothing:
-            D = smooth_labels(D, self.label_smoothing)
-        return D.astype(np.float32)
-
-    def decision_function(self, X: Any) -> NDArray[np.float64]:
-        """Logits of the network.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features), array of images or Dataset
-            Samples.
-
-        Returns
-        -------
-        Z : ndarray of shape (n_samples, n_labels)
-            Logits.
-        """
-        return self._outputs(X)
-
-    def predict(self, X: Any) -> NDArray[np.float64]:
-        """Predict label distributions.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features), array of images or Dataset
-            Samples.
-
-        Returns
-        -------
-        D : ndarray of shape (n_samples, n_labels)
-            Rows on the simplex.
-        """
-        return softmax(self._outputs(X), axis=1)
+        vars(self).pop("prior_", None)
+        if self.logit_adjustment:
+            self.prior_ = label_prior(label_sums())
+            row_loss = adjust_logits(row_loss, self.prior_, self.logit_adjustment)
+        return row_loss, mixing_objective(row_loss, self.augment)
