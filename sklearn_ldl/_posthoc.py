@@ -34,6 +34,8 @@ class HeldOut(NamedTuple):
     Z: NDArray[np.float64]
     D: NDArray[np.float64]
     weight: NDArray[np.float64]
+    #: Number of the learner that the logits of a row come from.
+    fold: NDArray[np.intp]
 
 
 class PostHocCorrection(LabelDistributionMixin, MetaEstimatorMixin, BaseEstimator):
@@ -85,7 +87,8 @@ class PostHocCorrection(LabelDistributionMixin, MetaEstimatorMixin, BaseEstimato
             params = _check_method_params(X, routed.estimator.fit, indices=train)
             logits.append(logits_of(clone(estimator).fit(X_train, D_train, **params), X_test))
         rows = np.concatenate([test for _, test in splits])
-        return HeldOut(np.concatenate(logits), D[rows], weight[rows])
+        fold = np.repeat(np.arange(len(splits)), [len(test) for _, test in splits])
+        return HeldOut(np.concatenate(logits), D[rows], weight[rows], fold)
 
     def decision_function(self, X: Any) -> NDArray:
         """Logits of the estimator, corrected.

@@ -139,7 +139,7 @@ def test_one_row_one_feature_two_labels():
     fitted = model(early_stopping=False).fit([[1.0]], [[0.25, 0.75]])
     assert fitted.predict([[1.0], [5.0]]).shape == (2, 2)
     assert fitted.n_labels_ == 2
-    with pytest.raises(ValueError, match=r"validation_fraction=0.1 of 1 rows leaves none"):
+    with pytest.raises(ValueError, match=r"validation_fraction=0.1 of n_samples=1 leaves none"):
         model(early_stopping=True).fit([[1.0]], [[0.25, 0.75]])
 
 

@@ -1,7 +1,6 @@
 """What every deep estimator keeps: its promises as a scikit-learn citizen, one test each."""
 
 import pickle
-from functools import partial
 
 import numpy as np
 import pytest
@@ -23,8 +22,15 @@ EXTRA = {"OGRClassifier": {"gap": 1}}
 
 @pytest.fixture(params=DEEP, ids=lambda cls: cls.__name__)
 def estimator(request):
-    settings = {"hidden_layer_sizes": (8,), "dropout": 0.2, "max_epochs": 4, "random_state": 0}
-    return request.param(**settings, **EXTRA.get(request.param.__name__, {}))
+    return build(request.param, dropout=0.2, max_epochs=4)
+
+
+def build(cls, **settings):
+    """A small estimator, with those of the settings that it knows."""
+    settings |= {"hidden_layer_sizes": (8,), "hidden_dim": 8, "random_state": 0}
+    known = cls().get_params()
+    settings = {name: value for name, value in settings.items() if name in known}
+    return cls(**settings, **EXTRA.get(cls.__name__, {}))
 
 
 def problem(estimator):
@@ -92,8 +98,7 @@ def test_grid_search(estimator):
 def test_jobs_do_not_change_results():
     # One test for all: the workers take their time to import torch.
     for cls in DEEP:
-        build = partial(cls, hidden_layer_sizes=(8,), max_epochs=3, random_state=0)
-        estimator = build(**EXTRA.get(cls.__name__, {}))
+        estimator = build(cls, max_epochs=3)
         scores = [
             grid_search(estimator, n_jobs=n_jobs).cv_results_["mean_test_score"]
             for n_jobs in (1, 2)

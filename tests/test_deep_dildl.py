@@ -19,11 +19,13 @@ X, D = make_ldl(60, n_votes=10, random_state=0)
 ALONE = {"align_weight": 0, "similarity_weight": 0, "reconstruction_weight": 0}
 # One epoch in one step that changes nothing: the history holds the losses of the net at hand.
 STILL = {"batch_size": "all", "max_epochs": 1, "optimizer": "sgd", "lr": 1e-12}
+LONG = {"batch_size": "all", "max_epochs": 200, "lr": 0.05, **ALONE}
 TERMS = ["train_dominant", "train_nondominant"]
 
 
 def model(**parameters):
     defaults = {"hidden_dim": 8, "max_epochs": 4, "batch_size": 16, "random_state": 0}
+    defaults["early_stopping"] = False
     return DILDLRegressor(**(defaults | parameters))
 
 
@@ -101,7 +103,8 @@ def test_without_alignment_this_is_a_perceptron_with_the_decoupled_loss():
             torch.nn.init.normal_(layer.weight, generator=torch.Generator().manual_seed(seed))
             torch.nn.init.zeros_(layer.bias)
 
-    settings = {**PRESETS["imbalanced"], "init": init, "batch_size": "all", "max_epochs": 30}
+    own = {"init": init, "batch_size": "all", "max_epochs": 30, "early_stopping": False}
+    settings = {**PRESETS["imbalanced"], **own}
     fitted = model(**settings, **ALONE).fit(X, D)
     assert fitted.history_.keys() == {"train_loss", *TERMS}
     plain = DeepLDLRegressor(
@@ -127,7 +130,8 @@ def test_who_learns_from_the_divergences(gradient, learned):
 
 def test_more_weight_of_the_others_fits_them_better():
     def mean_of_others(alpha):
-        Z = model(alpha=alpha, max_epochs=200, lr=0.01, **ALONE).fit(X, D).decision_function(X)
+        fitted = model(alpha=alpha, **LONG).fit(X, D)
+        Z = fitted.decision_function(X)
         return decoupled_kl(torch.from_numpy(Z), torch.from_numpy(D), alpha=0.0).mean().item()
 
     assert mean_of_others(0.05) < 0.9 * mean_of_others(0.95)
@@ -136,9 +140,8 @@ def test_more_weight_of_the_others_fits_them_better():
 def test_rebalancing_flattens_and_raises_rare_labels():
     rows = np.zeros((60, 1))
     targets = np.tile([0.7, 0.25, 0.05], (60, 1))
-    settings = {"max_epochs": 200, "lr": 0.02, **ALONE}
     plain, rebalanced = (
-        model(**preset, **settings).fit(rows, targets).predict(rows[:1])[0]
+        model(**preset, **LONG).fit(rows, targets).predict(rows[:1])[0]
         for preset in ({}, PRESETS["dildl_rebalanced"])
     )
     assert_allclose(plain, targets[0], atol=0.02)
@@ -149,8 +152,7 @@ def test_rebalancing_flattens_and_raises_rare_labels():
 def test_targets_as_printed_have_another_optimum():
     rows = np.zeros((60, 1))
     targets = np.tile([0.7, 0.25, 0.05], (60, 1))
-    settings = {"max_epochs": 300, "lr": 0.05, **ALONE, **PRESETS["dildl_literal"]}
-    predicted = model(**settings).fit(rows, targets).predict(rows[:1])[0]
+    predicted = model(**LONG, **PRESETS["dildl_literal"]).fit(rows, targets).predict(rows[:1])[0]
     assert predicted[0] > 0.95
     assert_allclose(predicted[1] / predicted[2], np.exp(0.2), rtol=0.05)
 

@@ -123,6 +123,15 @@ def test_kaiming_keeps_the_scale_of_what_passes_rectifiers():
     assert net.slope.weight.item() == 0.25
 
 
+def test_kaiming_with_a_small_head_starts_from_uniform_predictions():
+    torch.manual_seed(0)
+    net = Mixed(20)
+    INITIALIZERS["kaiming_small_head"](net)
+    assert net.hidden.weight.std().item() == pytest.approx((2 / 200) ** 0.5, rel=0.15)
+    assert net.head.weight.std().item() == pytest.approx(0.01, rel=0.15)
+    assert not net.head.bias.any()
+
+
 def test_normal_head_draws_the_last_linear_layer_only():
     torch.manual_seed(0)
     net = Mixed(20)
@@ -135,13 +144,15 @@ def test_normal_head_draws_the_last_linear_layer_only():
         INITIALIZERS["normal_head"](nn.Conv2d(1, 1, 1))
 
 
-@pytest.mark.parametrize("init", ["normal", "kaiming", "normal_head", nn.Module.zero_grad, None])
+@pytest.mark.parametrize("init", [*INITIALIZERS, nn.Module.zero_grad, None])
 def test_estimators_apply_init_to_what_was_built(init):
     X, y = load_iris(return_X_y=True)
     module = nn.Sequential(nn.Linear(4, 50), nn.ReLU(), nn.Linear(50, 3))
     model = DeepLDLClassifier(module, init=init, max_epochs=0, random_state=0).fit(X, y)
     first, last = (model.net_.module_[index].weight for index in (0, 2))
-    assert torch.equal(first, module[0].weight) == (init not in ("normal", "kaiming"))
+    assert torch.equal(first, module[0].weight) == (
+        init in ("normal_head", nn.Module.zero_grad, None)
+    )
     assert torch.equal(last, module[2].weight) == (init not in INITIALIZERS)
 
 

@@ -1,4 +1,4 @@
-"""What the README shows must run, and the commands it gives are those that are tested."""
+"""What README and guide show must run, and the commands they give are those that are tested."""
 
 import re
 from pathlib import Path
@@ -9,12 +9,17 @@ import sklearn_ldl
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+PAGES = [ROOT / "README.md", *sorted((ROOT / "doc" / "guide").glob("*.md"))]
+BLOCKS = [
+    pytest.param(block, page, id=f"{page.stem}-{number}")
+    for page in PAGES
+    for number, block in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL))
+]
 
 
-@pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
-def test_python_blocks_run(block):
-    exec(compile(block, "README.md", "exec"), {})
+@pytest.mark.parametrize(("block", "page"), BLOCKS)
+def test_python_blocks_run(block, page):
+    exec(compile(block, page.name, "exec"), {})
 
 
 def test_names_in_the_tables_exist():
@@ -37,9 +42,10 @@ def test_names_in_the_tables_exist():
         assert hasattr(sklearn_ldl, name), name
 
 
-def test_linked_files_exist():
-    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
-        assert (ROOT / target).exists(), target
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_linked_files_exist(page):
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text()):
+        assert (page.parent / target).exists(), target
 
 
 def test_ci_runs_the_command_of_the_readme():

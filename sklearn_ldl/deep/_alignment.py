@@ -111,7 +111,6 @@ class AlignmentNet(nn.Module):
     def __init__(self, n_features: int, n_labels: int, hidden_dim: int, encoders: Iterable[str]):
         super().__init__()
         self.encoder = nn.Linear(n_features, hidden_dim)
-        self.head = nn.Linear(hidden_dim, n_labels)
         self.feature_gaussian = GaussianHead(hidden_dim)
         self.label_gaussian = nn.ModuleDict(
             {
@@ -119,6 +118,8 @@ class AlignmentNet(nn.Module):
                 for name in encoders
             }
         )
+        # The last of all layers, as it is in other networks.
+        self.head = nn.Linear(hidden_dim, n_labels)
 
     def encode(self, X: Tensor) -> Tensor:
         """Map features to the hidden layer, before its ReLU."""

@@ -153,8 +153,8 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         n_valid = max(1, round(self.validation_fraction * n_rows))
         if n_valid >= n_rows:
             raise ValueError(
-                f"validation_fraction={self.validation_fraction} of {n_rows} rows leaves none to "
-                "train on."
+                f"validation_fraction={self.validation_fraction} of n_samples={n_rows} leaves none "
+                "to train on: set early_stopping=False."
             )
         order = random_state.permutation(n_rows)
         return np.sort(order[n_valid:]), np.sort(order[:n_valid])

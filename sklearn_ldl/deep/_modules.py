@@ -120,8 +120,13 @@ def _kaiming(module: nn.Module) -> None:
 def _normal_head(module: nn.Module) -> None:
     linear = [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
     if not linear:
-        raise ValueError('init="normal_head" needs a module with a linear layer.')
+        raise ValueError("A small head needs a module with a linear layer.")
     _normal(linear[-1])
+
+
+def _kaiming_small_head(module: nn.Module) -> None:
+    _kaiming(module)
+    _normal_head(module)
 
 
 #: Name -> function that draws the weights of a module again.
@@ -129,4 +134,5 @@ INITIALIZERS: dict[str, Callable[[nn.Module], None]] = {
     "normal": _normal,
     "normal_head": _normal_head,
     "kaiming": _kaiming,
+    "kaiming_small_head": _kaiming_small_head,
 }

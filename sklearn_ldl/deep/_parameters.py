@@ -101,8 +101,9 @@ NET_PARAMETERS: dict[str, NetParameter] = {
         """
         How weights are drawn: "normal" means a standard deviation of 0.01 and zero biases,
         "normal_head" the same for the last linear layer only, "kaiming" a standard deviation of
-        sqrt(2 / inputs) and zero biases; a callable is given the module. None keeps what the module
-        comes with.""",
+        sqrt(2 / inputs) and zero biases, "kaiming_small_head" the same but for the last linear
+        layer, with 0.01: predictions start close to uniform. A callable is given the module. None
+        keeps what the module comes with.""",
     ),
     "lr_schedule": NetParameter(
         None,

@@ -66,7 +66,7 @@ def estimate_bbse(
         Prior, its bootstrap deviation, and the strength.
     """
     confusion = soft_confusion(P, held_out.D, held_out.weight)
-    matrices = list(bootstrapped(P, held_out.D, held_out.weight, n_bootstrap, random_state))
+    matrices = list(bootstrapped(P, held_out, n_bootstrap, random_state))
     noise = np.cov(P_target, rowvar=False) / len(P_target)
     if strength is None:
 

@@ -18,6 +18,8 @@ import numpy as np
 from numpy.random import RandomState
 from numpy.typing import NDArray
 
+from sklearn_ldl._posthoc import HeldOut
+
 
 class SoftConfusion(NamedTuple):
     """Soft confusion matrix over the labels that occur, and how well it is known."""
@@ -61,14 +63,29 @@ def soft_confusion(
 
 def bootstrapped(
     P: NDArray[np.float64],
-    D: NDArray[np.float64],
-    weight: NDArray[np.float64],
+    held_out: HeldOut,
     n_bootstrap: int,
     random_state: RandomState,
 ) -> Iterator[NDArray[np.float64]]:
-    """Draw matrices from the Bayesian bootstrap, which never loses a label as resampling would."""
+    """Draw confusion matrices from :func:`bootstrap_weights`."""
+    for weight in bootstrap_weights(held_out, n_bootstrap, random_state):
+        yield _columns(P, held_out.D, weight)
+
+
+def bootstrap_weights(
+    held_out: HeldOut, n_bootstrap: int, random_state: RandomState
+) -> Iterator[NDArray[np.float64]]:
+    """Draw weights of rows, with a sum of one, from a Bayesian bootstrap of folds and rows.
+
+    Predictions within a fold come from one learner, and err together; so folds are weighted as well
+    as rows. Unlike resampling, random weights never lose a label.
+    """
+    n_folds = held_out.fold.max() + 1
     for _ in range(n_bootstrap):
-        yield _columns(P, D, weight * random_state.standard_exponential(len(weight)))
+        of_fold = random_state.standard_exponential(n_folds)
+        of_row = random_state.standard_exponential(len(held_out.weight))
+        weight = held_out.weight * of_fold[held_out.fold] * of_row
+        yield weight / weight.sum()
 
 
 def _columns(P: NDArray, D: NDArray, weight: NDArray) -> NDArray[np.float64]:

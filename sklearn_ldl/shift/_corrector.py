@@ -281,7 +281,7 @@ class LabelShiftCorrector(PostHocCorrection):
         Z_target = logits_of(self.estimator_, X_target)
         if len(Z_target) < 2:
             raise ValueError(f"X_target has {len(Z_target)} sample, 2 are needed at least.")
-        Z, D, weight = self._held_out
+        Z, D, weight, fold = self._held_out
         weight = weight / weight.sum()
         P, P_target = softmax(Z, axis=1), softmax(Z_target, axis=1)
         p_value = shift_p_value(P, weight, P_target)
@@ -289,7 +289,7 @@ class LabelShiftCorrector(PostHocCorrection):
             self._use(self.prior_)
         else:
             seen = self.prior_ > 0
-            rows = HeldOut(Z[:, seen], D[:, seen], weight)
+            rows = HeldOut(Z[:, seen], D[:, seen], weight, fold)
             options = {
                 "strength": None if self.strength == "auto" else self.strength,
                 "n_bootstrap": self.n_bootstrap,
@@ -300,7 +300,7 @@ class LabelShiftCorrector(PostHocCorrection):
             else:
                 n_rows = np.count_nonzero(weight)
                 estimate = estimate_em(rows, Z_target[:, seen], n_rows=n_rows, **options)
-                self._use_estimate(estimate, *fit_bias_corrected_temperature(*rows))
+                self._use_estimate(estimate, *fit_bias_corrected_temperature(*rows[:3]))
         self.p_value_ = p_value
         self.shift_detected_ = p_value <= self.significance
 
@@ -340,5 +340,6 @@ class LabelShiftCorrector(PostHocCorrection):
 
     def _correct(self, Z: NDArray) -> NDArray:
         scale, bias = self._calibration
+        correction = bias + self.tau * self._log_ratio
         # Where nothing is corrected, logits stay as they are to the last bit.
-        return scale * Z + (bias + self.tau * self._log_ratio)
+        return scale * Z + correction.astype(np.result_type(Z, np.float32))

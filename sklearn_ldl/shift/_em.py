@@ -29,6 +29,7 @@ from scipy.special import log_softmax, softmax
 
 from sklearn_ldl._posthoc import HeldOut
 from sklearn_ldl._simplex import normalize
+from sklearn_ldl.shift._confusion import bootstrap_weights
 from sklearn_ldl.shift._estimate import PriorEstimate, best_strength
 
 # Bounds of the inverse temperature and of the biases.
@@ -105,16 +106,16 @@ def estimate_em(
     estimate : PriorEstimate
         Prior, its bootstrap deviation, and the strength.
     """
-    Z, D, weight = held_out
+    Z, D, weight, _ = held_out
     prior = weight @ D
     if strength is None:
         scale, bias = fit_bias_corrected_temperature(Z, D, weight)
         P = softmax(scale * _centred(Z) + bias, axis=1)
 
+        worlds = list(bootstrap_weights(held_out, _N_SIMULATED, random_state))
+
         def simulate(draw: int, target: NDArray) -> NDArray:
-            world = weight * random_state.standard_exponential(len(weight))
-            frequency = world @ D / world.sum()
-            return world * (D @ (target / frequency))
+            return worlds[draw] * (D @ (target / (worlds[draw] @ D)))
 
         def estimate(row_weight: NDArray, strength: float) -> NDArray:
             return _iterate(P, prior, row_weight, strength / n_rows)
@@ -122,9 +123,7 @@ def estimate_em(
         n_labels = D.shape[1]
         strength = best_strength(simulate, estimate, n_labels, _N_SIMULATED, random_state)
     draws = []
-    for _ in range(n_bootstrap):
-        world = weight * random_state.standard_exponential(len(weight))
-        world /= world.sum()
+    for world in bootstrap_weights(held_out, n_bootstrap, random_state):
         scale, bias = fit_bias_corrected_temperature(Z, D, world)
         P = softmax(scale * _centred(Z_target) + bias, axis=1)
         row_weight = random_state.standard_exponential(len(P))
