@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import joblib
 import numpy as np
 import pandas as pd
 from _common import load
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
@@ -25,7 +24,6 @@ from sklearn_ldl import (
     DeepLDLRegressor,
     DILDLRegressor,
     KNeighborsLDL,
-    LabelDistributionMixin,
     LabelShiftCorrector,
     OFRRegressor,
     RDARegressor,
@@ -47,7 +45,7 @@ NEIGHBOURS = "10 nearest neighbours"
 FORMS: dict[str, dict[str, Any]] = {
     UNIFORM_PRIOR: {"target_prior": "uniform"},
     "estimated": {"target_prior": "estimate", "method": "bbse", "significance": 1.0},
-    AUTOMATIC: {"target_prior": "estimate", "method": "bbse", "significance": 0.05},
+    AUTOMATIC: {"target_prior": "estimate", "method": "bbse", "significance": 0.01},
     "EM": {"target_prior": "estimate", "method": "em", "significance": 1.0},
     TRUE_PRIOR: {},  # that of the fold
 }
@@ -78,13 +76,16 @@ DEEP = [
     "DILDL",
     "DILDL literal",
     "DILDL re-balanced",
+    "OFR-DB, all epochs",
+    "RDA, all epochs",
+    "DILDL re-balanced, all epochs",
 ]
-#: The slowest networks are not cross-fitted, which the estimate of a prior would need.
-SINGLE_FITS = ("RDA", "DILDL literal", "DILDL re-balanced")
+#: Some networks are not cross-fitted, which the estimate of a prior would need, to save time.
+SINGLE_FITS = ["DILDL literal", *DEEP[-3:]]
 FEW_DEEP = ["MLP + KL", "OFR-DB", "RDA", "DILDL", "DILDL re-balanced"]
 PLANS = {
     "imbalanced": Plan(10, 10, LINEAR, DEEP, max_epochs=300),
-    "iid": Plan(5, 2, FEW_LINEAR, FEW_DEEP, max_epochs=30, max_rows=1000),
+    "iid": Plan(3, 2, FEW_LINEAR, FEW_DEEP, max_epochs=30, max_rows=1000),
 }
 QUICK = {
     "imbalanced": Plan(2, 2, LINEAR, DEEP, max_epochs=20),
@@ -111,8 +112,15 @@ def learners(max_epochs: int) -> dict[str, BaseEstimator]:
         DILDLRegressor(**options),
         DILDLRegressor(**PRESETS["dildl_literal"], **options),
         DILDLRegressor(**PRESETS["dildl_rebalanced"], **options),
+        OFRRegressor("db", early_stopping=False, **options),
+        RDARegressor(early_stopping=False, **options),
+        DILDLRegressor(**PRESETS["dildl_rebalanced"], early_stopping=False, **options),
     ]
-    deep = [make_pipeline(MinMaxScaler(), net) for net in nets]
+    # Trained to the last epoch, networks overfit standardised features.
+    deep = [
+        make_pipeline(StandardScaler() if net.early_stopping else MinMaxScaler(), net)
+        for net in nets
+    ]
     return dict(zip([*LINEAR, *DEEP], [*linear, *deep], strict=True))
 
 
@@ -130,33 +138,9 @@ def splits(
         yield train, test
 
 
-class Remembered(LabelDistributionMixin, BaseEstimator):
-    """A learner that stores its fits in a folder, and finds them there when a run is resumed."""
-
-    def __init__(self, estimator, folder):
-        self.estimator = estimator
-        self.folder = folder
-
-    def fit(self, X, y):
-        """Fit, or load what the same learner has made of the same rows before."""
-        stored = self.folder / f"{joblib.hash((self.estimator, X, y))}.joblib"
-        if stored.exists():
-            self.model_ = joblib.load(stored)
-            return self
-        self.model_ = clone(self.estimator).fit(X, y)
-        # Whole files only, also when the run is interrupted.
-        unfinished = stored.with_suffix(".tmp")
-        joblib.dump(self.model_, unfinished)
-        unfinished.rename(stored)
-        return self
-
-    def decision_function(self, X):
-        """Logits."""
-        return self.model_.decision_function(X)
-
-    def predict(self, X):
-        """Predict distributions."""
-        return self.model_.predict(X)
+PLACE = ["protocol", "data", "fold", "learner"]
+COLUMNS = [*PLACE, "correction", *SIX, *EUCLIDEAN, "shift_found"]
+ROWS = [UNIFORM, MEAN, ORACLE, NEIGHBOURS, *LINEAR, *DEEP]
 
 
 class Fold(NamedTuple):
@@ -212,35 +196,43 @@ def corrected(fold: Fold, learner: str, estimator: BaseEstimator) -> list[dict[s
     records = [fold.record(learner, NONE, model.estimator_.predict(fold.X_test))]
     for form, parameters in forms.items():
         P = model.set_params(**parameters).adapt(fold.X_test).predict(fold.X_test)
-        found = model.shift_detected_ if form == AUTOMATIC else None
+        found = float(model.shift_detected_) if form == AUTOMATIC else None
         records.append(fold.record(learner, form, P, shift_found=found))
     return records
 
 
-def jobs(protocol: str, plan: Plan, names: list[str], cache: Path | None) -> Iterator[Any]:
-    """Everything to be computed, as delayed calls that return records."""
+def jobs(
+    protocol: str, plan: Plan, names: list[str], done: set[tuple]
+) -> Iterator[tuple[Callable, tuple, dict]]:
+    """Everything that is still to be computed, as delayed calls that return records."""
     estimators = learners(plan.max_epochs)
     for name in names:
         X, D = load(name)
         for i, (train, test) in enumerate(splits(protocol, plan, name, X, D)):
             fold = Fold(protocol, name, i, X[train], D[train], X[test], D[test])
-            yield delayed(constants)(fold)
-            yield delayed(neighbours)(fold)
+            calls = {UNIFORM: delayed(constants)(fold), NEIGHBOURS: delayed(neighbours)(fold)}
             for learner in plan.linear + (plan.deep if i < plan.n_deep_folds else []):
-                estimator = estimators[learner]
-                if cache:
-                    estimator = Remembered(estimator, cache)
-                yield delayed(corrected)(fold, learner, estimator)
+                calls[learner] = delayed(corrected)(fold, learner, estimators[learner])
+            for learner, call in calls.items():
+                if (protocol, name, i, learner) not in done:
+                    yield call
 
 
 def run(
-    protocol: str, plan: Plan, names: list[str], n_jobs: int, cache: Path | None
+    protocol: str, plan: Plan, names: list[str], *, n_jobs: int = 1, raw: Path | None = None
 ) -> pd.DataFrame:
-    """One row per data set, learner, correction and fold."""
-    records = []
-    parallel = Parallel(n_jobs=n_jobs, return_as="generator")
-    for done in parallel(jobs(protocol, plan, names, cache)):
-        records += done
-        last = records[-1]
-        print(protocol, last["data"], last["fold"], last["learner"], file=sys.stderr, flush=True)
-    return pd.DataFrame(records)
+    """One row per data set, learner, correction and fold; `raw` is read first and added to."""
+    known = [pd.read_csv(raw)] if raw and raw.exists() else []
+    done = {tuple(row) for frame in known for row in frame[PLACE].to_numpy()}
+    parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered")
+    for records in parallel(jobs(protocol, plan, names, done)):
+        frame = pd.DataFrame(records, columns=COLUMNS)
+        if raw:
+            frame.to_csv(raw, mode="a", header=not raw.exists(), index=False)
+        known.append(frame)
+        print(*frame.loc[0, PLACE], file=sys.stderr, flush=True)
+    frame = pd.concat(known, ignore_index=True)
+    frame = frame[(frame["protocol"] == protocol) & frame["data"].isin(names)]
+    order = {name: i for i, name in enumerate([*ROWS, NONE, *FORMS])}
+    by = ["learner", "correction", "fold"]
+    return frame.sort_values(by, key=lambda column: column.replace(order))

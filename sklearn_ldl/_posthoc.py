@@ -36,6 +36,7 @@ class HeldOut(NamedTuple):
     weight: NDArray[np.float64]
     #: Number of the learner that the logits of a row come from.
     fold: NDArray[np.intp]
+    learners: list[BaseEstimator]
 
 
 class PostHocCorrection(LabelDistributionMixin, MetaEstimatorMixin, BaseEstimator):
@@ -80,15 +81,18 @@ class PostHocCorrection(LabelDistributionMixin, MetaEstimatorMixin, BaseEstimato
             splits = [(every_row, every_row)]
         else:
             splits = list(check_cv(self.cv).split(X, D, **routed.splitter.split))
-        logits = []
+        learners, logits = [], []
         for train, test in splits:
             X_train, D_train = _safe_split(estimator, X, D, train)
             X_test, _ = _safe_split(estimator, X, D, test, train)
             params = _check_method_params(X, routed.estimator.fit, indices=train)
-            logits.append(logits_of(clone(estimator).fit(X_train, D_train, **params), X_test))
-        rows = np.concatenate([test for _, test in splits])
+            learners.append(clone(estimator).fit(X_train, D_train, **params))
+            logits.append(logits_of(learners[-1], X_test))
+        Z, rows = np.concatenate(logits), np.concatenate([test for _, test in splits])
+        if Z.shape[1] != D.shape[1]:
+            raise ValueError(f"estimator predicts {Z.shape[1]} labels, but y has {D.shape[1]}.")
         fold = np.repeat(np.arange(len(splits)), [len(test) for _, test in splits])
-        return HeldOut(np.concatenate(logits), D[rows], weight[rows], fold)
+        return HeldOut(Z, D[rows], weight[rows], fold, learners)
 
     def decision_function(self, X: Any) -> NDArray:
         """Logits of the estimator, corrected.

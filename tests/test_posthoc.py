@@ -153,6 +153,12 @@ def test_a_frozen_estimator_holds_every_row_out(fits):
     assert_allclose(model.held_out_.D, D)
 
 
+def test_an_estimator_of_other_labels():
+    fitted = FrozenEstimator(BFGSLDL().fit(X, np.eye(2)[D.argmax(axis=1) % 2]))
+    with pytest.raises(ValueError, match="estimator predicts 2 labels, but y has 3"):
+        Unchanged(fitted).fit(X, D)
+
+
 # --- predictions and descriptions
 
 

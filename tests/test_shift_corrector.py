@@ -93,22 +93,23 @@ def true_model():
 @pytest.mark.parametrize("frozen", [True, False], ids=["true model", "trained"])
 def test_error_falls_with_the_root_of_the_rows(method, frozen, true_model):
     learner = true_model if frozen else BFGSLDL(alpha=1e-5)
-    sizes, seeds = [100, 500, 2500], range(10)
+    draws = {"bbse": 100, "em": 5}[method]  # the latter takes longer
+    sizes, seeds = [200, 800, 3200], range(12)
     error, divergence = np.empty((2, len(sizes), len(seeds)))
     for k, n_rows in enumerate(sizes):
         for seed in seeds:
             train = make_label_shift(n_rows, prior=SOURCE, random_state=seed)
             X_target, D_target = make_label_shift(n_rows, prior=TARGET, random_state=100 + seed)
-            model = always(learner, method=method, n_bootstrap=8).fit(*train, X_target=X_target)
+            model = always(learner, method=method, n_bootstrap=draws).fit(*train, X_target=X_target)
             error[k, seed] = ((model.target_prior_ - TARGET) ** 2).sum()
             divergence[k, seed] = kl_divergence(D_target, model.predict(X_target))
     rmse = np.sqrt(error.mean(axis=1))
     slope, _ = np.polyfit(np.log(sizes), np.log(rmse), deg=1)
-    assert -0.7 < slope < -0.35
-    assert rmse[-1] < 0.05
+    assert -0.7 < slope < -0.3
+    assert rmse[-1] < 0.06
     # The divergence is quadratic in the error.
-    assert divergence[-1].mean() < 0.1 * divergence[0].mean()
-    assert divergence[-1].mean() < 0.01 * kl_divergence(D_target, true_model.predict(X_target))
+    assert divergence[-1].mean() < 0.25 * divergence[0].mean()
+    assert divergence[-1].mean() < 0.02 * kl_divergence(D_target, true_model.predict(X_target))
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -211,6 +212,8 @@ def test_a_given_prior_may_have_zeros():
         assert_allclose(model.predict(X_new), expected(raw, prior), rtol=0, atol=1e-9)
         on_simplex(model.predict(X_new))
         assert np.isfinite(model.predict_log_proba(X_new)).all()
+        half = model.set_params(tau=0.5).predict(X_new)
+        assert_allclose(half, expected(raw, prior, 0.5), rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -308,6 +311,9 @@ def test_level_with_cross_validation():
     few_rows_many_labels = np.random.default_rng(0).dirichlet(np.ones(15))
     assert rejections(KNeighborsLDL(5), 30, 30, few_rows_many_labels) < 0.09
     assert rejections(BFGSLDL(tol=1e-3), 80, 80, SOURCE) < 0.09
+    # More target rows than training rows; rare labels.
+    assert rejections(KNeighborsLDL(5), 60, 1000, few_rows_many_labels) < 0.09
+    assert rejections(KNeighborsLDL(5), 100, 1000, [0.9, 0.04, 0.03, 0.03]) < 0.09
     # Ridge takes weights and is quick; what it predicts is projected onto the simplex.
     assert rejections(Ridge(), 100, 100, SOURCE, weighted=True) < 0.09
 
@@ -320,6 +326,7 @@ EDGE_CASES = {
     "two labels": (X, np.column_stack([D[:, 0], 1 - D[:, 0]]), X_new),
     "ties": (X, np.full((120, 3), 1 / 3), X_new),
     "halves": (X, np.tile([[0.5, 0.5, 0], [0, 0.5, 0.5]], (60, 1)), X_new),
+    "one label only": (X, np.eye(3)[np.zeros(120, dtype=int)], X_new),
     "label without mass": (X, np.insert(D, 1, 0, axis=1), X_new),
     "label with hardly any mass": (X, np.insert(D * (1 - 1e-12), 1, 1e-12, axis=1), X_new),
     "two target rows": (X, D, X_new[:2]),
@@ -358,11 +365,31 @@ def test_logits_of_ten_thousand(method):
 @pytest.mark.parametrize("method", METHODS)
 def test_constant_predictions_show_no_shift(method):
     model = corrector(DummyRegressor(), method=method).fit(X, D, X_target=X_new)
-    assert model.p_value_ == 1
+    assert model.p_value_ == pytest.approx(1)
     assert_allclose(model.predict(X_new), np.tile(D.mean(axis=0), (80, 1)))
     # Told to estimate all the same, there is nothing to draw it away from the uniform prior.
     model = always(DummyRegressor(), method=method).fit(X, D, X_target=X_new)
     assert_allclose(model.target_prior_, 1 / 3, atol=0.05)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_label_that_the_rows_held_out_lack_keeps_its_frequency(method):
+    targets = np.eye(3)[np.r_[2, np.tile([0, 1], 59), 0]]
+    splits = [(np.arange(60), np.arange(60, 120))]
+    model = always(method=method, cv=splits).fit(X, targets, X_target=X_new)
+    on_simplex(model.target_prior_[None])
+    assert model.target_prior_[2] == pytest.approx(1 / 120)
+    on_simplex(model.predict(X_new))
+
+
+def test_rows_held_out_without_weight():
+    splits, weight = [(np.arange(60), np.arange(60, 120))], np.zeros(120)
+    weight[:61] = 1
+    with pytest.raises(ValueError, match="Fewer than 2 rows held out have a weight"):
+        always(cv=splits).fit(X, D, weight, X_target=X_new)
+    frozen = FrozenEstimator(BFGSLDL().fit(X, D))
+    with pytest.raises(ValueError, match="Fewer than 2 rows held out have a weight"):
+        always(frozen).fit(X[:1], D[:1], X_target=X_new)
 
 
 def test_many_labels_with_the_uniform_prior(rng):
@@ -792,9 +819,10 @@ def test_clone_and_pickle(parameters):
 
 def test_no_features_are_kept():
     rng = np.random.default_rng(0)
-    wide, X_target = rng.standard_normal((120, 400)), rng.standard_normal((90, 400))
-    model = always(BFGSLDL(max_iter=5, tol=1e-1)).fit(wide, D, X_target=X_target)
-    assert len(pickle.dumps(model)) < wide.nbytes / 10
+    rows, X_target = rng.standard_normal((1000, 100)), rng.standard_normal((900, 100))
+    targets = rng.dirichlet(np.ones(3), 1000)
+    model = always(BFGSLDL(tol=0.1)).fit(rows, targets, X_target=X_target)
+    assert len(pickle.dumps(model)) < rows.nbytes / 4
     uniform = corrector(target_prior="uniform").fit(X, D)
     # Nor logits, where they are of no use.
     assert len(pickle.dumps(uniform)) < D.nbytes

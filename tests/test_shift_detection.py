@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
-from scipy.stats import kstest
+from scipy.stats import kstest, ttest_ind
 
 from sklearn_ldl.shift._detection import shift_p_value
 
@@ -34,12 +34,27 @@ def test_p_values_are_uniform_without_a_shift(n_rows, n_target, weighted):
 @pytest.mark.parametrize("concentration", [0.1, 1, 10])
 @pytest.mark.parametrize(
     ("n_rows", "n_target", "n_labels"),
-    [(30, 30, 20), (40, 40, 68), (500, 500, 30), (20, 500, 10), (60, 2, 5), (2, 60, 5), (2, 2, 2)],
+    [
+        (30, 30, 20),
+        (40, 40, 68),
+        (500, 500, 30),
+        (20, 500, 10),
+        (60, 2, 5),
+        (2, 60, 5),
+        (2, 2, 2),
+    ],
 )
 def test_level(n_rows, n_target, n_labels, concentration):
     for weighted in (False, True):
         found = p_values(n_rows, n_target, n_labels, concentration, weighted=weighted, n_sets=200)
         assert np.mean(found <= 0.05) < 0.09
+
+
+def test_two_labels_make_a_t_test(rng):
+    P, P_target = rng.dirichlet([2, 1], 30), rng.dirichlet([1, 1], 50)
+    expected = ttest_ind(P[:, 0], P_target[:, 0]).pvalue
+    # The pooled covariance is weighted by rows, not by degrees of freedom.
+    assert shift_p_value(P, equal(30), P_target) == pytest.approx(expected, rel=0.1)
 
 
 def test_power_grows_with_the_rows_and_the_shift(rng):

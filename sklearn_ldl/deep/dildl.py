@@ -90,7 +90,7 @@ class DILDLRegressor(AlignedRegressor):
         Names of the columns, where `y` was a data frame.
     label_frequency_ : ndarray of shape (n_labels,)
         Sum of the degrees over the training rows (those for early stopping are not among them),
-        at least 1.
+        at least 1. With weights of samples it is a weighted sum, of weights with a mean of one.
     net_ : skorch.NeuralNet
         The fitted net; its module is ``net_.module_``.
     history_ : dict of ndarrays of shape (n_iter_,)
@@ -125,7 +125,9 @@ class DILDLRegressor(AlignedRegressor):
     labels are known to be distributed otherwise where the model is to be used,
     ``DILDLRegressor(**PRESETS["dildl_rebalanced"])`` makes rare labels count more, and predictions
     flatter. It is meant to be biased: where training and test are alike, it can be worse than to
-    predict the mean. Compare with both constants, the uniform distribution and the mean.
+    predict the mean. Compare with both constants, the uniform distribution and the mean. The rows
+    for early stopping are distributed as in training: their divergence favours the first epochs,
+    when re-balanced predictions have not left the uniform distribution far behind.
 
     Networks want features of order one: put a ``StandardScaler`` in front.
 
@@ -140,8 +142,8 @@ class DILDLRegressor(AlignedRegressor):
 
     Examples
     --------
+    >>> from sklearn_ldl import DILDLRegressor
     >>> from sklearn_ldl.datasets import make_ldl
-    >>> from sklearn_ldl.deep.dildl import DILDLRegressor
     >>> X, D = make_ldl(200, random_state=0)
     >>> model = DILDLRegressor(max_epochs=50, random_state=0).fit(X, D)
     >>> model.score(X, D) > 0.8

@@ -64,7 +64,7 @@ class RDARegressor(AlignedRegressor):
         Names of the columns, where `y` was a data frame.
     label_frequency_ : ndarray of shape (n_labels,)
         Sum of the degrees over the training rows (those for early stopping are not among them),
-        at least 1.
+        at least 1. With weights of samples it is a weighted sum, of weights with a mean of one.
     net_ : skorch.NeuralNet
         The fitted net; its module is ``net_.module_``.
     history_ : dict of ndarrays of shape (n_iter_,)
@@ -89,7 +89,8 @@ class RDARegressor(AlignedRegressor):
     expected to be distributed otherwise where the model is to be used. They are biased by purpose:
     where training and test are alike, the result can be worse than to predict the mean. Compare
     with both constants, the uniform distribution and the mean. They can also be negative, so that
-    their training curve does not say how far there is to go.
+    their training curve does not say how far there is to go. The rows for early stopping are
+    distributed as in training: their divergence favours the first epochs.
 
     Networks want features of order one: put a ``StandardScaler`` in front.
 
@@ -99,8 +100,8 @@ class RDARegressor(AlignedRegressor):
 
     Examples
     --------
+    >>> from sklearn_ldl import RDARegressor
     >>> from sklearn_ldl.datasets import make_ldl
-    >>> from sklearn_ldl.deep.rda import RDARegressor
     >>> X, D = make_ldl(200, random_state=0)
     >>> model = RDARegressor(base_loss="kl", max_epochs=50, random_state=0).fit(X, D)
     >>> model.score(X, D) > 0.8

@@ -24,35 +24,30 @@ import numpy as np
 from numpy.random import RandomState
 from numpy.typing import NDArray
 from scipy.optimize import nnls
+from scipy.special import softmax
 
-from sklearn_ldl._posthoc import HeldOut
 from sklearn_ldl._simplex import normalize
-from sklearn_ldl.shift._confusion import bootstrapped, soft_confusion
+from sklearn_ldl.shift._confusion import mean_by_label, soft_confusion
 from sklearn_ldl.shift._estimate import PriorEstimate, best_strength
+from sklearn_ldl.shift._evidence import Evidence
 
 # Makes the solution sum to one; every other entry of the problem is of order one or below.
 _SUM = 1e3
 
 
 def estimate_bbse(
-    held_out: HeldOut,
-    P: NDArray[np.float64],
-    P_target: NDArray[np.float64],
+    evidence: Evidence,
     *,
     strength: float | None,
     n_bootstrap: int,
     random_state: RandomState,
 ) -> PriorEstimate:
-    """Estimate the prior of the target rows over the labels of `held_out`, all of which occur.
+    """Estimate the prior of the target over the labels of `evidence`, all of which occur.
 
     Parameters
     ----------
-    held_out : HeldOut
-        Distributions of rows held out, and their weights, which sum to one.
-    P : ndarray of shape (n_samples, n_all_labels)
-        Predictions for them.
-    P_target : ndarray of shape (n_target_samples, n_all_labels)
-        Predictions for target rows, of which there are two at least.
+    evidence : Evidence
+        Predictions for training and target rows; of the latter there are two at least.
     strength : float or None
         The strength of the penalty; None chooses it.
     n_bootstrap : int
@@ -65,10 +60,16 @@ def estimate_bbse(
     estimate : PriorEstimate
         Prior, its bootstrap deviation, and the strength.
     """
-    confusion = soft_confusion(P, held_out.D, held_out.weight)
-    matrices = list(bootstrapped(P, held_out, n_bootstrap, random_state))
-    noise = np.cov(P_target, rowvar=False) / len(P_target)
+    P, D = evidence.P, evidence.D
+    confusion = soft_confusion(P, D, evidence.weight)
+    P_target = evidence.target(evidence.weight)
+    noise = np.atleast_2d(np.cov(P_target, rowvar=False)) / len(P_target)
     if strength is None:
+        # The learners are those that predict the target, too: here, rows alone are random.
+        matrices = [
+            mean_by_label(P, D, weight)
+            for weight in evidence.bootstrap(n_bootstrap, random_state, learners=False)
+        ]
 
         def simulate(draw: int, prior: NDArray) -> NDArray:
             return random_state.multivariate_normal(matrices[draw] @ prior, noise)
@@ -76,13 +77,13 @@ def estimate_bbse(
         def estimate(q: NDArray, strength: float) -> NDArray:
             return _solve(confusion.K, q, confusion.variance, strength)
 
-        strength = best_strength(
-            simulate, estimate, confusion.K.shape[1], n_bootstrap, random_state
-        )
-    means = random_state.multivariate_normal(P_target.mean(axis=0), noise, size=n_bootstrap)
-    draws = [
-        _solve(K, q, confusion.variance, strength) for K, q in zip(matrices, means, strict=True)
-    ]
+        strength = best_strength(simulate, estimate, D.shape[1], n_bootstrap, random_state)
+    by_learner = softmax(evidence.Z_target, axis=-1).mean(axis=1)
+    draws = []
+    for weight in evidence.bootstrap(n_bootstrap, random_state, learners=True):
+        K = mean_by_label(P, D, weight)
+        q = random_state.multivariate_normal(evidence.share(weight) @ by_learner, noise)
+        draws.append(_solve(K, q, confusion.variance, strength))
     return PriorEstimate.from_draws(draws, strength)
 
 

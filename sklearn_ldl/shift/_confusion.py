@@ -11,14 +11,10 @@ over rows that the model was not trained on. If the rows of `D` are the class pr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from numpy.random import RandomState
 from numpy.typing import NDArray
-
-from sklearn_ldl._posthoc import HeldOut
 
 
 class SoftConfusion(NamedTuple):
@@ -51,7 +47,7 @@ def soft_confusion(
         The matrix and the sampling variance of its columns.
     """
     prior = weight @ D
-    K = _columns(P, D, weight)
+    K = mean_by_label(P, D, weight)
     # sum_i s_i^2 |d_ij p_i - pi_j K_j|^2, without an array of rows x labels x labels.
     share = weight**2
     spread = (share * np.square(P).sum(axis=1)) @ np.square(D)
@@ -61,33 +57,9 @@ def soft_confusion(
     return SoftConfusion(K, np.maximum(spread, 0) / np.square(prior) / unbiased)
 
 
-def bootstrapped(
-    P: NDArray[np.float64],
-    held_out: HeldOut,
-    n_bootstrap: int,
-    random_state: RandomState,
-) -> Iterator[NDArray[np.float64]]:
-    """Draw confusion matrices from :func:`bootstrap_weights`."""
-    for weight in bootstrap_weights(held_out, n_bootstrap, random_state):
-        yield _columns(P, held_out.D, weight)
-
-
-def bootstrap_weights(
-    held_out: HeldOut, n_bootstrap: int, random_state: RandomState
-) -> Iterator[NDArray[np.float64]]:
-    """Draw weights of rows, with a sum of one, from a Bayesian bootstrap of folds and rows.
-
-    Predictions within a fold come from one learner, and err together; so folds are weighted as well
-    as rows. Unlike resampling, random weights never lose a label.
-    """
-    n_folds = held_out.fold.max() + 1
-    for _ in range(n_bootstrap):
-        of_fold = random_state.standard_exponential(n_folds)
-        of_row = random_state.standard_exponential(len(held_out.weight))
-        weight = held_out.weight * of_fold[held_out.fold] * of_row
-        yield weight / weight.sum()
-
-
-def _columns(P: NDArray, D: NDArray, weight: NDArray) -> NDArray[np.float64]:
+def mean_by_label(
+    P: NDArray[np.float64], D: NDArray[np.float64], weight: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Columns of the soft confusion matrix."""
     weighted = weight[:, None] * D
     return P.T @ weighted / weighted.sum(axis=0)

@@ -9,19 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import softmax
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ldl._posthoc import HeldOut, PostHocCorrection, logits_of
+from sklearn_ldl._posthoc import PostHocCorrection
 from sklearn_ldl._simplex import check_distribution, safe_log
-from sklearn_ldl.metrics.divergences import FLOOR
 from sklearn_ldl.shift._bbse import estimate_bbse
 from sklearn_ldl.shift._detection import shift_p_value
 from sklearn_ldl.shift._em import estimate_em, fit_bias_corrected_temperature
 from sklearn_ldl.shift._estimate import PriorEstimate
+from sklearn_ldl.shift._evidence import Evidence
 
 
 class LabelShiftCorrector(PostHocCorrection):
@@ -55,9 +54,10 @@ class LabelShiftCorrector(PostHocCorrection):
           temperature and a bias per label, drawn to the uniform prior by a number of rows.
     tau : float, default=1.0
         Strength :math:`\tau \ge 0` of the correction; 1 is Bayes' rule, 0 no correction.
-    significance : float in [0, 1], default=0.05
+    significance : float in [0, 1], default=0.01
         Level of the test that comes before an estimated correction: where its p-value is larger,
-        predictions stay as they are. 1 always corrects.
+        predictions stay as they are. The default is strict, since a needless correction is dear:
+        it pulls predictions to the uniform prior. 1 always corrects.
     strength : float or "auto", default="auto"
         Strength of the regularisation of the estimate, positive: for "bbse" a factor of the
         sampling variances, for "em" a number of rows per label. "auto" chooses among
@@ -114,8 +114,12 @@ class LabelShiftCorrector(PostHocCorrection):
     Searches hand `X_target` on whole, unless it has as many rows as `X`: then they take it for one
     entry per sample, and slice it.
 
-    The logits and distributions of the rows held out are kept, for :meth:`adapt`; their features
-    are not. An estimate takes some thousand least-squares problems as large as there are labels.
+    Predictions for rows held out come from the learners of the splits, and so do those for the
+    target that the estimate compares them with: what these learners do wrong cancels. Therefore
+    :meth:`adapt` keeps them, and the logits and distributions of the rows held out, but no
+    features. An estimate takes some thousand least-squares problems as large as there are labels;
+    "em" passes about a thousand times over the rows held out and a hundred times over the target,
+    in some dozens of iterations.
 
     References
     ----------
@@ -167,7 +171,7 @@ class LabelShiftCorrector(PostHocCorrection):
         target_prior: str | ArrayLike = "estimate",
         method: str = "bbse",
         tau: float = 1.0,
-        significance: float = 0.05,
+        significance: float = 0.01,
         strength: float | str = "auto",
         cv: Any = 5,
         n_bootstrap: int = 100,
@@ -278,38 +282,43 @@ class LabelShiftCorrector(PostHocCorrection):
             raise ValueError('target_prior="estimate" needs X_target, samples of the target.')
         if self._held_out is None:
             raise ValueError('To estimate the prior, fit with target_prior="estimate" already.')
-        Z_target = logits_of(self.estimator_, X_target)
-        if len(Z_target) < 2:
-            raise ValueError(f"X_target has {len(Z_target)} sample, 2 are needed at least.")
-        Z, D, weight, fold = self._held_out
-        weight = weight / weight.sum()
-        P, P_target = softmax(Z, axis=1), softmax(Z_target, axis=1)
-        p_value = shift_p_value(P, weight, P_target)
+        evidence = Evidence.collect(self._held_out, X_target)
+        P, P_target = evidence.P, evidence.target(evidence.weight)
+        if len(P_target) < 2:
+            raise ValueError(f"X_target has {len(P_target)} sample, 2 are needed at least.")
+        if np.count_nonzero(evidence.weight > 0) < 2:
+            raise ValueError("Fewer than 2 rows held out have a weight: they tell nothing.")
+        p_value = shift_p_value(P, evidence.weight, P_target)
         if p_value > self.significance:
             self._use(self.prior_)
         else:
-            seen = self.prior_ > 0
-            rows = HeldOut(Z[:, seen], D[:, seen], weight, fold)
+            occurs = evidence.weight @ evidence.D > 0
+            seen = evidence.seen(occurs)
             options = {
                 "strength": None if self.strength == "auto" else self.strength,
                 "n_bootstrap": self.n_bootstrap,
                 "random_state": check_random_state(self.random_state),
             }
             if self.method == "bbse":
-                self._use_estimate(estimate_bbse(rows, P, P_target, **options))
+                self._use_estimate(occurs, estimate_bbse(seen, **options))
             else:
-                n_rows = np.count_nonzero(weight)
-                estimate = estimate_em(rows, Z_target[:, seen], n_rows=n_rows, **options)
-                self._use_estimate(estimate, *fit_bias_corrected_temperature(*rows[:3]))
+                calibration = fit_bias_corrected_temperature(seen.Z, seen.D, seen.weight)
+                self._use_estimate(occurs, estimate_em(seen, **options), *calibration)
         self.p_value_ = p_value
         self.shift_detected_ = p_value <= self.significance
 
     def _use_estimate(
-        self, estimate: PriorEstimate, scale: float = 1.0, bias: NDArray | float = 0.0
+        self,
+        occurs: NDArray[np.bool_],
+        estimate: PriorEstimate,
+        scale: float = 1.0,
+        bias: NDArray | float = 0.0,
     ) -> None:
-        seen = self.prior_ > 0
-        prior, std, biases = np.zeros((3, self.n_labels_))
-        prior[seen], std[seen], biases[seen] = estimate.prior, estimate.std, bias
+        std, biases = np.zeros((2, self.n_labels_))
+        std[occurs], biases[occurs] = estimate.std, bias
+        # A label that no row held out has keeps its frequency.
+        prior = self.prior_.copy()
+        prior[occurs] = estimate.prior * prior[occurs].sum()
         self._use(prior, scale, biases)
         self.target_prior_std_ = std
         self.strength_ = estimate.strength
@@ -319,7 +328,7 @@ class LabelShiftCorrector(PostHocCorrection):
         for name in ("p_value_", "shift_detected_", "strength_", "target_prior_std_"):
             vars(self).pop(name, None)
         self.target_prior_ = target_prior.copy()
-        log_ratio = safe_log(target_prior, FLOOR) - safe_log(self.prior_, FLOOR)
+        log_ratio = safe_log(target_prior) - safe_log(self.prior_)
         self._calibration = scale, bias
         self._log_ratio = np.where(self.prior_ > 0, log_ratio, 0.0)
 

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import f
 
-# Rows per dimension that a covariance matrix needs to be of use.
-_ROWS = 5
+# Rows per direction: predictions within a fold err together, which shows first where they hardly
+# vary otherwise.
+_ROWS = 20
 
 
 def shift_p_value(
@@ -15,13 +16,13 @@ def shift_p_value(
 ) -> float:
     r"""Test whether predictions have the same mean in training and in the target.
 
-    Hotelling's two-sample test with unequal covariances,
+    Hotelling's two-sample test,
 
-    .. math:: T^2 = \delta^\top (S / n + S' / n')^{-1} \delta,
+    .. math:: T^2 = \delta^\top S^{-1} \delta / (1 / n + 1 / n'),
 
-    in the main directions of the denominator, of which there are as many as labels less one, and at
-    most one for every five rows of the smaller sample; referred to an F distribution with the
-    degrees of freedom of that sample.
+    with the pooled covariance :math:`S`, in its main directions, at most one for every 20 rows of
+    the smaller sample. Without a shift both samples have the same covariance, and where few rows
+    meet rare labels the larger one knows it best.
 
     Parameters
     ----------
@@ -43,17 +44,16 @@ def shift_p_value(
     detecting dataset shift", NeurIPS 2019 (tests on the outputs of black-box models).
     """
     share = np.square(weight).sum()
-    n_effective = min(1 / share, len(P_target))
+    n, n_target = 1 / share, len(P_target)
     delta = P_target.mean(axis=0) - weight @ P
-    spread = np.cov(P, rowvar=False, aweights=weight) * share
-    spread += np.cov(P_target, rowvar=False) / len(P_target)
-    variance, direction = np.linalg.eigh(spread)
-    kept = variance > 1e-10 * max(variance[-1], np.finfo(np.float64).tiny)
-    n_kept = int(min(kept.sum(), max(1, n_effective // _ROWS)))
+    pooled = n * np.cov(P, rowvar=False, aweights=weight) + n_target * np.cov(
+        P_target, rowvar=False
+    )
+    variance, direction = np.linalg.eigh(pooled / (n + n_target) * (share + 1 / n_target))
     if variance[-1] < np.finfo(np.float64).eps ** 2:
         return 1.0
+    n_kept = np.count_nonzero(variance > 1e-10 * variance[-1])
+    n_kept = int(min(n_kept, max(1, min(n, n_target) // _ROWS)))
     scores = (delta @ direction[:, -n_kept:]) ** 2 / variance[-n_kept:]
-    freedom = n_effective - n_kept
-    if freedom <= 0:
-        return 1.0
-    return float(f.sf(scores.sum() * freedom / (n_kept * (n_effective - 1)), n_kept, freedom))
+    freedom = n + n_target - 1 - n_kept
+    return float(f.sf(scores.sum() * freedom / (n_kept * (n + n_target - 2)), n_kept, freedom))

@@ -27,10 +27,9 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
-from sklearn_ldl._posthoc import HeldOut
 from sklearn_ldl._simplex import normalize
-from sklearn_ldl.shift._confusion import bootstrap_weights
 from sklearn_ldl.shift._estimate import PriorEstimate, best_strength
+from sklearn_ldl.shift._evidence import Evidence
 
 # Bounds of the inverse temperature and of the biases.
 _SCALE, _BIAS = (0.02, 20.0), (-30.0, 30.0)
@@ -76,24 +75,18 @@ def fit_bias_corrected_temperature(
 
 
 def estimate_em(
-    held_out: HeldOut,
-    Z_target: NDArray[np.float64],
+    evidence: Evidence,
     *,
-    n_rows: int,
     strength: float | None,
     n_bootstrap: int,
     random_state: RandomState,
 ) -> PriorEstimate:
-    """Estimate the prior of the target rows over the labels of `held_out`, all of which occur.
+    """Estimate the prior of the target over the labels of `evidence`, all of which occur.
 
     Parameters
     ----------
-    held_out : HeldOut
-        Logits and distributions of rows held out, and their weights, which sum to one.
-    Z_target : ndarray of shape (n_target_samples, n_labels)
-        Logits for target rows.
-    n_rows : int
-        Number of rows that the calibration rests on.
+    evidence : Evidence
+        Logits for training and target rows.
     strength : float or None
         Rows per label that the uniform prior is worth; None chooses it.
     n_bootstrap : int
@@ -106,13 +99,13 @@ def estimate_em(
     estimate : PriorEstimate
         Prior, its bootstrap deviation, and the strength.
     """
-    Z, D, weight, _ = held_out
+    Z, D, weight = evidence.Z, evidence.D, evidence.weight
+    n_rows = np.count_nonzero(weight)
     prior = weight @ D
     if strength is None:
         scale, bias = fit_bias_corrected_temperature(Z, D, weight)
         P = softmax(scale * _centred(Z) + bias, axis=1)
-
-        worlds = list(bootstrap_weights(held_out, _N_SIMULATED, random_state))
+        worlds = list(evidence.bootstrap(_N_SIMULATED, random_state, learners=False))
 
         def simulate(draw: int, target: NDArray) -> NDArray:
             return worlds[draw] * (D @ (target / (worlds[draw] @ D)))
@@ -122,12 +115,13 @@ def estimate_em(
 
         n_labels = D.shape[1]
         strength = best_strength(simulate, estimate, n_labels, _N_SIMULATED, random_state)
+    Z_target = _centred(evidence.Z_target)
     draws = []
-    for world in bootstrap_weights(held_out, n_bootstrap, random_state):
+    for world in evidence.bootstrap(n_bootstrap, random_state, learners=True):
         scale, bias = fit_bias_corrected_temperature(Z, D, world)
-        P = softmax(scale * _centred(Z_target) + bias, axis=1)
-        row_weight = random_state.standard_exponential(len(P))
-        draws.append(_iterate(P, world @ D, row_weight, strength / n_rows))
+        logits = scale * np.tensordot(evidence.share(world), Z_target, axes=1) + bias
+        row_weight = random_state.standard_exponential(len(logits))
+        draws.append(_iterate(softmax(logits, axis=1), world @ D, row_weight, strength / n_rows))
     return PriorEstimate.from_draws(draws, strength)
 
 
@@ -149,4 +143,4 @@ def _iterate(
 
 
 def _centred(Z: NDArray[np.float64]) -> NDArray[np.float64]:
-    return Z - Z.mean(axis=1, keepdims=True)
+    return Z - Z.mean(axis=-1, keepdims=True)
