@@ -104,8 +104,8 @@ class OFRRegressor(DeepDistributionRegressor):
     training distributions; where they are not, compare with the uniform distribution, too. The rows
     for early stopping are distributed as in training, and favour the first epochs.
 
-    The published experiments scale features to [0, 1]: put a ``MinMaxScaler`` in front. With about
-    a hundred training rows, 300 epochs overfit standardised features.
+    The published experiments scale features to [0, 1], as a ``MinMaxScaler`` does. Standardised
+    features of about a hundred rows are overfitted if there is no early stopping.
 
     References
     ----------
