@@ -29,11 +29,11 @@ from sklearn_ldl import (
     RDARegressor,
     metrics,
 )
+from sklearn_ldl._compare.evaluate import SIX
 from sklearn_ldl.datasets import IMBALANCED_PROTOCOLS, ImbalancedKFold
 from sklearn_ldl.deep import PRESETS
 
 FILES = ["Movie", "emotion6", "SCUT_FBP", "Natural_Scene"]
-SIX = ("chebyshev", "clark", "canberra", "kl_divergence", "cosine", "intersection")
 EUCLIDEAN = ("euclidean", "tail_euclidean", "head_euclidean")
 SIMILARITIES = ("cosine", "intersection")
 KL = "kl_divergence"

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import check_cv
@@ -24,7 +23,7 @@ from sklearn.utils.validation import _check_method_params, check_is_fitted, has_
 
 from sklearn_ldl._simplex import check_distribution, check_prediction, safe_log
 from sklearn_ldl._wrapper import TargetWrapper, with_weight
-from sklearn_ldl.base import LabelDistributionMixin, require_y, training_weight
+from sklearn_ldl.base import SoftmaxPredictionMixin, require_y, training_weight
 from sklearn_ldl.metrics.divergences import FLOOR
 
 
@@ -39,7 +38,7 @@ class HeldOut(NamedTuple):
     learners: list[BaseEstimator]
 
 
-class PostHocCorrection(LabelDistributionMixin, MetaEstimatorMixin, BaseEstimator):
+class PostHocCorrection(SoftmaxPredictionMixin, MetaEstimatorMixin, BaseEstimator):
     """Base: a learner of distributions whose logits a subclass changes, in :meth:`_correct`."""
 
     _parameter_constraints: dict = {
@@ -109,36 +108,6 @@ class PostHocCorrection(LabelDistributionMixin, MetaEstimatorMixin, BaseEstimato
         """
         check_is_fitted(self)
         return self._correct(logits_of(self.estimator_, X))
-
-    def predict(self, X: Any) -> NDArray:
-        """Predict label distributions.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        D : ndarray of shape (n_samples, n_labels)
-            Rows on the simplex.
-        """
-        return softmax(self.decision_function(X), axis=1)
-
-    def predict_log_proba(self, X: Any) -> NDArray:
-        """Logarithms of the predicted degrees, exact also where they underflow.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        L : ndarray of shape (n_samples, n_labels)
-            Logarithms.
-        """
-        return log_softmax(self.decision_function(X), axis=1)
 
     @property
     def n_features_in_(self) -> int:

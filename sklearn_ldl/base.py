@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, _fit_context
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import StrOptions
@@ -115,6 +116,40 @@ class LabelDistributionMixin(RegressorMixin):
             self.label_names_ = names
         elif hasattr(self, "label_names_"):
             del self.label_names_
+
+
+class SoftmaxPredictionMixin(LabelDistributionMixin):
+    """Mixin for estimators whose predictions are the softmax of their `decision_function`."""
+
+    def predict(self, X: Any) -> NDArray:
+        """Predict label distributions.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        D : ndarray of shape (n_samples, n_labels)
+            Rows on the simplex.
+        """
+        return softmax(self.decision_function(X), axis=1)
+
+    def predict_log_proba(self, X: Any) -> NDArray:
+        """Logarithms of the predicted degrees, exact also where they underflow.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        L : ndarray of shape (n_samples, n_labels)
+            Logarithms.
+        """
+        return log_softmax(self.decision_function(X), axis=1)
 
 
 class LDLClassifier(ClassifierMixin, TargetWrapper):

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval
@@ -16,7 +15,7 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ldl._callbacks import CallbackSupportMixin, IterationReporter, with_callbacks
-from sklearn_ldl.base import LabelDistributionMixin, training_weight
+from sklearn_ldl.base import SoftmaxPredictionMixin, training_weight
 from sklearn_ldl.linear._design import Design
 from sklearn_ldl.linear._lbfgs import State, minimize
 from sklearn_ldl.linear._losses import cross_entropy, entropy
@@ -104,7 +103,7 @@ def warn_if_not_converged(state: State, tol: float) -> None:
         )
 
 
-class BFGSLDL(CallbackSupportMixin, LabelDistributionMixin, BaseEstimator):
+class BFGSLDL(CallbackSupportMixin, SoftmaxPredictionMixin, BaseEstimator):
     r"""Maximum-entropy label distribution learning (SA-BFGS) with an L2 penalty.
 
     The model is :math:`p(x) = \mathrm{softmax}(W x + b)`. It minimises
@@ -311,36 +310,6 @@ class BFGSLDL(CallbackSupportMixin, LabelDistributionMixin, BaseEstimator):
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
         return safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
-
-    def predict(self, X: Any) -> NDArray:
-        """Predict label distributions.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        D : ndarray of shape (n_samples, n_labels)
-            Rows on the simplex.
-        """
-        return softmax(self.decision_function(X), axis=1)
-
-    def predict_log_proba(self, X: Any) -> NDArray:
-        """Logarithms of the predicted degrees, exact also where they underflow.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        L : ndarray of shape (n_samples, n_labels)
-            Logarithms.
-        """
-        return log_softmax(self.decision_function(X), axis=1)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -24,7 +24,6 @@ import numpy as np
 from numpy.random import RandomState
 from numpy.typing import NDArray
 from scipy.optimize import nnls
-from scipy.special import softmax
 
 from sklearn_ldl._simplex import normalize
 from sklearn_ldl.shift._confusion import mean_by_label, soft_confusion
@@ -62,7 +61,8 @@ def estimate_bbse(
     """
     P, D = evidence.P, evidence.D
     confusion = soft_confusion(P, D, evidence.weight)
-    P_target = evidence.target(evidence.weight)
+    of_learners = evidence.P_target
+    P_target = evidence.average(of_learners, evidence.weight)
     noise = np.atleast_2d(np.cov(P_target, rowvar=False)) / len(P_target)
     if strength is None:
         # The learners are those that predict the target, too: here, rows alone are random.
@@ -78,11 +78,11 @@ def estimate_bbse(
             return _solve(confusion.K, q, confusion.variance, strength)
 
         strength = best_strength(simulate, estimate, D.shape[1], n_bootstrap, random_state)
-    by_learner = softmax(evidence.Z_target, axis=-1).mean(axis=1)
+    means = of_learners.mean(axis=1)
     draws = []
     for weight in evidence.bootstrap(n_bootstrap, random_state, learners=True):
         K = mean_by_label(P, D, weight)
-        q = random_state.multivariate_normal(evidence.share(weight) @ by_learner, noise)
+        q = random_state.multivariate_normal(evidence.average(means, weight), noise)
         draws.append(_solve(K, q, confusion.variance, strength))
     return PriorEstimate.from_draws(draws, strength)
 

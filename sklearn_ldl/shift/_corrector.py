@@ -282,13 +282,13 @@ class LabelShiftCorrector(PostHocCorrection):
             raise ValueError('target_prior="estimate" needs X_target, samples of the target.')
         if self._held_out is None:
             raise ValueError('To estimate the prior, fit with target_prior="estimate" already.')
+        if np.count_nonzero(self._held_out.weight) < 2:
+            raise ValueError("Fewer than 2 rows held out have a weight: they tell nothing.")
         evidence = Evidence.collect(self._held_out, X_target)
-        P, P_target = evidence.P, evidence.target(evidence.weight)
+        P_target = evidence.average(evidence.P_target, evidence.weight)
         if len(P_target) < 2:
             raise ValueError(f"X_target has {len(P_target)} sample, 2 are needed at least.")
-        if np.count_nonzero(evidence.weight > 0) < 2:
-            raise ValueError("Fewer than 2 rows held out have a weight: they tell nothing.")
-        p_value = shift_p_value(P, evidence.weight, P_target)
+        p_value = shift_p_value(evidence.P, evidence.weight, P_target)
         if p_value > self.significance:
             self._use(self.prior_)
         else:

@@ -59,7 +59,6 @@ def fit_bias_corrected_temperature(
     bias : ndarray of shape (n_labels,)
         The biases :math:`b`.
     """
-    Z = _centred(Z)
 
     def loss(parameters):
         log_P = log_softmax(parameters[0] * Z + parameters[1:], axis=1)
@@ -104,7 +103,7 @@ def estimate_em(
     prior = weight @ D
     if strength is None:
         scale, bias = fit_bias_corrected_temperature(Z, D, weight)
-        P = softmax(scale * _centred(Z) + bias, axis=1)
+        P = softmax(scale * Z + bias, axis=1)
         worlds = list(evidence.bootstrap(_N_SIMULATED, random_state, learners=False))
 
         def simulate(draw: int, target: NDArray) -> NDArray:
@@ -115,11 +114,10 @@ def estimate_em(
 
         n_labels = D.shape[1]
         strength = best_strength(simulate, estimate, n_labels, _N_SIMULATED, random_state)
-    Z_target = _centred(evidence.Z_target)
     draws = []
     for world in evidence.bootstrap(n_bootstrap, random_state, learners=True):
         scale, bias = fit_bias_corrected_temperature(Z, D, world)
-        logits = scale * np.tensordot(evidence.share(world), Z_target, axes=1) + bias
+        logits = scale * evidence.average(evidence.Z_target, world) + bias
         row_weight = random_state.standard_exponential(len(logits))
         draws.append(_iterate(softmax(logits, axis=1), world @ D, row_weight, strength / n_rows))
     return PriorEstimate.from_draws(draws, strength)
@@ -140,7 +138,3 @@ def _iterate(
         if moved < _TOL:
             break
     return target
-
-
-def _centred(Z: NDArray[np.float64]) -> NDArray[np.float64]:
-    return Z - Z.mean(axis=-1, keepdims=True)

@@ -36,7 +36,7 @@ class Evidence(NamedTuple):
         """Let the learners predict the target."""
         Z, D, weight, fold, learners = held_out
         Z_target = np.stack([logits_of(learner, X_target) for learner in learners])
-        return cls(Z, D, weight / max(weight.sum(), np.finfo(np.float64).tiny), fold, Z_target)
+        return cls(Z, D, weight / weight.sum(), fold, Z_target)
 
     def seen(self, labels: NDArray[np.bool_]) -> Evidence:
         """Restrict logits and distributions to some labels, which have all of the mass."""
@@ -49,13 +49,17 @@ class Evidence(NamedTuple):
         """Predictions for training rows."""
         return softmax(self.Z, axis=1)
 
-    def share(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Weights of the learners, by the weights of the rows that they did not see."""
-        return np.bincount(self.fold, weight, minlength=len(self.Z_target))
+    @property
+    def P_target(self) -> NDArray[np.float64]:
+        """Predictions of all learners for target rows."""
+        return softmax(self.Z_target, axis=-1)
 
-    def target(self, weight: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Mean over the learners of their predictions for target rows."""
-        return np.tensordot(self.share(weight), softmax(self.Z_target, axis=-1), axes=1)
+    def average(
+        self, of_learners: NDArray[np.float64], weight: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Average over learners, each with the total weight of the rows that it did not see."""
+        share = np.bincount(self.fold, weight, minlength=len(self.Z_target))
+        return np.tensordot(share, of_learners, axes=1)
 
     def bootstrap(
         self, n_bootstrap: int, random_state: RandomState, *, learners: bool
