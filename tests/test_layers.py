@@ -14,6 +14,7 @@ ROOT = Path(sklearn_ldl.__file__).parent
 LAYERS = {
     "_simplex": -1,
     "_callbacks": 0,
+    "_barycentric": 0,
     "decoding": 0,
     "_wrapper": 1,
     "metrics": 1,

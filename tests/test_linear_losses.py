@@ -7,7 +7,16 @@ from scipy.special import softmax
 
 from sklearn_ldl.linear import _losses, _penalties
 
-LOSSES = {"cross_entropy": _losses.cross_entropy}
+# The same target for all rows, so that pieces of the rows add up.
+TERM = _losses.quadratic(np.array([0.1, 0.2, 0.3, 0.4]), 0.7)
+
+
+LOSSES = {
+    "cross_entropy": _losses.cross_entropy,
+    "squared_error": _losses.squared_error,
+    "cross_entropy with terms": _losses.with_terms(_losses.cross_entropy, TERM, TERM),
+    "squared_error with a term": _losses.with_terms(_losses.squared_error, TERM),
+}
 PENALTIES = {"l2": _penalties.l2(0.3)}
 
 
@@ -58,12 +67,13 @@ def test_loss_survives_extreme_logits(name, dtype, problem):
     assert gradient.dtype == dtype
 
 
-def test_loss_works_in_place_and_leaves_its_input_alone_otherwise(problem):
+@pytest.mark.parametrize("name", LOSSES)
+def test_loss_works_in_place_and_leaves_its_input_alone_otherwise(name, problem):
     Z, D, weight = problem
     before = Z.copy()
-    value, gradient = _losses.cross_entropy(Z, D, weight)
+    value, gradient = LOSSES[name](Z, D, weight)
     assert_allclose(Z, before, rtol=0)
-    same_value, same_gradient = _losses.cross_entropy(Z, D, weight, out=Z)
+    same_value, same_gradient = LOSSES[name](Z, D, weight, out=Z)
     assert same_gradient is Z
     assert same_value == value
     assert_allclose(Z, gradient, rtol=0)
@@ -91,3 +101,31 @@ def test_penalty_gradient(name, rng):
     expected = finite_differences(lambda A: PENALTIES[name](A)[0], coef)
     assert_allclose(gradient, expected, atol=1e-8)
     assert value > 0
+
+
+def test_term_gradient(problem):
+    Z, D, weight = problem
+    P = softmax(Z, axis=1)
+    term = _losses.quadratic(D, 0.7)
+    value, gradient = term(P, weight)
+    assert_allclose(gradient, finite_differences(lambda A: term(A, weight)[0], P), atol=1e-8)
+    assert_allclose(value, 0.35 * weight @ ((P - D) ** 2).sum(axis=1))
+
+
+def test_a_loss_without_terms_is_itself():
+    assert _losses.with_terms(_losses.cross_entropy) is _losses.cross_entropy
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_probabilities_are_the_softmax_in_the_order_of_the_logits(order, problem):
+    Z = np.asarray(problem[0], order=order)
+    P = _losses.probabilities(Z)
+    assert_allclose(P, softmax(Z, axis=1), rtol=1e-14)
+    assert P.flags[f"{order}_CONTIGUOUS"]
+
+
+def test_pull_back_is_the_whole_jacobian(problem, rng):
+    Z = problem[0]
+    A = rng.standard_normal(Z.shape)
+    expected = finite_differences(lambda B: float((A * softmax(B, axis=1)).sum()), Z)
+    assert_allclose(_losses.pull_back(softmax(Z, axis=1), A), expected, atol=1e-8)

@@ -12,10 +12,50 @@ from typing import Any
 import torch
 from skorch.callbacks import Callback
 
+
+
+class Rprop(torch.optim.Rprop):
+    """Resilient back-propagation, with the weight decay that torch's own lacks.
+
+    Steps go by the signs of the gradients, to which the decay is added; `lr` is the first step of
+    every weight. The gradients have to be those of all rows: signs change from batch to batch.
+
+    Parameters
+    ----------
+    params : iterable
+        Parameters, or groups of them.
+    weight_decay : float, default=0.0
+        Weight decay.
+    **settings
+        As for :class:`torch.optim.Rprop`.
+    """
+
+    def __init__(self, params: Any, *, weight_decay: float = 0.0, **settings: Any):
+        super().__init__(params, **settings)
+        for group in self.param_groups:
+            group.setdefault("weight_decay", weight_decay)
+
+    @torch.no_grad()
+    def step(self, closure: Callable | None = None) -> Any:
+        """Take one step."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            if group["weight_decay"]:
+                for parameter in group["params"]:
+                    if parameter.grad is not None:
+                        parameter.grad.add_(parameter, alpha=group["weight_decay"])
+        super().step()
+        return loss
+
+
 #: Name -> class, or class with the settings that everybody means by the name.
 OPTIMIZERS: dict[str, Any] = {
     "adam": torch.optim.Adam,
     "adamw": partial(torch.optim.AdamW, weight_decay=0.0),
+    "rprop": Rprop,
     "sgd": partial(torch.optim.SGD, momentum=0.9),
 }
 

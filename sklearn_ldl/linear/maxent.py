@@ -6,104 +6,18 @@ import warnings
 from numbers import Integral, Real
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, _fit_context
+from numpy.typing import ArrayLike
+from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ldl._callbacks import CallbackSupportMixin, IterationReporter, with_callbacks
-from sklearn_ldl.base import SoftmaxPredictionMixin, training_weight
-from sklearn_ldl.linear._design import Design
-from sklearn_ldl.linear._lbfgs import State, minimize
-from sklearn_ldl.linear._losses import cross_entropy, entropy
-from sklearn_ldl.linear._penalties import l2
-from sklearn_ldl.linear._whitening import RowSpaceDesign, choose_metric
-
-# The unpenalised intercept of a label that never occurs tends to minus infinity. It starts at the
-# logarithm of this degree and stays there: the gradient is below any sensible tolerance.
-_ABSENT = 1e-8
+from sklearn_ldl.linear._base import SoftmaxLinearModel
+from sklearn_ldl.linear._lbfgs import State
+from sklearn_ldl.linear._problem import SoftmaxLinearProblem, warn_if_not_converged
 
 
-class MaxEntProblem:
-    """Training data prepared once, to be solved for any number of penalties.
-
-    Parameters
-    ----------
-    X : ndarray or CSR matrix of shape (n_samples, n_features)
-    D : ndarray of shape (n_samples, n_labels)
-    sample_weight : ndarray of shape (n_samples,)
-    fit_intercept : bool
-    alphas : sequence of float
-        The penalties that will be solved for; they decide which set-up pays.
-    """
-
-    def __init__(self, X, D, sample_weight, *, fit_intercept, alphas):
-        weight = np.asarray(sample_weight, dtype=np.float64)
-        weight = weight / weight.sum()
-        self.entropy = entropy(D, weight)
-        self.fit_intercept = fit_intercept
-        self.wide = Design(X, weight, center=fit_intercept)
-        narrow = RowSpaceDesign.suits(self.wide, D.shape[1])
-        self.design = RowSpaceDesign(self.wide) if narrow else self.wide
-        self.metric = choose_metric(self.design, D, alphas)
-        self._mean = weight @ D
-        self.D = np.asfortranarray(D, dtype=self.design.X.dtype)
-
-    def start(self, coef: NDArray | None = None, intercept: NDArray | None = None) -> State:
-        """Start at the mean distribution, or at given coefficients of the raw features."""
-        if coef is None:
-            shape = (self.D.shape[1], self.design.shape[1])
-            b = np.zeros(shape[0])
-            if self.fit_intercept:
-                b = np.log(np.maximum(self._mean, _ABSENT))
-                b -= b.mean()
-            return State(np.zeros(shape), b)
-        coef = coef.astype(np.float64)
-        intercept = intercept + coef @ self.wide.mean
-        if self.design is not self.wide:
-            coef = self.design.restrict(coef)
-        return State(coef, intercept)
-
-    def solve(self, alpha: float, state: State, **options: Any) -> State:
-        """Move `state` to the minimiser."""
-        state.status, state.n_iter, state.n_evaluations = "running", 0, 0
-        return minimize(
-            self.design,
-            self.D,
-            cross_entropy,
-            l2(alpha),
-            self.metric.with_alpha(alpha),
-            state,
-            fit_intercept=self.fit_intercept,
-            **options,
-        )
-
-    def coefficients(self, state: State) -> tuple[NDArray, NDArray]:
-        """Coefficients and intercept of the raw features, in the dtype of `X`."""
-        coef = state.coef
-        if self.design is not self.wide:
-            coef = self.design.expand(coef)
-        intercept = state.intercept - coef @ self.wide.mean
-        dtype = self.wide.X.dtype
-        return coef.astype(dtype), intercept.astype(dtype)
-
-
-def warn_if_not_converged(state: State, tol: float) -> None:
-    """Issue a `ConvergenceWarning` that says what to try."""
-    if not state.converged:
-        warnings.warn(
-            f"The solver stopped after {state.n_iter} iterations ({state.status}) with a gradient "
-            f"of {state.gradient_norm:.2g} > tol={tol:g}. Increase max_iter, standardise the "
-            "features, or increase alpha.",
-            ConvergenceWarning,
-            stacklevel=3,
-        )
-
-
-class BFGSLDL(CallbackSupportMixin, SoftmaxPredictionMixin, BaseEstimator):
+class BFGSLDL(CallbackSupportMixin, SoftmaxLinearModel):
     r"""Maximum-entropy label distribution learning (SA-BFGS) with an L2 penalty.
 
     The model is :math:`p(x) = \mathrm{softmax}(W x + b)`. It minimises
@@ -256,7 +170,7 @@ class BFGSLDL(CallbackSupportMixin, SoftmaxPredictionMixin, BaseEstimator):
                     f"shape {self.coef_.shape}, these data need {(D.shape[1], X.shape[1])}."
                 )
             start = {"coef": self.coef_, "intercept": self.intercept_}
-        problem = MaxEntProblem(
+        problem = SoftmaxLinearProblem(
             X, D, sample_weight, fit_intercept=self.fit_intercept, alphas=[alpha]
         )
         state = problem.start(**start)
@@ -283,35 +197,9 @@ class BFGSLDL(CallbackSupportMixin, SoftmaxPredictionMixin, BaseEstimator):
         reporter.close()
         return self
 
-    def _validate_data(self, X, y, sample_weight):
-        X, D = self._validate_fit(X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
-        return X, D, training_weight(sample_weight, X)
-
-    def _keep(self, problem: MaxEntProblem, state: State) -> None:
+    def _keep(self, problem: SoftmaxLinearProblem, state: State) -> None:
         self.coef_, self.intercept_ = problem.coefficients(state)
         self.loss_ = max(float(state.value - problem.entropy), 0.0)
         self.gradient_norm_ = float(state.gradient_norm)
         self.n_iter_ = state.n_iter
         self.n_evaluations_ = state.n_evaluations
-
-    def decision_function(self, X: Any) -> NDArray:
-        """Logits ``X @ coef_.T + intercept_``.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        Z : ndarray of shape (n_samples, n_labels)
-            The distributions before the softmax.
-        """
-        check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
-        return safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags

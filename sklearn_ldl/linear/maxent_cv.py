@@ -18,7 +18,8 @@ from sklearn.utils._param_validation import Interval
 
 from sklearn_ldl._callbacks import with_callbacks
 from sklearn_ldl.linear._design import Design
-from sklearn_ldl.linear.maxent import BFGSLDL, MaxEntProblem, warn_if_not_converged
+from sklearn_ldl.linear._problem import SoftmaxLinearProblem, warn_if_not_converged
+from sklearn_ldl.linear.maxent import BFGSLDL
 from sklearn_ldl.metrics import get_ldl_scorer, get_ldl_scorer_names
 
 _DEFAULT_N_ALPHAS = 15
@@ -200,7 +201,7 @@ n_features_in_, feature_names_in_
 def _score_path(model, X, D, sample_weight, alphas, scorer, train, test):
     """Walk the penalties on one fold; return held-out scores and the worst unfinished state."""
     X_train, X_test = _safe_indexing(X, train), _safe_indexing(X, test)
-    problem = MaxEntProblem(
+    problem = SoftmaxLinearProblem(
         X_train,
         D[train],
         sample_weight[train],

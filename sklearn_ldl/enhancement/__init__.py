@@ -1,0 +1,1 @@
+"""Label enhancement: label distributions recovered from features and logical labels."""

@@ -1,0 +1,103 @@
+"""The outer loop of splitting methods: the alternating direction method of multipliers (ADMM).
+
+A method says what one pass over its blocks and multipliers is; the loop decides when it is done,
+balances the penalty, and keeps the curves.
+
+Reference: S. Boyd, N. Parikh, E. Chu, B. Peleato, J. Eckstein, "Distributed optimization and
+statistical learning via the alternating direction method of multipliers", Foundations and Trends
+in Machine Learning, 2011.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+
+# The penalty is moved when one residual exceeds the other by this factor, by this factor.
+_IMBALANCE, _FACTOR = 5.0, 2.0
+# Passes between two moves, so that the multipliers can follow. The penalty stays put in the second
+# half of the passes: with a fixed one, convex problems converge from wherever they are.
+_WAIT = 5
+
+
+class Pass(NamedTuple):
+    """What a pass over all blocks arrived at."""
+
+    objective: float
+    primal: float  # norm of what the constraints miss
+    dual: float  # norm of what stationarity misses
+
+
+@dataclass
+class Progress:
+    """Curves of a run, updated in place so that an interrupt loses nothing."""
+
+    objective: list[float] = field(default_factory=list)
+    residuals: list[tuple[float, float]] = field(default_factory=list)
+    converged: bool = False
+
+    @property
+    def n_iter(self) -> int:
+        """Number of finished passes."""
+        return len(self.residuals)
+
+    def curves(self) -> dict[str, NDArray]:
+        """Fitted attributes: `objective_curve_` (n_iter_ + 1,), `residuals_` (n_iter_, 2)."""
+        return {
+            "objective_curve_": np.array(self.objective),
+            "residuals_": np.array(self.residuals).reshape(-1, 2),
+        }
+
+
+def alternate(
+    step: Callable[[float], Pass],
+    progress: Progress,
+    *,
+    rho: float,
+    max_iter: int,
+    tol: float,
+    verbose: int = 0,
+    name: str = "ADMM",
+) -> Progress:
+    """Repeat ``step(rho)`` until both residuals are at most `tol`.
+
+    Multipliers are those of the constraints themselves, not divided by `rho`: they stay valid when
+    `rho` changes. The caller puts the objective of the start into `progress`.
+    """
+    waited = 0
+    while not progress.converged and progress.n_iter < max_iter:
+        objective, primal, dual = step(rho)
+        progress.objective.append(objective)
+        progress.residuals.append((primal, dual))
+        progress.converged = primal <= tol and dual <= tol
+        if verbose and progress.n_iter % int(verbose) == 0:
+            print(
+                f"{name} iteration {progress.n_iter:4d}: objective {objective:.8f}, primal "
+                f"residual {primal:.2e}, dual residual {dual:.2e}, rho {rho:.2g}"
+            )
+        waited += 1
+        if waited >= _WAIT and progress.n_iter <= max_iter // 2:
+            if primal > _IMBALANCE * dual:
+                rho, waited = rho * _FACTOR, 0
+            elif dual > _IMBALANCE * primal:
+                rho, waited = rho / _FACTOR, 0
+    return progress
+
+
+def warn_if_unfinished(progress: Progress, tol: float) -> None:
+    """Issue a `ConvergenceWarning` that says what to try."""
+    if not progress.converged:
+        primal, dual = progress.residuals[-1] if progress.residuals else (np.inf, np.inf)
+        warnings.warn(
+            f"The method stopped after {progress.n_iter} iterations with residuals of {primal:.2g} "
+            f"(primal) and {dual:.2g} (dual) > tol={tol:g}. Increase max_iter or tol, or "
+            "standardise the features.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )

@@ -1,0 +1,43 @@
+"""What the softmax-linear estimators share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.extmath import safe_sparse_dot
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_ldl.base import SoftmaxPredictionMixin, training_weight
+
+
+class SoftmaxLinearModel(SoftmaxPredictionMixin, BaseEstimator):
+    """Base of estimators with `coef_`, `intercept_` and predictions ``softmax(X W^T + b)``."""
+
+    def _validate_data(self, X, y, sample_weight):
+        X, D = self._validate_fit(X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
+        return X, D, training_weight(sample_weight, X)
+
+    def decision_function(self, X: Any) -> NDArray:
+        """Logits ``X @ coef_.T + intercept_``.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_labels)
+            The distributions before the softmax.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
+        return safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

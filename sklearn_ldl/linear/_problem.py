@@ -1,0 +1,106 @@
+"""Training data of a softmax-linear model, prepared once for any number of solves."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+
+from sklearn_ldl.linear._design import Design
+from sklearn_ldl.linear._lbfgs import State, minimize
+from sklearn_ldl.linear._losses import Loss, cross_entropy, entropy, probabilities
+from sklearn_ldl.linear._penalties import l2
+from sklearn_ldl.linear._whitening import RowSpaceDesign, choose_metric
+
+# The unpenalised intercept of a label that never occurs tends to minus infinity. It starts at the
+# logarithm of this degree and stays there: the gradient is below any sensible tolerance.
+_ABSENT = 1e-8
+
+
+class SoftmaxLinearProblem:
+    """Training data prepared once, to be solved for any number of penalties.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n_samples, n_features)
+    D : ndarray of shape (n_samples, n_labels)
+    sample_weight : ndarray of shape (n_samples,)
+    fit_intercept : bool
+    alphas : sequence of float
+        The penalties that will be solved for; they decide which set-up pays.
+    """
+
+    def __init__(self, X, D, sample_weight, *, fit_intercept, alphas):
+        weight = np.asarray(sample_weight, dtype=np.float64)
+        weight = weight / weight.sum()
+        self.entropy = entropy(D, weight)
+        self.fit_intercept = fit_intercept
+        self.wide = Design(X, weight, center=fit_intercept)
+        narrow = RowSpaceDesign.suits(self.wide, D.shape[1])
+        self.design = RowSpaceDesign(self.wide) if narrow else self.wide
+        self.metric = choose_metric(self.design, D, alphas)
+        self._alpha: float | None = None
+        self._mean = weight @ D
+        self.D = np.asfortranarray(D, dtype=self.design.X.dtype)
+
+    def start(self, coef: NDArray | None = None, intercept: NDArray | None = None) -> State:
+        """Start at the mean distribution, or at given coefficients of the raw features."""
+        if coef is None:
+            shape = (self.D.shape[1], self.design.shape[1])
+            b = np.zeros(shape[0])
+            if self.fit_intercept:
+                b = np.log(np.maximum(self._mean, _ABSENT))
+                b -= b.mean()
+            return State(np.zeros(shape), b)
+        coef = coef.astype(np.float64)
+        intercept = intercept + coef @ self.wide.mean
+        if self.design is not self.wide:
+            coef = self.design.restrict(coef)
+        return State(coef, intercept)
+
+    def solve(
+        self, alpha: float, state: State, *, loss: Loss = cross_entropy, **options: Any
+    ) -> State:
+        """Move `state` to the minimiser of the loss and the penalty."""
+        state.status, state.n_iter, state.n_evaluations = "running", 0, 0
+        if alpha != self._alpha:  # setting the penalty of a metric may cost a factorisation
+            self.metric.with_alpha(alpha)
+            self._alpha = alpha
+        return minimize(
+            self.design,
+            self.D,
+            loss,
+            l2(alpha),
+            self.metric,
+            state,
+            fit_intercept=self.fit_intercept,
+            **options,
+        )
+
+    def predictions(self, state: State) -> NDArray[np.float64]:
+        """Distributions predicted for the training rows, in column-major order."""
+        return probabilities(self.design.logits(state.coef, state.intercept).astype(np.float64))
+
+    def coefficients(self, state: State) -> tuple[NDArray, NDArray]:
+        """Coefficients and intercept of the raw features, in the dtype of `X`."""
+        coef = state.coef
+        if self.design is not self.wide:
+            coef = self.design.expand(coef)
+        intercept = state.intercept - coef @ self.wide.mean
+        dtype = self.wide.X.dtype
+        return coef.astype(dtype), intercept.astype(dtype)
+
+
+def warn_if_not_converged(state: State, tol: float) -> None:
+    """Issue a `ConvergenceWarning` that says what to try."""
+    if not state.converged:
+        warnings.warn(
+            f"The solver stopped after {state.n_iter} iterations ({state.status}) with a gradient "
+            f"of {state.gradient_norm:.2g} > tol={tol:g}. Increase max_iter, standardise the "
+            "features, or increase alpha.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
