@@ -40,6 +40,7 @@ _PUBLIC = {
     "PTBayesLDL": "problem_transformation",
     "PTSVMLDL": "problem_transformation",
     "RDARegressor": "deep",
+    "StackingLDL": "stacking",
     "TemperatureScaler": "calibration",
     "check_distribution": "_simplex",
     "fit_temperature": "calibration",

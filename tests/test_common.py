@@ -22,6 +22,7 @@ def public_estimators():
             continue
         for name, member in inspect.getmembers(importlib.import_module(module.name)):
             concrete = inspect.isclass(member) and issubclass(member, BaseEstimator)
+            concrete = concrete and not inspect.isabstract(member)
             if concrete and member.__module__.startswith("sklearn_ldl") and name[0] != "_":
                 found[name] = member
     helpers = {
@@ -34,6 +35,7 @@ def public_estimators():
         "DeepEstimator",
         "LDLNet",
         "PostHocCorrection",
+        "SoftmaxLinearModel",
     }
     return [found[name] for name in sorted(found.keys() - helpers)]
 
@@ -48,6 +50,7 @@ SMALL = {
     "OFRRegressor": {"max_epochs": 10, "random_state": 0},
     "PTSVMLDL": {"cv": 2, "random_state": 0},
     "RDARegressor": {"max_epochs": 10, "random_state": 0},
+    "StackingLDL": {"estimators": [("linear", sklearn_ldl.BFGSLDL())], "cv": 2},
     "TemperatureScaler": {"cv": 2},
 }
 

@@ -28,6 +28,7 @@ LAYERS = {
     "enhancement": 3,
     "shift": 3,
     "calibration": 3,
+    "stacking": 3.5,
     "deep": 4,
     "datasets": 5,
     "plotting": 5,

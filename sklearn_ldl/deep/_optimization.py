@@ -13,7 +13,6 @@ import torch
 from skorch.callbacks import Callback
 
 
-
 class Rprop(torch.optim.Rprop):
     """Resilient back-propagation, with the weight decay that torch's own lacks.
 

@@ -1,16 +1,23 @@
-"""What every label enhancer shares: targets in, raw scores from the algorithm, distributions out."""
+"""What every label enhancer shares: the checks before its algorithm, the simplex after it."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABCMeta, abstractmethod
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
 from sklearn.base import BaseEstimator, _fit_context
+from sklearn.utils import TransformerTags
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
 
 from sklearn_ldl._simplex import check_logical_labels, normalize
 from sklearn_ldl.base import LabelDistributionMixin, require_y
@@ -22,7 +29,7 @@ Normalization = Literal["softmax", "sum"]
 MAX_DENSE = 20_000
 
 
-class LabelEnhancer(BaseEstimator):
+class LabelEnhancer(BaseEstimator, metaclass=ABCMeta):
     """Base of the algorithms that recover label distributions from logical labels.
 
     A subclass implements `_scores`; validation and normalisation are done here. An algorithm that
@@ -121,17 +128,13 @@ class LabelEnhancer(BaseEstimator):
 
     def _validate_labels(self, y: Any) -> NDArray[np.int8]:
         """Return logical labels, and set the attributes that describe them."""
-        for name in ("classes_", "label_names_"):
-            if hasattr(self, name):
-                delattr(self, name)
-        shape = np.shape(y)
-        if len(shape) == 2 and shape[1] > 1:
-            L = check_logical_labels(y)
-            self._describe_labels(y, L.shape[1])
-        else:
-            encoder = LabelSmoother(alpha=0)
-            L = encoder.fit_transform(y).astype(np.int8)
-            self.classes_, self.n_labels_ = encoder.classes_, encoder.n_labels_
+        L, classes = encode_labels(y)
+        # Only the columns of logical labels have names.
+        self._describe_labels(y if classes is None else classes, L.shape[1])
+        if classes is not None:
+            self.classes_ = classes
+        elif hasattr(self, "classes_"):
+            del self.classes_
         return L
 
     _describe_labels = LabelDistributionMixin._describe_labels
@@ -170,6 +173,48 @@ class InductiveLabelEnhancer(LabelEnhancer):
     @abstractmethod
     def _new_scores(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """Scores of new samples, like those of `_scores`."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags = TransformerTags()
+        return tags
+
+
+def encode_labels(y: ArrayLike) -> tuple[NDArray[np.int8], NDArray | None]:
+    """Logical labels of any target that an enhancer takes.
+
+    Parameters
+    ----------
+    y : array-like of shape (n_samples, n_labels) or (n_samples,)
+        Logical labels, or class labels.
+
+    Returns
+    -------
+    L : ndarray of shape (n_samples, n_labels), dtype int8
+        Zeros and ones; a single one per row for class labels.
+    classes : ndarray of shape (n_labels,) or None
+        Class labels in the order of the columns; None for logical labels.
+
+    Raises
+    ------
+    ValueError
+        If `y` has entries other than 0 and 1, or is continuous, or has fewer than two classes.
+
+    Examples
+    --------
+    >>> from sklearn_ldl.enhancement._base import encode_labels
+    >>> encode_labels(["b", "a"])
+    (array([[0, 1],
+           [1, 0]], dtype=int8), array(['a', 'b'], dtype='<U1'))
+    """
+    shape = y.shape if hasattr(y, "shape") else np.asarray(y).shape
+    if len(shape) == 2 and shape[1] > 1:
+        return check_logical_labels(y), None
+    y = column_or_1d(y, warn=True)
+    if y.dtype.kind == "f":
+        check_classification_targets(y)
+    encoder = LabelSmoother(alpha=0)
+    return encoder.fit_transform(y).astype(np.int8), encoder.classes_
 
 
 def check_dense(n_samples: int, instead: str) -> None:

@@ -24,6 +24,11 @@ _IMBALANCE, _FACTOR = 5.0, 2.0
 # Passes between two moves, so that the multipliers can follow. The penalty stays put in the second
 # half of the passes: with a fixed one, convex problems converge from wherever they are.
 _WAIT = 5
+# Passes without a smaller residual after which the penalty rises by this factor, never to fall
+# below again: a problem that is not convex may circle for ever when it is too small.
+_STALLED, _STIFFER = 20, 4.0
+# The penalty stays within this factor of its start, where nothing can overflow.
+_RANGE = 1e6
 
 
 class Pass(NamedTuple):
@@ -70,7 +75,8 @@ def alternate(
     Multipliers are those of the constraints themselves, not divided by `rho`: they stay valid when
     `rho` changes. The caller puts the objective of the start into `progress`.
     """
-    waited = 0
+    waited = stalled = 0
+    best, floor, ceiling = np.inf, rho / _RANGE, rho * _RANGE
     while not progress.converged and progress.n_iter < max_iter:
         objective, primal, dual = step(rho)
         progress.objective.append(objective)
@@ -82,11 +88,16 @@ def alternate(
                 f"residual {primal:.2e}, dual residual {dual:.2e}, rho {rho:.2g}"
             )
         waited += 1
-        if waited >= _WAIT and progress.n_iter <= max_iter // 2:
+        worst = max(primal, dual)
+        best, stalled = (worst, 0) if worst < best else (best, stalled + 1)
+        if stalled >= _STALLED:
+            rho = floor = min(rho * _STIFFER, ceiling)
+            best, waited, stalled = worst, 0, 0
+        elif waited >= _WAIT and progress.n_iter <= max_iter // 2:
             if primal > _IMBALANCE * dual:
-                rho, waited = rho * _FACTOR, 0
+                rho, waited = min(rho * _FACTOR, ceiling), 0
             elif dual > _IMBALANCE * primal:
-                rho, waited = rho / _FACTOR, 0
+                rho, waited = max(rho / _FACTOR, floor), 0
     return progress
 
 
