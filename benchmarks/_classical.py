@@ -1,28 +1,41 @@
-"""Fits of bench_classical.py: the same problem for both packages, and its objective."""
+"""Fits of bench_classical.py: one problem for both packages, and the objective of both."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import numpy as np
 import scipy.sparse as sp
 from _rivals import algorithm
 from numpy.typing import NDArray
 from scipy.linalg import lstsq, norm
-from scipy.special import log_softmax, softmax, xlogy
+from scipy.spatial.distance import cdist, pdist
+from scipy.special import log_softmax, xlogy
+from sklearn.manifold._locally_linear import barycenter_kneighbors_graph
+from sklearn.neighbors import NearestNeighbors
 
+from sklearn_ldl import enhancement
+from sklearn_ldl.deep.cpnn import CPNN
 from sklearn_ldl.linear.iis import IISLDL
 from sklearn_ldl.linear.lclr import LDLLCLR
 from sklearn_ldl.linear.ldlsf import LDLSF
 
 
 class Duel(NamedTuple):
-    """Two ways to fit the same problem; both return a solution in the same form."""
+    """Two ways to solve one problem; both return a solution of the same form."""
 
     their_fit: Callable[[], Any]
-    our_fit: Callable[[], Any]
-    objective: Callable[[Any], float]
+    our_fit: Callable[[Any], Any]
+    #: What ours is given, from cheap to precise: a tolerance or a number of iterations.
+    precisions: Sequence[Any]
+    #: python-ldl's objective, in its scaling; None where both solutions are closed forms.
+    objective: Callable[[Any], float] | None
+
+
+TOLERANCES = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
 
 
 def kl(D: NDArray, log_P: NDArray) -> float:
@@ -48,10 +61,12 @@ def iis(X: NDArray, D: NDArray) -> Duel:
         model.fit(X, D)
         return model.W
 
-    def ours():
-        return IISLDL(alpha=0.0, fit_intercept=False, max_iter=500).fit(X, D).coef_.T
+    def ours(sweeps):
+        return IISLDL(alpha=0.0, fit_intercept=False, max_iter=sweeps).fit(X, D).coef_.T
 
-    return Duel(theirs, ours, lambda W: kl(D, log_softmax(X @ W, axis=1)))
+    return Duel(
+        theirs, ours, (50, 200, 500, 2000), lambda W: kl(D, log_softmax(X @ W, axis=1))
+    )
 
 
 def ldlsf(X: NDArray, D: NDArray) -> Duel:
@@ -67,60 +82,181 @@ def ldlsf(X: NDArray, D: NDArray) -> Duel:
         model.fit(X, D)
         return model._W
 
-    def ours():
+    def ours(tol):
         model = LDLSF(
             l1=l1 / n,
             l21=l21 / n,
             correlation_weight=correlation,
             correlation="signed",
             fit_intercept=False,
+            tol=tol,
         )
         return model.fit(sparse_if_useful(X), D).coef_.T
 
     def objective(W):
-        # The constraint X W 1 = 1 is met to different degrees; the least change meets it.
+        # The constraint X W 1 = 1 is met more or less; the least change makes it so.
         W = W + lstsq(X, 1 - X @ W.sum(axis=1))[0][:, None] / n_labels
         Z = X @ W
-        # Whatever the groups of the second norm, it is cheapest to leave all to the first.
-        return (
+        # However the second norm groups coefficients, it is cheapest to leave all to the first.
+        return float(
             0.5 * norm(Z - D) ** 2
             + l1 * np.abs(W).sum()
             + correlation * np.sum((Z @ laplacian) * Z)
         )
 
-    return Duel(theirs, ours, objective)
+    return Duel(theirs, ours, TOLERANCES, objective)
 
 
 def lclr(X: NDArray, D: NDArray) -> Duel:
     """Low-rank correlations, without the local term, which leaves the objective unbounded."""
     n = len(D)
-    l2, error, rank = 1e-4, 1e-4, 1e-4
+    weight = 1e-4
 
     def theirs():
-        model = algorithm("LDL_LCLR")(alpha=l2, beta=error, gamma=rank, delta=0.0)
+        model = algorithm("LDL_LCLR")(delta=0.0)
         model.fit(X, D)
         return model._W, model._S
 
-    def ours():
+    def ours(tol):
         model = LDLLCLR(
-            alpha=2 * l2 / n,
-            error_weight=error / np.sqrt(n),
-            rank_weight=rank / n,
+            alpha=2 * weight / n,
+            error_weight=weight / np.sqrt(n),
+            rank_weight=weight / n,
             local_weight=0.0,
             fit_intercept=False,
+            tol=tol,
             random_state=0,
-        ).fit(sparse_if_useful(X), D)
+        )
+        model.fit(sparse_if_useful(X), D)
         return model.coef_.T, model.correlation_
 
     def objective(solution):
         W, S = solution
         log_P = log_softmax(X @ W, axis=1)
         errors = norm(D - np.exp(log_P) @ S, axis=0).sum()
-        return (
-            kl(D, log_P)
-            + l2 * norm(W) ** 2
-            + error * errors
-            + rank * np.linalg.svd(S, compute_uv=False).sum()
-        )
+        low_rank = np.linalg.svd(S, compute_uv=False).sum()
+        return kl(D, log_P) + weight * float(norm(W) ** 2 + errors + low_rank)
 
-    return Duel(theirs, ours, objective)
+    return Duel(theirs, ours, TOLERANCES, objective)
+
+
+def cpnn(X: NDArray, D: NDArray) -> Duel:
+    """The conditional network with numbers for labels, trained by Rprop without any penalty."""
+
+    def theirs():
+        model = algorithm("CPNN")()
+        model.fit(X, D)
+        return np.log(model.predict(X), dtype=float)
+
+    def ours(epochs):
+        model = CPNN(weight_decay=0.0, early_stopping=False, max_epochs=epochs, random_state=0)
+        return model.fit(X, D).predict_log_proba(X)
+
+    return Duel(theirs, ours, (200, 400, 1000, 2000), lambda log_P: kl(D, log_P) / len(D))
+
+
+def fcm(X: NDArray, L: NDArray) -> Duel:
+    """Fuzzy c-means with the published fuzzifier; the objective is that of the clusters."""
+    import skfuzzy
+
+    def theirs():
+        found = []
+
+        def cmeans(*args, **kwargs):
+            found.append(found_clusters(*args, **kwargs))
+            return found[0]
+
+        found_clusters = skfuzzy.cluster.cmeans
+        with patch("skfuzzy.cluster.cmeans", cmeans):
+            algorithm("FCM")().fit(X, L)
+        centres, memberships = found[0][:2]
+        return centres, memberships.T
+
+    def ours(tol):
+        model = enhancement.FCMEnhancer(n_clusters=50, fuzziness=2.0, tol=tol, random_state=0)
+        model.fit(X, L)
+        return model.centers_, model.memberships_
+
+    def objective(solution):
+        centres, memberships = solution
+        return float((memberships**2 * cdist(X, centres, "sqeuclidean")).sum())
+
+    return Duel(theirs, ours, TOLERANCES, objective)
+
+
+def km(X: NDArray, L: NDArray) -> Duel:
+    """Distances to the centre of each label in the space of a kernel."""
+
+    def ours(_):
+        gamma = 1 / (2 * np.mean(pdist(X)) ** 2)
+        return enhancement.KMEnhancer(gamma=gamma).fit(X, L).label_distributions_
+
+    return Duel(lambda: _enhance("KM", X, L), ours, (None,), None)
+
+
+def lp(X: NDArray, L: NDArray) -> Duel:
+    """Label propagation with the published width."""
+
+    def ours(_):
+        return enhancement.LPEnhancer(gamma=0.5).fit(X, L).label_distributions_
+
+    return Duel(lambda: _enhance("LP", X, L), ours, (None,), None)
+
+
+def ml(X: NDArray, L: NDArray) -> Duel:
+    """Manifold programmes, one per label, on the graph that python-ldl builds."""
+    n, n_labels = L.shape
+
+    def theirs():
+        from pyldl.algorithms import _label_enhancement as module
+
+        scores, solve = [], module.solve_qp
+
+        def recorded(*args, **kwargs):
+            scores.append(solve(*args, **kwargs))
+            return scores[-1]
+
+        with patch.object(module, "solve_qp", recorded):
+            algorithm("ML")().fit(X, L.copy())
+        return np.array(scores).T
+
+    def ours(tol):
+        return enhancement.MLEnhancer(n_neighbors=n_labels, tol=tol).fit(X, L).scores_
+
+    def objective(scores):
+        neighbours = NearestNeighbors(n_neighbors=n_labels + 1).fit(X)
+        W = barycenter_kneighbors_graph(neighbours, n_labels)
+        return float(norm(scores - W @ scores) ** 2 + 1e-5 * norm(scores) ** 2)
+
+    return Duel(theirs, ours, TOLERANCES, objective)
+
+
+def glle(X: NDArray, L: NDArray) -> Duel:
+    """Graph Laplacian; python-ldl without its stochastic term for clusters."""
+    n_labels = L.shape[1]
+
+    def theirs():
+        model = algorithm("GLLE")(beta=0.0)
+        model.fit(X, L)
+        return model._to_numpy(model._call(model._P)).astype(float)
+
+    def ours(tol):
+        # The scores themselves: they are divided by their sums only, and the sums are known.
+        model = enhancement.GLLEEnhancer(sigma=1.0, tol=tol, normalization="sum")
+        return model._scores(X, L.astype(float))
+
+    def objective(scores):
+        graph = NearestNeighbors(n_neighbors=n_labels + 1).fit(X).kneighbors_graph()
+        A = graph.multiply(np.exp(-cdist(X, X, "sqeuclidean") / 2)).tocsr()
+        smooth = (A.sum(axis=1).ravel() @ scores**2).sum() - np.sum(scores * (A @ scores))
+        return float(norm(scores - L) ** 2 + 1e-2 * smooth)
+
+    return Duel(theirs, ours, (1e-4, 1e-7, 1e-10), objective)
+
+
+def _enhance(name: str, X: NDArray, L: NDArray) -> NDArray:
+    return algorithm(name)().fit_transform(X, L)
+
+
+LEARNERS = {"IIS": iis, "LDLSF": ldlsf, "LDL-LCLR": lclr, "CPNN": cpnn}
+ENHANCERS = {"FCM": fcm, "KM": km, "LP": lp, "ML": ml, "GLLE": glle}

@@ -14,7 +14,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics.pairwise import pairwise_distances, pairwise_kernels
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.sparsefuncs import mean_variance_axis
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ldl._simplex import safe_log
@@ -29,6 +28,8 @@ from sklearn_ldl.linear._whitening import choose_metric
 _ROUNDING = 1e-10
 # Degree at which a label starts that never occurs.
 _ABSENT = 1e-8
+# Manhattan distances of sparse rows need 32-bit indices.
+_CHECKS = {"accept_sparse": "csr", "accept_large_sparse": False, "dtype": np.float64}
 
 
 def insensitive_norm(epsilon: float, scale: float = 1.0) -> Loss:
@@ -71,7 +72,7 @@ class LDSVR(SoftmaxPredictionMixin, BaseEstimator):
 
     Parameters
     ----------
-    C : float, default=100.0
+    C : float, default=50.0
         Weight of the losses against the norm of the functions.
     epsilon : float, default=0.1
         Residual norms below about this value matter little. A large `epsilon` gives the
@@ -172,7 +173,7 @@ class LDSVR(SoftmaxPredictionMixin, BaseEstimator):
 
     def __init__(
         self,
-        C: float = 100.0,
+        C: float = 50.0,
         *,
         epsilon: float = 0.1,
         kernel: str = "laplacian",
@@ -219,7 +220,7 @@ class LDSVR(SoftmaxPredictionMixin, BaseEstimator):
             If `y` does not hold distributions (see :func:`sklearn_ldl.check_distribution`), or for
             data that scikit-learn rejects.
         """
-        X, D = self._validate_fit(X, y, accept_sparse="csr", dtype=np.float64)
+        X, D = self._validate_fit(X, y, **_CHECKS)
         weight = training_weight(sample_weight, X, dtype=np.float64)
         total = weight.sum()
         weight = weight / total
@@ -256,10 +257,7 @@ class LDSVR(SoftmaxPredictionMixin, BaseEstimator):
             return float(self.gamma)
         weight = weight / weight.sum()
         if self.gamma == "scale":
-            X = self.landmarks_
-            mean = weight @ X
-            variance = (weight @ (X.multiply(X) if hasattr(X, "multiply") else X * X)) - mean**2
-            inverse = float(variance.sum())
+            inverse = float(Design(self.landmarks_, weight, center=True).variance().sum())
         else:
             metric = "manhattan" if self.kernel == "laplacian" else "euclidean"
             distance = float(weight @ pairwise_distances(self.landmarks_, metric=metric) @ weight)
@@ -319,7 +317,7 @@ class LDSVR(SoftmaxPredictionMixin, BaseEstimator):
             Sums of kernels at the landmarks, plus the intercept.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
+        X = validate_data(self, X, reset=False, **_CHECKS)
         return self._kernel(X) @ self.dual_coef_.T + self.intercept_
 
     def __sklearn_tags__(self):

@@ -44,8 +44,11 @@ ESTIMATORS = public_estimators()
 # Kept small: scikit-learn's checks fit every estimator some hundred times.
 SMALL = {
     "BFGSLDLCV": {"alphas": 3, "cv": 2},
+    "CPNN": {"max_epochs": 10, "random_state": 0},
     "DILDLRegressor": {"max_epochs": 10, "random_state": 0},
     "DeepLDLRegressor": {"max_epochs": 10, "random_state": 0},
+    "IISLDL": {"max_iter": 100},
+    "LDLLDM": {"random_state": 0},
     "LabelShiftCorrector": {"cv": 2, "random_state": 0},
     "OFRRegressor": {"max_epochs": 10, "random_state": 0},
     "PTSVMLDL": {"cv": 2, "random_state": 0},

@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ldl import BFGSLDL, KNeighborsLDL
-from sklearn_ldl.enhancement import KMEnhancer, LabelEnhancementClassifier, LPEnhancer
+from sklearn_ldl.enhancement import GLLEEnhancer, KMEnhancer, LabelEnhancementClassifier, LPEnhancer
 
 X, y = load_iris(return_X_y=True)
 X = StandardScaler().fit_transform(X)
@@ -74,6 +74,14 @@ def test_is_the_enhancer_followed_by_the_estimator():
 def test_without_enhancement_it_is_softmax_regression():
     model = LabelEnhancementClassifier(LogicalLabels()).fit(X, y)
     assert_allclose(model.predict_proba(X), BFGSLDL().fit(X, np.eye(3)[y]).predict(X))
+
+
+def test_default_enhancer_and_estimator():
+    model = LabelEnhancementClassifier().fit(X_sets, L)
+    assert isinstance(model.enhancer_, GLLEEnhancer)
+    assert isinstance(model.estimator_, BFGSLDL)
+    D = GLLEEnhancer(allow_empty=True).fit_transform(X_sets, L)
+    assert_array_equal(model.label_distributions_, D)
 
 
 # Label sets

@@ -26,7 +26,7 @@ def test_numbers_pass():
 
 
 @pytest.mark.parametrize("gamma", ["median", "scale"])
-@pytest.mark.parametrize("X", [np.ones((5, 2)), np.ones((1, 2)), np.zeros((3, 1))])
+@pytest.mark.parametrize("X", [np.full((5, 2), 0.1), np.ones((1, 2)), np.zeros((3, 1))])
 def test_equal_samples(gamma, X):
     assert kernel_width(X, gamma) == 1.0
 

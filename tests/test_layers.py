@@ -28,6 +28,8 @@ LAYERS = {
     "enhancement": 3,
     "shift": 3,
     "calibration": 3,
+    "ensemble": 3.5,
+    "svm": 3.5,
     "stacking": 3.5,
     "deep": 4,
     "datasets": 5,

@@ -338,3 +338,12 @@ def test_real_data(load_real):
     assert model.gradient_norm_ <= 1e-6
     assert np.diff(model.objective_curve_).max() <= 1e-14
     assert model.score(X, D) > 0.8
+
+
+@pytest.mark.parametrize("weight", [1e3, 1e5])
+def test_weights_that_swamp_the_loss_do_not_stall_the_search(weight, rng):
+    # Far along the first direction the objective has a hump, beyond which secants creep.
+    X, D = rng.standard_normal((100, 5)), rng.dirichlet(np.full(5, 0.3), 100)
+    model = LDLLDM(global_weight=weight, local_weight=0, tol=1e-5).fit(X, D)
+    assert model.n_iter_ > 0
+    assert model.gradient_norm_ <= 1e-5

@@ -19,6 +19,7 @@ from sklearn_ldl.deep.alsg import AuxGraphLDLClassifier
 from sklearn_ldl.deep.augment import RICAP, CutMix, MixUp
 from sklearn_ldl.deep.backbones import backbone
 from sklearn_ldl.deep.classifier import DeepLDLClassifier
+from sklearn_ldl.deep.cpnn import CPNN
 from sklearn_ldl.deep.dildl import DILDLRegressor
 from sklearn_ldl.deep.distillation import DistillationClassifier
 from sklearn_ldl.deep.kdn import KernelDensityRegressor
@@ -33,6 +34,7 @@ from sklearn_ldl.deep.segmentation import pixel_loss
 from sklearn_ldl.deep.values import DeepRegressor
 
 __all__ = [
+    "CPNN",
     "PRESETS",
     "RICAP",
     "AuxGraphLDLClassifier",

@@ -78,7 +78,7 @@ NET_PARAMETERS: dict[str, NetParameter] = {
         "adam",
         [StrOptions(set(OPTIMIZERS)), callable],
         f"{_names(OPTIMIZERS)} or torch.optim.Optimizer class",
-        'The optimiser; "sgd" has a momentum of 0.9.',
+        'The optimiser; "sgd" has a momentum of 0.9, "rprop" wants ``batch_size="all"``.',
     ),
     "lr": NetParameter(1e-2, [_POSITIVE], "float", "Learning rate, positive."),
     "max_epochs": NetParameter(

@@ -151,8 +151,8 @@ class CPNN(DeepDistributionRegressor):
         without an order, such as emotions, it is wrong: take "onehot".
     n_augment : int, default=0
         Number of copies :math:`v` that replace a row. The :math:`r`-th one has the largest degree
-        (the first of equal ones) multiplied by :math:`1 + 1 / r`, and is divided by its sum; 5 in
-        the publication. 0 takes the row as it is; see Notes.
+        (the first of equal ones) multiplied by :math:`1 + 1 / r`, and is divided by its sum.
+        Published code takes 5, and leaves out the division. 0 takes the row as it is; see Notes.
     label_values : array-like of shape (n_labels,), default=None
         Distinct positions of ordinal labels, in any order and unit, such as ages in years; the
         network is given them scaled to [-1, 1]. None means equal distances.
@@ -193,9 +193,9 @@ class CPNN(DeepDistributionRegressor):
     take ``optimizer="adam"``. Where rows times labels make more than a few million hidden units,
     these are computed twice instead of being kept for the gradient.
 
-    The publications train for 400 epochs without regularisation, as
-    ``CPNN(early_stopping=False, param_groups=())`` does. That overfits: on the real sets with
-    hundreds of features predictions become worse than the mean of the training distributions.
+    Published code trains for 400 epochs without regularisation, as
+    ``CPNN(early_stopping=False, param_groups=())`` does. That overfits: where real data have
+    hundreds of features, predictions are often worse than the mean of the training distributions.
     Hence early stopping, with patience, since the first steps, equal for all weights, often raise
     the loss; and decay of the weights :math:`W` of the features. The other weights have that of
     `weight_decay`, none by default: where all weights of a product are zero, no gradient says how
@@ -222,7 +222,7 @@ class CPNN(DeepDistributionRegressor):
     Examples
     --------
     >>> from sklearn_ldl.datasets import make_ldl
-    >>> from sklearn_ldl.deep.cpnn import CPNN
+    >>> from sklearn_ldl import CPNN
     >>> X, D = make_ldl(200, random_state=0)
     >>> model = CPNN("onehot", random_state=0).fit(X, D)
     >>> model.score(X, D) > 0.9

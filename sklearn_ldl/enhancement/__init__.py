@@ -3,13 +3,17 @@
 from sklearn_ldl.enhancement._classifier import LabelEnhancementClassifier
 from sklearn_ldl.enhancement._logical import to_logical_labels
 from sklearn_ldl.enhancement.fcm import FCMEnhancer
+from sklearn_ldl.enhancement.glle import GLLEEnhancer
 from sklearn_ldl.enhancement.km import KMEnhancer
 from sklearn_ldl.enhancement.lp import LPEnhancer
+from sklearn_ldl.enhancement.ml import MLEnhancer
 
 __all__ = [
     "FCMEnhancer",
+    "GLLEEnhancer",
     "KMEnhancer",
-    "LabelEnhancementClassifier",
     "LPEnhancer",
+    "LabelEnhancementClassifier",
+    "MLEnhancer",
     "to_logical_labels",
 ]

@@ -50,8 +50,10 @@ def kernel_width(X: NDArray[np.float64] | csr_array, gamma: Gamma) -> float:
     if not isinstance(gamma, str):
         return float(gamma)
     if gamma == "scale":
-        squares = X.multiply(X) if issparse(X) else X**2
-        width = X.shape[1] * float(squares.mean() - X.mean() ** 2)
+        mean = float(X.mean())
+        variance = float(X.multiply(X).mean()) - mean**2 if issparse(X) else float(X.var())
+        # That of equal entries may miss zero by rounding.
+        width = X.shape[1] * variance if variance > 1e-15 * mean**2 else 0.0
     else:
         n_samples = X.shape[0]
         rows = np.linspace(0, n_samples - 1, min(n_samples, _MEDIAN_ROWS)).astype(int)

@@ -171,7 +171,8 @@ class GLLEEnhancer(InductiveLabelEnhancer):
     def transform(self, X: Any) -> NDArray[np.float64]:
         """Label distributions of samples whose labels are not known.
 
-        Available if `inductive`.
+        Available if `inductive`. For a fitted sample this is not `label_distributions_`, but what
+        the others like it suggest, the more so the larger `ridge` is.
 
         Parameters
         ----------

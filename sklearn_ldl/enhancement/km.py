@@ -15,8 +15,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn_ldl.enhancement._base import LabelEnhancer, Normalization
 from sklearn_ldl.enhancement._kernel import GAMMA_CONSTRAINT, Gamma, kernel_width
 
-# Entries of the kernel matrix that are held at once: 32 MB.
-_ENTRIES = 2**22
+# Entries of the kernel matrix that are held at once: 8 MB.
+_ENTRIES = 2**20
 
 
 class KMEnhancer(LabelEnhancer):

@@ -16,8 +16,8 @@ from sklearn_ldl.enhancement._conjugate_gradients import conjugate_gradients
 from sklearn_ldl.enhancement._graph import knn_affinity
 from sklearn_ldl.enhancement._kernel import GAMMA_CONSTRAINT, Gamma, kernel_width
 
-# Up to here solving a dense system takes a second or two.
-_DIRECT_ROWS = 5000
+# Up to here solving a dense system takes a fraction of a second.
+_DIRECT_ROWS = 2000
 
 
 class LPEnhancer(LabelEnhancer):
@@ -64,7 +64,7 @@ class LPEnhancer(LabelEnhancer):
         sample and `gamma` is "median"; then only equal samples have any affinity.
     n_iter_ : int
         Steps of conjugate gradients; 0 where the system was solved directly, which is done with
-        all affinities of up to 5,000 samples.
+        all affinities of up to 2,000 samples.
     classes_ : ndarray of shape (n_labels,)
         Class labels, when `y` held these.
     n_labels_, label_names_, n_features_in_, feature_names_in_

@@ -145,19 +145,18 @@ class MLEnhancer(LabelEnhancer):
         WT = W.T.tocsr()
         diagonal = 1 + W.power(2).sum(axis=0) + self.ridge
 
+        def product(mu: NDArray[np.float64]) -> NDArray[np.float64]:
+            error = mu - W @ mu
+            return error - WT @ error + self.ridge * mu
+
         self.scores_ = np.empty(L.shape)
         self.residuals_ = np.empty(L.shape[1])
         self.n_iter_ = 0
         for j, sign in enumerate(np.where(L.T > 0, 1.0, -1.0)):
-
-            def product(nu: NDArray[np.float64], sign: NDArray[np.float64] = sign):
-                mu = sign * nu
-                error = mu - W @ mu
-                return sign * (error - WT @ error) + self.ridge * nu
-
-            nu, n_iter = minimize_above_one(product, diagonal, self.max_iter, self.tol)
+            nu, self.residuals_[j], n_iter = _solve(
+                product, diagonal, sign, self.max_iter, self.tol
+            )
             self.scores_[:, j] = self.margin * sign * nu
-            self.residuals_[j] = _violation(nu, product(nu))
             self.n_iter_ = max(self.n_iter_, n_iter)
         self._warn_if_not_converged()
         return self.scores_
@@ -179,6 +178,16 @@ class MLEnhancer(LabelEnhancer):
                 f" after {self.n_iter_} steps. Increase max_iter, ridge, n_neighbors or tol.",
                 ConvergenceWarning,
             )
+
+
+def _solve(product, diagonal, sign, max_iter, tol):
+    """Sizes of the scores of one label for a margin of one, their residual and the steps taken."""
+
+    def signed_product(nu):
+        return sign * product(sign * nu)
+
+    nu, n_iter = minimize_above_one(signed_product, diagonal, max_iter, tol)
+    return nu, _violation(nu, signed_product(nu)), n_iter
 
 
 def minimize_above_one(

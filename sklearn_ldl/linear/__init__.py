@@ -1,6 +1,8 @@
-"""Softmax-linear estimators."""
+"""Linear estimators: softmax-linear models, and least squares on the degrees."""
 
+from sklearn_ldl.linear.iis import IISLDL
+from sklearn_ldl.linear.ldm import LDLLDM
 from sklearn_ldl.linear.maxent import BFGSLDL
 from sklearn_ldl.linear.maxent_cv import BFGSLDLCV
 
-__all__ = ["BFGSLDL", "BFGSLDLCV"]
+__all__ = ["BFGSLDL", "BFGSLDLCV", "IISLDL", "LDLLDM"]

@@ -168,7 +168,7 @@ def minimize(
 
 def _line_search(state, loss, penalty, Z, D, weight, move, dZ, slope, *, rounding, out):
     """Find a step by secants and bisection; leaves the gradient in the logits in `out`."""
-    t, low, high = 1.0, (0.0, slope), None
+    t, low, high, n_shorter = 1.0, (0.0, slope), None, 0
     for _ in range(_MAX_TRIALS):
         np.multiply(dZ, dZ.dtype.type(t), out=out)
         out += Z
@@ -180,16 +180,17 @@ def _line_search(state, loss, penalty, Z, D, weight, move, dZ, slope, *, roundin
         if np.isfinite(value) and decreased and abs(slope_t) <= _CURVATURE * abs(slope):
             return t, value, penalty_grad
         if not np.isfinite(value) or slope_t > 0 or not decreased:
-            high = (t, slope_t)
+            high, n_shorter = (t, slope_t), n_shorter + 1
         else:
-            low = (t, slope_t)
+            low, n_shorter = (t, slope_t), 0
         if high is None:
             # Extrapolate to where the slope would vanish, within reason.
             gain = slope_t - slope
             t = min(4 * t, -slope * t / gain) if gain > 0 else 4 * t
         else:
             width = high[0] - low[0]
-            usable = np.isfinite(high[1]) and high[1] > 0
+            # Beyond a hump of a loss that is not convex, secants creep: bisect after the first.
+            usable = np.isfinite(high[1]) and high[1] > 0 and n_shorter < 2
             share = -low[1] / (high[1] - low[1]) if usable else 0.5
             t = low[0] + width * min(max(share, 0.05), 0.95)
     return None

@@ -20,6 +20,12 @@ from sklearn_ldl.linear._whitening import RowSpaceDesign, choose_metric
 _ABSENT = 1e-8
 
 
+def mean_logits(mean: NDArray) -> NDArray[np.float64]:
+    """Centred intercept that predicts the distribution `mean`; finite for absent labels."""
+    b = np.log(np.maximum(mean, _ABSENT))
+    return b - b.mean()
+
+
 class SoftmaxLinearProblem:
     """Training data prepared once, to be solved for any number of penalties.
 
@@ -52,8 +58,7 @@ class SoftmaxLinearProblem:
             shape = (self.D.shape[1], self.design.shape[1])
             b = np.zeros(shape[0])
             if self.fit_intercept:
-                b = np.log(np.maximum(self._mean, _ABSENT))
-                b -= b.mean()
+                b = mean_logits(self._mean)
             return State(np.zeros(shape), b)
         coef = coef.astype(np.float64)
         intercept = intercept + coef @ self.wide.mean

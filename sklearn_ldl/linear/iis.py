@@ -16,7 +16,7 @@ from sklearn_ldl.linear._base import SoftmaxLinearModel
 from sklearn_ldl.linear._design import Design
 from sklearn_ldl.linear._losses import cross_entropy, entropy, probabilities
 from sklearn_ldl.linear._penalties import l2
-from sklearn_ldl.linear._problem import _ABSENT
+from sklearn_ldl.linear._problem import mean_logits
 
 # Most that a sweep changes the exponents of a bound (see _Scaling).
 _LIMIT = 2.0
@@ -119,7 +119,7 @@ class IISLDL(SoftmaxLinearModel):
 
     Examples
     --------
-    >>> from sklearn_ldl.linear.iis import IISLDL
+    >>> from sklearn_ldl import IISLDL
     >>> from sklearn_ldl.datasets import make_ldl
     >>> X, D = make_ldl(n_samples=200, random_state=0)
     >>> model = IISLDL().fit(X, D)
@@ -239,7 +239,7 @@ class _Scaling:
         self.coef = np.zeros((D.shape[1], X.shape[1]))
         self.intercept = np.zeros(D.shape[1])
         if fit_intercept:
-            self.intercept = np.log(np.maximum(self.mean, _ABSENT))
+            self.intercept = mean_logits(self.mean)
 
     def evaluate(self) -> tuple[float, float]:
         """Objective, and the largest entry of its gradient."""

@@ -39,10 +39,10 @@ class LDLLDM(SoftmaxLinearModel):
     alpha : float, default=1e-2
         Strength of the penalty, at least 0. The published objective is a sum over rows: divide
         its strength (1e-3) by the number of rows.
-    global_weight : float, default=1.0
-        :math:`\lambda`, at least 0: the manifold of all rows. The published value (1) is the same
-        here, because the loss and this term are both means instead of sums.
-    local_weight : float, default=1.0
+    global_weight : float, default=0.1
+        :math:`\lambda`, at least 0: the manifold of all rows. The published value is 1, on the same
+        scale: the loss and this term are both means instead of sums.
+    local_weight : float, default=0.1
         :math:`\mu`, at least 0: the manifolds of the clusters; likewise.
     n_clusters : int, default=10
         Number of clusters (fewer when there are fewer distinct rows); 1 leaves out the local part.
@@ -123,10 +123,10 @@ class LDLLDM(SoftmaxLinearModel):
 
     Examples
     --------
-    >>> from sklearn_ldl.linear.ldm import LDLLDM
+    >>> from sklearn_ldl import LDLLDM
     >>> from sklearn_ldl.datasets import make_ldl
     >>> X, D = make_ldl(n_samples=200, random_state=0)
-    >>> model = LDLLDM(global_weight=0.1, local_weight=0.1, random_state=0).fit(X, D)
+    >>> model = LDLLDM(random_state=0).fit(X, D)
     >>> model.manifold_.sum(axis=1)
     array([1., 1., 1.])
     >>> model.score(X, D) > 0.8
@@ -151,8 +151,8 @@ class LDLLDM(SoftmaxLinearModel):
         self,
         alpha: float = 1e-2,
         *,
-        global_weight: float = 1.0,
-        local_weight: float = 1.0,
+        global_weight: float = 0.1,
+        local_weight: float = 0.1,
         n_clusters: int = 10,
         cluster_on: Literal["labels", "features"] = "labels",
         barycenter_reg: float = 1e-3,
