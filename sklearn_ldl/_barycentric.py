@@ -56,6 +56,9 @@ def barycentric_weights(
     """
     points = np.asarray(points, dtype=np.float64)
     neighbors = np.asarray(neighbors)
+    peak = np.abs(points).max(initial=0)
+    if peak > 0:
+        points = points / peak  # squares stay within the float range
     n_points, n_neighbors = neighbors.shape
     everyone = n_neighbors == n_points - 1
     local_gram = _gram_from_products(points) if everyone else _gram_from_differences(points)

@@ -22,7 +22,6 @@ def public_estimators():
             continue
         for name, member in inspect.getmembers(importlib.import_module(module.name)):
             concrete = inspect.isclass(member) and issubclass(member, BaseEstimator)
-            concrete = concrete and not inspect.isabstract(member)
             if concrete and member.__module__.startswith("sklearn_ldl") and name[0] != "_":
                 found[name] = member
     helpers = {
@@ -33,7 +32,9 @@ def public_estimators():
         "DeepClassifier",
         "DeepDistributionRegressor",
         "DeepEstimator",
+        "InductiveLabelEnhancer",
         "LDLNet",
+        "LabelEnhancer",
         "PostHocCorrection",
         "SoftmaxLinearModel",
     }
@@ -47,6 +48,7 @@ SMALL = {
     "CPNN": {"max_epochs": 10, "random_state": 0},
     "DILDLRegressor": {"max_epochs": 10, "random_state": 0},
     "DeepLDLRegressor": {"max_epochs": 10, "random_state": 0},
+    "FCMEnhancer": {"n_clusters": 5, "random_state": 0},
     "IISLDL": {"max_iter": 100},
     "LDLLDM": {"random_state": 0},
     "LabelShiftCorrector": {"cv": 2, "random_state": 0},

@@ -16,9 +16,9 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ldl.enhancement._base import InductiveLabelEnhancer, Normalization, check_dense
+from sklearn_ldl.enhancement._conjugate_gradients import conjugate_gradients
 from sklearn_ldl.enhancement._graph import knn_affinity
 from sklearn_ldl.enhancement._kernel import GAMMA_CONSTRAINT, Gamma, kernel_width
-from sklearn_ldl.enhancement._conjugate_gradients import conjugate_gradients
 
 # Entries of the kernel between new and fitted samples that are held at once: 32 MB.
 _ENTRIES = 2**22

@@ -157,6 +157,7 @@ class MLEnhancer(LabelEnhancer):
                 product, diagonal, sign, self.max_iter, self.tol
             )
             self.scores_[:, j] = self.margin * sign * nu
+            self.residuals_[j] = residual
             self.n_iter_ = max(self.n_iter_, n_iter)
         self._warn_if_not_converged()
         return self.scores_
@@ -267,13 +268,14 @@ def minimize_above_one(
 
 def _cut_off(product, x, gradient, step, length):
     """Step, set what is below the bound to it, and halve the step while it is no descent."""
-    while True:
+    rise = np.inf
+    while rise > 0:
         y = np.maximum(x - length * step, 1)
         gradient_y = product(y)
-        # The difference of the objectives, without cancellation.
-        if (y - x) @ (gradient + gradient_y) <= 0:
-            return y, gradient_y
+        # Twice the difference of the objectives, without cancellation.
+        rise = (y - x) @ (gradient + gradient_y)
         length /= 2
+    return y, gradient_y
 
 
 def _violation(x, gradient):
