@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
@@ -150,7 +149,7 @@ def cpnn(X: NDArray, D: NDArray) -> Duel:
 
     def ours(epochs):
         model = CPNN(weight_decay=0.0, early_stopping=False, max_epochs=epochs, random_state=0)
-        return model.fit(X, D).predict_log_proba(X)
+        return np.log(model.fit(X, D).predict(X))
 
     return Duel(theirs, ours, (200, 400, 1000, 2000), lambda log_P: kl(D, log_P) / len(D))
 
@@ -191,7 +190,7 @@ def km(X: NDArray, L: NDArray) -> Duel:
         gamma = 1 / (2 * np.mean(pdist(X)) ** 2)
         return enhancement.KMEnhancer(gamma=gamma).fit(X, L).label_distributions_
 
-    return Duel(lambda: _enhance("KM", X, L), ours, (None,), None)
+    return Duel(lambda: _enhance("KM", X, L), ours, ("",), None)
 
 
 def lp(X: NDArray, L: NDArray) -> Duel:
@@ -200,7 +199,7 @@ def lp(X: NDArray, L: NDArray) -> Duel:
     def ours(_):
         return enhancement.LPEnhancer(gamma=0.5).fit(X, L).label_distributions_
 
-    return Duel(lambda: _enhance("LP", X, L), ours, (None,), None)
+    return Duel(lambda: _enhance("LP", X, L), ours, ("",), None)
 
 
 def ml(X: NDArray, L: NDArray) -> Duel:
@@ -258,5 +257,7 @@ def _enhance(name: str, X: NDArray, L: NDArray) -> NDArray:
     return algorithm(name)().fit_transform(X, L)
 
 
+#: Algorithms of python-ldl that are compiled before they are timed.
+COMPILED = {"LDLSF": "LDLSF", "LDL-LCLR": "LDL_LCLR"}
 LEARNERS = {"IIS": iis, "LDLSF": ldlsf, "LDL-LCLR": lclr, "CPNN": cpnn}
 ENHANCERS = {"FCM": fcm, "KM": km, "LP": lp, "ML": ml, "GLLE": glle}

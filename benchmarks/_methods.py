@@ -226,3 +226,18 @@ for _row, _options in {
         lambda t, options=_options: {**options, "random_state": 0},
         lambda t: grid(weight_decay=[1e-3, 1e-2], hidden_dim=[16, 64]),
     )
+_register(
+    "LDSVR",
+    "svm",
+    "LDSVR",
+    lambda t: {"random_state": 0},
+    lambda t: grid(C=[5.0, 50.0, 500.0], kernel=["laplacian", "rbf"]),
+)
+_register(
+    "StackingLDL",
+    "stacking",
+    "StackingLDL",
+    lambda t: {"cv": KFold(5, shuffle=True, random_state=0), "random_state": 0},
+    lambda t: [{}],
+    tunes_itself=True,
+)

@@ -56,9 +56,9 @@ def barycentric_weights(
     """
     points = np.asarray(points, dtype=np.float64)
     neighbors = np.asarray(neighbors)
-    peak = np.abs(points).max(initial=0)
-    if peak > 0:
-        points = points / peak  # squares stay within the float range
+    # A power of two keeps squares within the float range and costs no digit.
+    _, exponent = np.frexp(np.abs(points).max(initial=0))
+    points = np.ldexp(points, -exponent)
     n_points, n_neighbors = neighbors.shape
     everyone = n_neighbors == n_points - 1
     local_gram = _gram_from_products(points) if everyone else _gram_from_differences(points)

@@ -23,6 +23,7 @@ from sklearn_ldl._wrapper import TargetWrapper, with_weight
 from sklearn_ldl.base import require_y
 from sklearn_ldl.decoding import threshold_sets
 from sklearn_ldl.enhancement._base import encode_labels
+from sklearn_ldl.enhancement.glle import GLLEEnhancer
 
 
 class LabelEnhancementClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
@@ -82,7 +83,7 @@ class LabelEnhancementClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstima
     >>> from sklearn.datasets import make_multilabel_classification
     >>> from sklearn.pipeline import make_pipeline
     >>> from sklearn.preprocessing import StandardScaler
-    >>> from sklearn_ldl.enhancement import LabelEnhancementClassifier, LPEnhancer
+    >>> from sklearn_ldl import LabelEnhancementClassifier, LPEnhancer
     >>> X, L = make_multilabel_classification(
     ...     n_classes=3, n_labels=1, allow_unlabeled=False, random_state=0
     ... )
@@ -119,8 +120,6 @@ class LabelEnhancementClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstima
     def _get_enhancer(self) -> BaseEstimator:
         if self.enhancer is not None:
             return self.enhancer
-        from sklearn_ldl.enhancement.glle import GLLEEnhancer
-
         return GLLEEnhancer(allow_empty=True)
 
     @_fit_context(prefer_skip_nested_validation=False)

@@ -45,7 +45,7 @@ def to_logical_labels(D: ArrayLike, *, threshold: float = 0.5) -> NDArray[np.int
 
     Examples
     --------
-    >>> from sklearn_ldl.enhancement import to_logical_labels
+    >>> from sklearn_ldl import to_logical_labels
     >>> to_logical_labels([[0.3, 0.3, 0.2, 0.2], [0.1, 0.6, 0.2, 0.1]])
     array([[1, 1, 0, 0],
            [0, 1, 0, 0]], dtype=int8)

@@ -50,7 +50,7 @@ class GLLEEnhancer(InductiveLabelEnhancer):
 
     Parameters
     ----------
-    alpha : float, default=1e-2
+    alpha : float, default=1.0
         Strength :math:`\alpha \ge 0` of the smoothing, published as :math:`\lambda` with values
         from 0.01 to 100; 0 leaves the labels alone.
     n_neighbors : int, default=None
@@ -120,10 +120,10 @@ class GLLEEnhancer(InductiveLabelEnhancer):
 
     Examples
     --------
-    >>> from sklearn_ldl.enhancement.glle import GLLEEnhancer
+    >>> from sklearn_ldl import GLLEEnhancer
     >>> X = [[0.0], [1.0], [2.0], [3.0]]
     >>> L = [[1, 0], [1, 0], [1, 1], [0, 1]]
-    >>> GLLEEnhancer(alpha=1.0, normalization="sum").fit_transform(X, L).round(2)
+    >>> GLLEEnhancer(normalization="sum").fit_transform(X, L).round(2)
     array([[0.76, 0.24],
            [0.71, 0.29],
            [0.55, 0.45],
@@ -144,7 +144,7 @@ class GLLEEnhancer(InductiveLabelEnhancer):
 
     def __init__(
         self,
-        alpha: float = 1e-2,
+        alpha: float = 1.0,
         *,
         n_neighbors: int | None = None,
         sigma: float | Literal["median"] = "median",

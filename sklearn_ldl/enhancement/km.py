@@ -76,7 +76,7 @@ class KMEnhancer(LabelEnhancer):
 
     Examples
     --------
-    >>> from sklearn_ldl.enhancement import KMEnhancer
+    >>> from sklearn_ldl import KMEnhancer
     >>> X = [[0.0], [1.0], [2.0], [3.0]]
     >>> L = [[1, 0], [1, 0], [1, 1], [0, 1]]
     >>> KMEnhancer(kernel="linear").fit_transform(X, L).round(2)

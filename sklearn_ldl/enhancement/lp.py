@@ -89,7 +89,7 @@ class LPEnhancer(LabelEnhancer):
 
     Examples
     --------
-    >>> from sklearn_ldl.enhancement import LPEnhancer
+    >>> from sklearn_ldl import LPEnhancer
     >>> X = [[0.0], [0.5], [3.0], [3.5]]
     >>> L = [[1, 0], [1, 1], [0, 1], [0, 1]]
     >>> LPEnhancer(normalization="sum").fit_transform(X, L).round(2)

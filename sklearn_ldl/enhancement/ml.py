@@ -93,7 +93,7 @@ class MLEnhancer(LabelEnhancer):
 
     Examples
     --------
-    >>> from sklearn_ldl.enhancement.ml import MLEnhancer
+    >>> from sklearn_ldl import MLEnhancer
     >>> X = [[0.0], [1.0], [2.0], [3.0]]
     >>> L = [[1, 0], [1, 0], [1, 1], [0, 1]]
     >>> enhancer = MLEnhancer(n_neighbors=2).fit(X, L)
@@ -153,9 +153,7 @@ class MLEnhancer(LabelEnhancer):
         self.residuals_ = np.empty(L.shape[1])
         self.n_iter_ = 0
         for j, sign in enumerate(np.where(L.T > 0, 1.0, -1.0)):
-            nu, self.residuals_[j], n_iter = _solve(
-                product, diagonal, sign, self.max_iter, self.tol
-            )
+            nu, residual, n_iter = _solve(product, diagonal, sign, self.max_iter, self.tol)
             self.scores_[:, j] = self.margin * sign * nu
             self.residuals_[j] = residual
             self.n_iter_ = max(self.n_iter_, n_iter)
@@ -233,7 +231,7 @@ def minimize_above_one(
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_ldl.enhancement.ml import minimize_above_one
+    >>> from sklearn_ldl import minimize_above_one
     >>> A = np.array([[1.0, -2.0], [-2.0, 5.0]])
     >>> minimize_above_one(lambda x: A @ x, A.diagonal(), max_iter=10, tol=1e-9)
     (array([2., 1.]), 1)
