@@ -21,6 +21,8 @@ from sklearn_ldl.deep.cpnn import CPNN
 from sklearn_ldl.linear.iis import IISLDL
 from sklearn_ldl.linear.lclr import LDLLCLR
 from sklearn_ldl.linear.ldlsf import LDLSF
+from sklearn_ldl.linear.scl import LDLSCL
+from sklearn_ldl.svm import LDSVR
 
 
 class Duel(NamedTuple):
@@ -63,9 +65,7 @@ def iis(X: NDArray, D: NDArray) -> Duel:
     def ours(sweeps):
         return IISLDL(alpha=0.0, fit_intercept=False, max_iter=sweeps).fit(X, D).coef_.T
 
-    return Duel(
-        theirs, ours, (50, 200, 500, 2000), lambda W: kl(D, log_softmax(X @ W, axis=1))
-    )
+    return Duel(theirs, ours, (50, 200, 500, 2000), lambda W: kl(D, log_softmax(X @ W, axis=1)))
 
 
 def ldlsf(X: NDArray, D: NDArray) -> Duel:
@@ -140,7 +140,7 @@ def lclr(X: NDArray, D: NDArray) -> Duel:
 
 
 def cpnn(X: NDArray, D: NDArray) -> Duel:
-    """The conditional network with numbers for labels, trained by Rprop without any penalty."""
+    """Conditional network with numbers for labels, trained by Rprop without any penalty."""
 
     def theirs():
         model = algorithm("CPNN")()
@@ -151,7 +151,45 @@ def cpnn(X: NDArray, D: NDArray) -> Duel:
         model = CPNN(weight_decay=0.0, early_stopping=False, max_epochs=epochs, random_state=0)
         return np.log(model.fit(X, D).predict(X))
 
-    return Duel(theirs, ours, (200, 400, 1000, 2000), lambda log_P: kl(D, log_P) / len(D))
+    return Duel(theirs, ours, (400, 1000, 2000, 4000, 8000), lambda log_P: kl(D, log_P) / len(D))
+
+
+def svr(X: NDArray, D: NDArray) -> Duel:
+    """Support vectors; the packages minimise different losses, so that of neither is shown."""
+
+    def theirs():
+        model = algorithm("LDSVR")()
+        model.fit(X, D)
+        return np.log(model.predict(X))
+
+    def ours(_):
+        return np.log(LDSVR(kernel="rbf", random_state=0).fit(X, D).predict(X))
+
+    return Duel(theirs, ours, ("",), lambda log_P: kl(D, log_P) / len(D))
+
+
+def scl(X: NDArray, D: NDArray) -> Duel:
+    """Codes of sample correlations; the packages bound them in different ways."""
+    n, n_labels = D.shape
+    n_clusters = 5
+
+    def theirs():
+        model = algorithm("LDL_SCL")(n_clusters=n_clusters)
+        model.fit(X, D)
+        return np.log(model.predict(X), dtype=float)
+
+    def ours(tol):
+        model = LDLSCL(
+            alpha=0.0,
+            n_clusters=n_clusters,
+            # python-ldl's term is a mean over clusters and labels too.
+            correlation_weight=1e-3 / (n_clusters * n_labels),
+            tol=tol,
+            random_state=0,
+        )
+        return model.fit(X, D).predict_log_proba(X)
+
+    return Duel(theirs, ours, TOLERANCES, lambda log_P: kl(D, log_P) / n)
 
 
 def fcm(X: NDArray, L: NDArray) -> Duel:
@@ -204,7 +242,7 @@ def lp(X: NDArray, L: NDArray) -> Duel:
 
 def ml(X: NDArray, L: NDArray) -> Duel:
     """Manifold programmes, one per label, on the graph that python-ldl builds."""
-    n, n_labels = L.shape
+    n_labels = L.shape[1]
 
     def theirs():
         from pyldl.algorithms import _label_enhancement as module
@@ -259,5 +297,12 @@ def _enhance(name: str, X: NDArray, L: NDArray) -> NDArray:
 
 #: Algorithms of python-ldl that are compiled before they are timed.
 COMPILED = {"LDLSF": "LDLSF", "LDL-LCLR": "LDL_LCLR"}
-LEARNERS = {"IIS": iis, "LDLSF": ldlsf, "LDL-LCLR": lclr, "CPNN": cpnn}
+LEARNERS = {
+    "IIS": iis,
+    "LDLSF": ldlsf,
+    "LDL-LCLR": lclr,
+    "CPNN": cpnn,
+    "LDL-SCL": scl,
+    "LDSVR": svr,
+}
 ENHANCERS = {"FCM": fcm, "KM": km, "LP": lp, "ML": ml, "GLLE": glle}

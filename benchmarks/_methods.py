@@ -1,9 +1,9 @@
 """Estimators of bench_methods.py: published hyper-parameters, and the candidates of their tuning.
 
-Published weights are of sums over rows; those here are of means, so they depend on the number of
-rows: with n rows, ``lambda ||W||**2`` is ``alpha = 2 lambda / n``, and a norm of a matrix with a row
-for every sample has the weight ``lambda / sqrt(n)``. Weights of squares that are summed over rows
-stay what they are.
+Published weights are of sums over rows; those here are of means, so they depend on the number n of
+rows: ``lambda ||W||**2`` is ``alpha = 2 lambda / n``, and a norm of a matrix with a row for every
+sample has the weight ``lambda / sqrt(n)``. Weights of squares that are summed over rows stay what
+they are.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sklearn.kernel_approximation import Nystroem
 from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
 
-from sklearn_ldl import BFGSLDL, BFGSLDLCV, DeepLDLRegressor, KNeighborsLDL, PTBayesLDL, PTSVMLDL
+from sklearn_ldl import BFGSLDL, BFGSLDLCV, PTSVMLDL, DeepLDLRegressor, KNeighborsLDL, PTBayesLDL
 
 UNIFORM, MEAN = "uniform", "mean"
 BASELINES = (UNIFORM, MEAN)
@@ -57,7 +57,9 @@ class Method(NamedTuple):
 
 def grid(**values: list) -> Candidates:
     """All combinations of the values."""
-    return [dict(zip(values, combination, strict=True)) for combination in product(*values.values())]
+    return [
+        dict(zip(values, combination, strict=True)) for combination in product(*values.values())
+    ]
 
 
 def _uniform(t: Training) -> BaseEstimator:
@@ -211,7 +213,10 @@ _register(
         "code_alpha": 2e-3 / t.n,
         "random_state": 0,
     },
-    lambda t: grid(alpha=ALPHAS, correlation_weight=[1e-3, 1e-1]),
+    lambda t: [
+        {"alpha": alpha, "code_alpha": code_alpha, "correlation_weight": 1e-2}
+        for alpha, code_alpha in product(ALPHAS, (0.1, 1.0))
+    ],
     correlation=True,
 )
 for _row, _options in {
@@ -234,10 +239,16 @@ _register(
     lambda t: grid(C=[5.0, 50.0, 500.0], kernel=["laplacian", "rbf"]),
 )
 _register(
-    "StackingLDL",
+    "StackingLDL of BFGSLDLCV and extra trees",
     "stacking",
     "StackingLDL",
-    lambda t: {"cv": KFold(5, shuffle=True, random_state=0), "random_state": 0},
+    lambda t: {
+        "estimators": [
+            ("linear", _maxent_cv(t)),
+            ("trees", ExtraTreesRegressor(min_samples_leaf=5, max_features=1 / 3, random_state=0)),
+        ],
+        "cv": KFold(5, shuffle=True, random_state=0),
+    },
     lambda t: [{}],
     tunes_itself=True,
 )

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 from _common import load
-from _methods import BASELINES, MEAN, METHODS, Candidates, Training
+from _methods import BASELINES, METHODS, Candidates, Training
 from _rivals import LINEAR_RIVALS, RIVALS, PythonLDL, algorithm
 from _worker import OverLimit, Worker
 from numpy.typing import NDArray
@@ -121,7 +121,7 @@ def _own(row: str, X: Any, D: NDArray, *, sparse: bool) -> tuple[BaseEstimator, 
     """Pipeline at the published parameters, and the candidates of its tuning."""
     method = METHODS[row]
     n, p = X.shape
-    # Scalers, and the total variance of what comes out of them. Centring would fill sparse features.
+    # Scalers, and the total variance of what they return. Centring would fill sparse features.
     scalers = [(StandardScaler(), p)]
     if sparse:
         variance = mean_variance_axis(X, axis=0)[1].sum()
@@ -137,9 +137,7 @@ def _own(row: str, X: Any, D: NDArray, *, sparse: bool) -> tuple[BaseEstimator, 
     return estimator, candidates
 
 
-def _search(
-    estimator: BaseEstimator, candidates: Candidates, X: Any, D: NDArray
-) -> dict[str, Any]:
+def _search(estimator: BaseEstimator, candidates: Candidates, X: Any, D: NDArray) -> dict[str, Any]:
     """Candidate of the lowest inner KL divergence."""
     rows = np.random.default_rng(0).permutation(len(D))[:MAX_INNER_ROWS]
     search = GridSearchCV(
@@ -194,7 +192,7 @@ def _missing(
     budget: Budget,
     known: pd.DataFrame,
 ) -> Iterator[dict[str, Any]]:
-    """Records of the folds that are not known, as far as the budget goes."""
+    """Fit the folds that are not known, as far as the budget goes."""
     done = {record["fold"]: record for record in known.to_dict("records")}
     spent = 0.0
     for fold in range(n_folds):

@@ -8,14 +8,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import numpy as np
 import scipy.sparse as sp
 from _common import Table, load, machine
-from sklearn.base import BaseEstimator
+from _rivals import PythonLDL
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_ldl import LabelDistributionMixin
 from sklearn_ldl._compare.estimators import ESTIMATORS
 from sklearn_ldl._compare.evaluate import SIX, best, evaluate
 from sklearn_ldl._compare.problem import Problem
@@ -30,25 +28,6 @@ training folds, but for Movie, whose sparse features are raw. `nystroem` is
 """
 FILES = ["SCUT_FBP", "emotion6", "Natural_Scene", "SJAFFE", "Yeast_alpha", "Movie"]
 ROWS = ["uniform", "mean", "bfgs", "nystroem", "knn", "pt-bayes", "forest"]
-
-
-class PythonLDL(LabelDistributionMixin, BaseEstimator):
-    """python-ldl's SA_BFGS as it comes: no penalty, 500 iterations."""
-
-    def fit(self, X, y):
-        """Fit with the global seed 0, from which its start is drawn."""
-        from pyldl.algorithms import SA_BFGS
-
-        X, D = self._validate_fit(X, y, accept_sparse="csr")
-        np.random.seed(0)  # noqa: NPY002
-        self.model_ = SA_BFGS()
-        self.model_.fit(X.toarray() if sp.issparse(X) else X, D)
-        return self
-
-    def predict(self, X):
-        """Predict distributions."""
-        P = self.model_.predict(X.toarray() if sp.issparse(X) else X)
-        return P / P.sum(axis=1, keepdims=True)
 
 
 def compare(name, rows):

@@ -48,6 +48,8 @@ are no intercepts: LDLSF, which needs one, has a column of ones.
   is computed.
 - LDL-LCLR: without the local term, with which nothing bounds the objective from below.
 - CPNN: mean KL divergence on the training rows, which is what it minimises.
+- LDL-SCL and LDSVR: the packages bound the codes in different ways, and have different losses.
+  Shown is the mean KL divergence of predictions on the training rows, which neither minimises.
 - FCM: the objective is that of the clusters, which have many local minima; with the published
   exponent the lowest is where all centres coincide. Enhancers get the fewest labels that
   have half of the mass.
@@ -87,7 +89,7 @@ def fit(method: str, data: str, precision: Any = None) -> tuple[float, float]:
 
 
 def compare(worker: Worker, limit: float, method: str, data: str) -> dict[str, Any]:
-    """Times and objectives of both."""
+    """Fit both, and return their times and objectives."""
     try:
         their_s, theirs = worker.call(limit, fit, method, data)
     except OverLimit:

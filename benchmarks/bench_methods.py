@@ -10,7 +10,6 @@ import argparse
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from _common import Table, machine
 from _methods import BASELINES, MEAN, METHODS, PLAIN
@@ -83,7 +82,11 @@ class Results:
 
     def __init__(self, frame: pd.DataFrame):
         self.frame = frame
-        kept = frame[frame["failure"].isna()].set_index(["data", "row", "setting", "fold"]).sort_index()
+        kept = (
+            frame[frame["failure"].isna()]
+            .set_index(["data", "row", "setting", "fold"])
+            .sort_index()
+        )
         self.losses = kept[list(SIX)].astype(float)
         self.losses[SIMILARITIES_OF_SIX] *= -1
         mean = self.losses.xs((MEAN, DEFAULTS), level=("row", "setting"))
@@ -122,7 +125,7 @@ def _best(gaps: pd.DataFrame, measure: str, entries: list[tuple[str, str]]) -> t
 
 
 def report_file(report: Report, results: Results, data: str) -> None:
-    """All rows of one file."""
+    """Write all rows of one file."""
     frame = results.frame[results.frame["data"] == data]
     entries = results.entries(data)
     if not entries:
@@ -149,7 +152,7 @@ def report_file(report: Report, results: Results, data: str) -> None:
 
 
 def report_ranks(report: Report, results: Results, setting: str, out: Path | None) -> None:
-    """Average ranks of the estimators in one setting, of the baselines and of python-ldl."""
+    """Write average ranks of the estimators in one setting, of the baselines and of python-ldl."""
     files = [data for data in FILES if results.entries(data)]
     table = {}
     for row in ROWS:
@@ -208,9 +211,9 @@ def compare(results: Results, data: str, measure: str, one: tuple, other: tuple)
 
 
 def report_rival(report: Report, results: Results) -> None:
-    """The best of both packages, file by file and measure by measure."""
+    """Write the best of both packages, file by file and measure by measure."""
     rows = []
-    won = {measure: 0 for measure in SIX}
+    won = dict.fromkeys(SIX, 0)
     files = 0
     for data in FILES:
         entries = results.entries(data)
@@ -255,7 +258,7 @@ def results_mean(results: Results, data: str, entry: tuple[str, str], measure: s
 
 
 def report_correlation(report: Report, results: Results) -> None:
-    """What correlation terms gain over the plain model whose penalty is chosen by CV."""
+    """Write what correlation terms gain over the plain model whose penalty is chosen by CV."""
     rows, ahead = [], []
     for row, method in METHODS.items():
         if not method.correlation:
@@ -282,7 +285,7 @@ def report_correlation(report: Report, results: Results) -> None:
 
 
 def report_worse(report: Report, results: Results) -> None:
-    """Rows that lose against a constant."""
+    """Write which rows lose against a constant."""
     lines = []
     for data in FILES:
         entries = [e for e in results.entries(data) if e[0] not in BASELINES]
@@ -304,7 +307,7 @@ def report_worse(report: Report, results: Results) -> None:
 
 
 def report_warnings(report: Report, results: Results) -> None:
-    """Which estimators of the package warned, and how often fits failed."""
+    """Write which estimators of the package warned, and how often fits failed."""
     rows = []
     for row, runs in results.frame.groupby("row"):
         warned = runs[runs["warnings"].fillna("").str.len() > 0]

@@ -202,7 +202,7 @@ def memberships(
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_ldl import memberships
+    >>> from sklearn_ldl.enhancement.fcm import memberships
     >>> memberships(np.array([[1.0], [4.0]]), np.array([[0.0], [4.0]]), fuzziness=2.0)
     (array([[0.9, 0.1],
            [0. , 1. ]]), 0.899...)
@@ -223,7 +223,7 @@ def critical_fuzziness(n_samples: int, n_features: int) -> float:
 
     Examples
     --------
-    >>> from sklearn_ldl import critical_fuzziness
+    >>> from sklearn_ldl.enhancement.fcm import critical_fuzziness
     >>> critical_fuzziness(1000, 3), round(critical_fuzziness(1000, 100), 3)
     (2.0, 1.044)
     """

@@ -231,7 +231,7 @@ def minimize_above_one(
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_ldl import minimize_above_one
+    >>> from sklearn_ldl.enhancement.ml import minimize_above_one
     >>> A = np.array([[1.0, -2.0], [-2.0, 5.0]])
     >>> minimize_above_one(lambda x: A @ x, A.diagonal(), max_iter=10, tol=1e-9)
     (array([2., 1.]), 1)

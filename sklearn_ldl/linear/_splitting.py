@@ -15,25 +15,48 @@ from sklearn_ldl.linear._clusters import cluster_rows, members
 from sklearn_ldl.linear._losses import Loss, Term, cross_entropy, pull_back, with_terms
 from sklearn_ldl.linear._problem import SoftmaxLinearProblem
 
-# The coefficients are fitted as exactly as this share of what the last pass missed, and as this
-# share of `tol` in the end: their errors show in the predictions, enlarged where the curvature is low.
-_SHARE, _LAST_SHARE = 0.1, 0.3
+# The coefficients are fitted to this share of what the last pass missed, and in the end of `tol`.
+_SHARE, _LAST_SHARE = 0.2, 0.5
+# Passes without a smaller residual after which these shares are halved: errors of the coefficients
+# show enlarged in the predictions, where the curvature is low.
+_PATIENCE = 5
 
 
 class Blocks(Protocol):
     """The variables other than the coefficients, and the multipliers of the constraints."""
 
     def attraction(self, rho: float) -> Term:
-        """What the augmented Lagrangian adds to the loss, as a function of the predictions."""
+        """Return what the augmented Lagrangian adds to the loss, as a function of `P`."""
 
     def update(self, P: NDArray, rho: float) -> tuple[float, float]:
         """Move to the optimum given `P`; return what constraints and own stationarity miss."""
 
     def pull(self, P: NDArray) -> NDArray:
-        """Gradient of the Lagrangian's own terms in the predictions, per unit of row weight."""
+        """Return the gradient of what the Lagrangian adds, in `P`, per unit of row weight."""
 
     def value(self, P: NDArray) -> float:
-        """What the terms add to the objective."""
+        """Return what the terms add to the objective."""
+
+
+class _Accuracy:
+    """How exactly the coefficients are fitted in the next pass."""
+
+    def __init__(self, tol: float, missed: float):
+        self.tol = tol
+        self.best = self.missed = missed
+        self.stalled, self.factor = 0, 1.0
+
+    def gradient(self) -> float:
+        """Return the largest entry of the gradient at which the next fit may stop."""
+        return self.factor * max(_SHARE * self.missed, _LAST_SHARE * self.tol)
+
+    def note(self, missed: float) -> None:
+        """Learn how much a pass missed."""
+        self.missed = missed
+        self.stalled = 0 if missed < self.best else self.stalled + 1
+        self.best = min(missed, self.best)
+        if self.stalled >= _PATIENCE:
+            self.factor, self.stalled, self.best = self.factor / 2, 0, missed
 
 
 class SplittingModel(SoftmaxLinearModel):
@@ -84,17 +107,15 @@ class SplittingModel(SoftmaxLinearModel):
             return problem.predictions(state)
 
         def step(rho: float) -> Pass:
-            nonlocal missed
             term = blocks.attraction(rho)
-            exact = max(_SHARE * missed, _LAST_SHARE * self.tol)
-            P = solve(with_terms(loss, term), self.inner_max_iter, exact)
+            P = solve(with_terms(loss, term), self.inner_max_iter, accuracy.gradient())
             fitted = state.value - constant - term(P, problem.design.weight)[0]
             solved = term(P, np.ones(len(P)))[1]
             primal, own = blocks.update(P, rho)
             # The coefficients are optimal for `solved` in place of the final multipliers.
             moved = np.linalg.norm(root * pull_back(P, solved - blocks.pull(P)))
             dual = max(float(moved), own, state.gradient_norm)
-            missed = max(primal, dual)
+            accuracy.note(max(primal, dual))
             return Pass(fitted + blocks.value(P), primal, dual)
 
         try:
@@ -106,7 +127,7 @@ class SplittingModel(SoftmaxLinearModel):
                 progress.converged = state.converged
             else:
                 progress.objective.append(objective + blocks.value(P))
-                missed = blocks.update(P, self.rho)[0]
+                accuracy = _Accuracy(self.tol, blocks.update(P, self.rho)[0])
                 alternate(
                     step,
                     progress,

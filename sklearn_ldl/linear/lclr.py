@@ -18,6 +18,8 @@ from sklearn_ldl.linear._splitting import SplittingModel
 # Rounds over the small blocks after every fit of the coefficients, which costs more than all of
 # them: with one round, the slow convergence of the correlations would set the pace.
 _ROUNDS = 10
+# Relative error of a spectral norm.
+_ROUNDING = 1e-12
 
 
 class LDLLCLR(SplittingModel):
@@ -33,8 +35,8 @@ class LDLLCLR(SplittingModel):
         + \lambda_S \|S\|_* \pm \lambda_C \langle S, C \rangle
 
     over `W`, `b` and `S`, where :math:`\|\cdot\|_*` is the sum of the singular values and
-    :math:`C_{jk}` the squared distance of the label columns `j` and `k`: its mean over the rows of a
-    cluster, averaged over clusters of samples. It starts at the minimiser of the first two terms
+    :math:`C_{jk}` the squared distance of the label columns `j` and `k`: its mean over the rows of
+    a cluster, averaged over clusters of samples. It starts at the minimiser of the first two terms
     and goes on with the alternating direction method of multipliers (ADMM), in which
     :math:`D = P S + E` and :math:`S = Z` are the constraints. The problem is convex in `S` but not
     in `W` and `S` together: what is found is a stationary point.
@@ -52,8 +54,8 @@ class LDLLCLR(SplittingModel):
         coefficients are those of :class:`BFGSLDL`.
     local_weight : float, default=1e-4
         Strength :math:`\lambda_C` of the distances within clusters. It must not exceed
-        `rank_weight` divided by the spectral norm of `C`: beyond, nothing bounds the objective from
-        below. That norm is at most ``sqrt(n_labels - 1)``, and mostly below 1.
+        `rank_weight` divided by the spectral norm of `C`: beyond, the objective need not be bounded
+        from below, whatever the sign. That norm is at most ``sqrt(n_labels - 1)``, mostly below 1.
     local_sign : {1, -1}, default=1
         Sign of the distances: 1 makes entries of `S` small for labels that differ; -1, that of the
         reference implementation, makes them large.
@@ -126,8 +128,8 @@ class LDLLCLR(SplittingModel):
     ``alpha = 2 * lambda_1 / n``, ``error_weight = lambda_2 / sqrt(n)``,
     ``rank_weight = lambda_3 / n`` and, for clusters of one size, ``local_weight = lambda_4``, or
     half of it where only pairs of labels `j < k` are summed and `S` is symmetric. The published
-    values, :math:`\lambda_3 = \lambda_4`, do not bound the objective from below. Summed
-    over all rows, the distances would not depend on the clusters, hence the mean within each.
+    values have :math:`\lambda_3 = \lambda_4`, which exceeds the bound of `local_weight` about `n`
+    times. Summed over all rows, the distances would not depend on the clusters: hence the means.
 
     Several matrices of size (n_labels, n_labels) are kept during the fit.
 
@@ -224,7 +226,6 @@ class LDLLCLR(SplittingModel):
             error_weight=self.error_weight,
             rank_weight=self.rank_weight,
         )
-        self.correlation_, self.low_rank_correlation_ = blocks.S, blocks.Z
         try:
             self._fit_split(problem, blocks if self.error_weight > 0 else None)
         finally:
@@ -233,11 +234,11 @@ class LDLLCLR(SplittingModel):
 
     def _check_bounded(self, distances: NDArray) -> None:
         # |<S, C>| <= ||C||_2 ||S||_*, and S may grow in directions that the errors do not see.
-        norm = np.linalg.norm(distances, 2)
+        norm = np.linalg.norm(distances, 2) * (1 - _ROUNDING)
         if self.local_weight * norm > self.rank_weight:
             raise ValueError(
                 f"local_weight={self.local_weight:g} is too large for "
-                f"rank_weight={self.rank_weight:g}: nothing would bound the objective from below. "
+                f"rank_weight={self.rank_weight:g}: the objective need not be bounded from below. "
                 f"On these data it may be at most {self.rank_weight / norm:.3g}."
             )
 

@@ -53,7 +53,7 @@ class LDLSCL(SoftmaxLinearModel):
     correlation_weight : float, default=1e-2
         Strength :math:`\lambda \ge 0` of the term that draws predictions to the centres of the
         clusters in their codes.
-    code_ridge : float, default=0.1
+    code_ridge : float, default=1.0
         Strength of the penalty of the regression of the codes: ``code_ridge / 2`` times the
         squared coefficients, next to half of the mean squared error; positive.
     fit_intercept : bool, default=True
@@ -84,9 +84,9 @@ class LDLSCL(SoftmaxLinearModel):
     objective_curve_ : ndarray of shape (n_iter_ + 1,)
         Objective at the start and after every iteration.
     gradient_norm_ : float
-        Largest absolute entry of the final gradient, projected: one that would take a code below
-        zero does not count. Derivatives in the codes of a row are divided by the root of its weight
-        :math:`s_i`, as they are of its order.
+        Largest absolute entry of the final gradient (an upper bound with more features than rows),
+        projected: what would only take a code of zero below zero does not count. Derivatives in the
+        codes of a row, which are of the order of its weight :math:`s_i`, are divided by its root.
     n_iter_ : int
         Number of iterations.
     n_labels_ : int
@@ -111,11 +111,15 @@ class LDLSCL(SoftmaxLinearModel):
 
     It penalises `V` but not the codes. Then there is no minimiser: codes grow and `V` shrinks
     without any change of the predictions, until the penalty has no effect. With the same strength
-    on both of them, their product is what is penalised, codes of clusters that explain nothing
-    vanish, and in practice all starts end in one point. Codes start at the clusters, one for a
-    row's own and zero for the others, with :math:`V = 0`; that is no stationary point, as it would
-    be with codes of zero. Strengths on sums over rows convert to ``alpha = 2 * lambda1 /
-    n_samples``, and `correlation_weight` stays.
+    on both of them it is their product that is penalised, and codes that explain too little vanish.
+
+    The objective is not convex, but with the default `correlation_weight` all starts tried end in
+    one point; from about 1 on there are several. Codes start at the clusters, with one for a row's
+    own and zero for the others, and :math:`V` at zero. That is not stationary, as it would be with
+    codes of zero.
+
+    Strengths on sums over rows convert to ``alpha = 2 * lambda1 / n_samples``, and
+    `correlation_weight` stays.
 
     Standardise features, on whose scale all penalties depend.
 
@@ -159,7 +163,7 @@ class LDLSCL(SoftmaxLinearModel):
         n_clusters: int = 5,
         code_alpha: float = 0.1,
         correlation_weight: float = 1e-2,
-        code_ridge: float = 0.1,
+        code_ridge: float = 1.0,
         fit_intercept: bool = True,
         max_iter: int = 1000,
         tol: float = 1e-5,
