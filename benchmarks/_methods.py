@@ -252,3 +252,13 @@ _register(
     lambda t: [{}],
     tunes_itself=True,
 )
+_register(
+    "GradientBoostingLDL",
+    "ensemble",
+    "GradientBoostingLDL",
+    lambda t: {"random_state": 0},
+    lambda t: [
+        {"learning_rate": rate, "max_depth": depth}
+        for rate, depth in product((0.02, 0.05, 0.1), (3, 5))
+    ],
+)

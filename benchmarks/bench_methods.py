@@ -26,6 +26,7 @@ from _runs import (
     TUNED,
     Budget,
     run,
+    settings,
 )
 
 from sklearn_ldl._compare.evaluate import SIMILARITIES
@@ -93,7 +94,7 @@ class Results:
         keys = kept.index.droplevel(["row", "setting"])
         #: Means over folds of the differences to the mean distribution on the same folds.
         gaps = self.losses - mean.reindex(keys).to_numpy()
-        self.gaps = gaps.groupby(level=["data", "row", "setting"]).mean()
+        self.gaps = gaps.dropna().groupby(level=["data", "row", "setting"]).mean()
 
     def folds(self, data: str, row: str, setting: str) -> pd.DataFrame:
         """Losses of one row by fold; empty where there are none."""
@@ -154,23 +155,18 @@ def report_file(report: Report, results: Results, data: str) -> None:
 def report_ranks(report: Report, results: Results, setting: str, out: Path | None) -> None:
     """Write average ranks of the estimators in one setting, of the baselines and of python-ldl."""
     files = [data for data in FILES if results.entries(data)]
-    table = {}
-    for row in ROWS:
-        own = (
-            DEFAULTS
-            if _is_rival(row) or row in BASELINES
-            else TUNED
-            if METHODS[row].tunes_itself
-            else setting
-        )
-        keys = [(data, row, own) for data in files]
-        if all(key in results.gaps.index for key in keys):
-            table[row] = results.gaps.loc[keys]
-    missing = [row for row in ROWS if row not in table]
     report.say(f"### Ranks, {setting}", "")
-    if len(files) < 2 or len(table) < 3:
+    if len(files) < 2:
         report.say("Ranks need two files.", "")
         return
+    table, missing = {}, []
+    for row in ROWS:
+        offered = settings(row, files[0])
+        keys = [(data, row, setting if setting in offered else offered[0]) for data in files]
+        if all(key in results.gaps.index for key in keys):
+            table[row] = results.gaps.loc[keys]
+        else:
+            missing.append(row)
     losses = {
         measure: pd.DataFrame({row: gaps[measure].to_numpy() for row, gaps in table.items()}).T
         for measure in SIX
@@ -187,7 +183,7 @@ def report_ranks(report: Report, results: Results, setting: str, out: Path | Non
         "few files it takes that much to tell two rows apart.",
     )
     if missing:
-        report.say(f"Without a figure on each file, and left out: {', '.join(missing)}.")
+        report.say(f"Without a figure on each file, and left out: {'; '.join(missing)}.")
     report.say("")
     if out:
         picture = out.with_name(f"{out.stem}_{setting}.svg")
@@ -201,60 +197,58 @@ def report_ranks(report: Report, results: Results, setting: str, out: Path | Non
     )
 
 
-def compare(results: Results, data: str, measure: str, one: tuple, other: tuple) -> str:
-    """Difference of losses on the folds that both have, and how many of them are won."""
-    both = pd.concat(
-        [results.folds(data, *one)[measure], results.folds(data, *other)[measure]], axis=1
-    ).dropna()
-    gap = both.iloc[:, 0] - both.iloc[:, 1]
-    return f"{gap.mean():+.4f} ({(gap < 0).sum()}/{len(gap)})"
+def compare(results: Results, data: str, measure: str, one: tuple, other: tuple) -> dict[str, str]:
+    """Compare two entries on the folds that both have."""
+    pair = [results.folds(data, *entry)[measure] for entry in (one, other)]
+    pair = pd.concat(pair, axis=1, keys=["one", "other"]).dropna()
+    gap = pair["one"] - pair["other"]
+    sign = -1 if measure in SIMILARITIES else 1
+    return {
+        "one": f"{sign * pair['one'].mean():.4f}",
+        "other": f"{sign * pair['other'].mean():.4f}",
+        "gap": f"{gap.mean():+.4f} ({(gap < 0).sum()}/{len(gap)})",
+    }
 
 
 def report_rival(report: Report, results: Results) -> None:
     """Write the best of both packages, file by file and measure by measure."""
     rows = []
     won = dict.fromkeys(SIX, 0)
-    files = 0
+    files = []
     for data in FILES:
         entries = results.entries(data)
         rivals = [entry for entry in entries if _is_rival(entry[0])]
-        ours = [e for e in entries if not _is_rival(e[0]) and e[0] not in BASELINES]
-        ours = [entry for entry in ours if entry[1] == TUNED]
+        ours = [(row, setting) for row, setting in entries if setting == TUNED]
         if not rivals or not ours:
             continue
-        files += 1
+        files.append(data)
+        gaps = results.gaps.loc[data]
         for measure in SIX:
-            gaps = results.gaps.loc[data]
             best, rival = _best(gaps, measure, ours), _best(gaps, measure, rivals)
             won[measure] += gaps.loc[best, measure] < gaps.loc[rival, measure]
+            compared = compare(results, data, measure, best, rival)
             rows.append(
                 {
                     "data": data,
                     "measure": measure,
-                    "best tuned": f"{best[0]} {results_mean(results, data, best, measure)}",
-                    "python-ldl's best": f"{rival[0].removeprefix(PREFIX)} "
-                    f"{results_mean(results, data, rival, measure)}",
-                    "difference in loss": compare(results, data, measure, best, rival),
+                    "best tuned": f"{best[0]} {compared['one']}",
+                    "python-ldl's best": f"{rival[0].removeprefix(PREFIX)} {compared['other']}",
+                    "difference in loss": compared["gap"],
                 }
             )
     counts = ", ".join(f"{measure} {count}" for measure, count in won.items())
     report.say(
         "## Against the rival",
         "",
-        "The best tuned estimator and the best of python-ldl, which has only its defaults, picked "
-        "by the very figure that is shown, so both are flattered. The difference is of losses "
-        "(similarities are negated, so negative is better), over the folds that both have; in "
-        "parentheses, on how many of these it is negative.",
-        f"Of {files} files the best tuned estimator is ahead on: {counts}.",
+        "The best tuned estimator and the best of python-ldl, which has only its defaults, each "
+        "picked by the very figure that is shown, which flatters both. Means are over the folds "
+        "that both have, the difference is of losses (similarities are negated, so negative is "
+        "better), and in parentheses is on how many folds it is.",
+        "",
+        f"Of {len(files)} files the best tuned estimator is ahead on: {counts}.",
         "",
     )
     report.table(rows)
-
-
-def results_mean(results: Results, data: str, entry: tuple[str, str], measure: str) -> str:
-    """Mean over the folds of an entry, in the sign of the measure."""
-    sign = -1 if measure in SIMILARITIES else 1
-    return f"{sign * results.folds(data, *entry)[measure].mean():.4f}"
 
 
 def report_correlation(report: Report, results: Results) -> None:
@@ -269,15 +263,17 @@ def report_correlation(report: Report, results: Results) -> None:
                 continue
             entry, plain = (row, TUNED), (PLAIN, TUNED)
             known = (data, *entry) in results.gaps.index and (data, *plain) in results.gaps.index
-            line[data] = compare(results, data, "kl_divergence", entry, plain) if known else ""
-            if known and line[data].startswith("-"):
-                ahead.append(f"{row} on {data} by {line[data].lstrip('-')}")
+            gap = compare(results, data, "kl_divergence", entry, plain)["gap"] if known else ""
+            line[data] = gap
+            if gap.startswith("-"):
+                ahead.append(f"{row} on {data} by {gap.lstrip('-')}")
         rows.append(line)
     report.say(
         f"## Correlation methods against {PLAIN}",
         "",
         f"KL divergence of the tuned method less that of `{PLAIN}`, on the same folds, and on how "
         "many of them it is lower.",
+        "",
         f"Lower than the plain model: {'; '.join(ahead) or 'none'}.",
         "",
     )

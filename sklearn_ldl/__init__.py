@@ -35,6 +35,8 @@ _PUBLIC = {
     "LDLClassifier": "base",
     "LDLLDM": "linear",
     "LDLRegressor": "base",
+    "LDLSCL": "linear",
+    "LDLSF": "linear",
     "LPEnhancer": "enhancement",
     "LabelDistributionMixin": "base",
     "LabelEnhancementClassifier": "enhancement",

@@ -35,8 +35,10 @@ def public_estimators():
         "InductiveLabelEnhancer",
         "LDLNet",
         "LabelEnhancer",
+        "LinearModel",
         "PostHocCorrection",
         "SoftmaxLinearModel",
+        "SplittingModel",
     }
     return [found[name] for name in sorted(found.keys() - helpers)]
 
@@ -51,6 +53,7 @@ SMALL = {
     "FCMEnhancer": {"n_clusters": 5, "random_state": 0},
     "IISLDL": {"max_iter": 100},
     "LDLLDM": {"random_state": 0},
+    "LDLSCL": {"random_state": 0},
     "LabelShiftCorrector": {"cv": 2, "random_state": 0},
     "OFRRegressor": {"max_epochs": 10, "random_state": 0},
     "PTSVMLDL": {"cv": 2, "random_state": 0},

@@ -7,8 +7,6 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize_scalar
 from scipy.special import softmax
@@ -18,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_ldl import project_simplex
 from sklearn_ldl.linear import ldlsf
-from sklearn_ldl.linear.ldlsf import LDLSF, label_correlation, split
+from sklearn_ldl.linear.ldlsf import LDLSF, label_correlation
 
 EXACT = {"tol": 1e-11, "max_iter": 20_000}
 
@@ -404,25 +402,6 @@ def test_not_fitted_and_wrong_width(data):
         LDLSF().predict(X)
     with pytest.raises(ValueError, match="features"):
         LDLSF().fit(X, D).predict(X[:, :2])
-
-
-@settings(max_examples=50, deadline=None)
-@given(
-    st.integers(1, 8),
-    st.floats(0.01, 2),
-    st.floats(0.3, 4),
-    st.integers(0, 2**32 - 1),
-)
-def test_split_minimises_its_objective(n_labels, l1, ratio, seed):
-    T = np.random.default_rng(seed).standard_normal((n_labels, 5)).round(1)
-    l21 = ratio * l1
-    A, B = split(T, l1, l21)
-    V = T - A - B
-    # V is a subgradient of both norms: inside of both dual balls, and aligned.
-    assert np.abs(V).max() <= l1 + 1e-12
-    assert np.linalg.norm(V, axis=0).max() <= l21 + 1e-12
-    assert_allclose(np.vdot(V, A), l1 * np.abs(A).sum(), atol=1e-12)
-    assert_allclose(np.vdot(V, B), l21 * np.linalg.norm(B, axis=0).sum(), atol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["SJAFFE", "SCUT_FBP", "Natural_Scene", "Yeast_alpha"])

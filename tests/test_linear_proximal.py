@@ -2,12 +2,15 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from sklearn_ldl.linear._proximal import (
     nuclear_norm,
     shrink_groups,
     soft_threshold,
+    split_columns,
     threshold_singular_values,
 )
 
@@ -67,3 +70,22 @@ def test_low_rank_results_have_exactly_that_rank():
     B, norm = threshold_singular_values(A, 1.0)
     assert_allclose(B, np.outer([3.0, 4.0], [0.8, 0, 0]), atol=1e-14)
     assert_allclose(norm, 4.0)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.integers(1, 8),
+    st.floats(0.01, 2),
+    st.floats(0.3, 4),
+    st.integers(0, 2**32 - 1),
+)
+def test_split_minimises_its_objective(n_labels, l1, ratio, seed):
+    T = np.random.default_rng(seed).standard_normal((n_labels, 5)).round(1)
+    l21 = ratio * l1
+    A, B = split_columns(T, l1, l21)
+    V = T - A - B
+    # V is a subgradient of both norms: inside of both dual balls, and aligned.
+    assert np.abs(V).max() <= l1 + 1e-12
+    assert np.linalg.norm(V, axis=0).max() <= l21 + 1e-12
+    assert_allclose(np.vdot(V, A), l1 * np.abs(A).sum(), atol=1e-12)
+    assert_allclose(np.vdot(V, B), l21 * np.linalg.norm(B, axis=0).sum(), atol=1e-12)

@@ -1,4 +1,4 @@
-"""What the softmax-linear estimators share."""
+"""What the linear estimators share."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ldl.base import SoftmaxPredictionMixin, training_weight
+from sklearn_ldl.base import LabelDistributionMixin, SoftmaxPredictionMixin, training_weight
 
 
-class SoftmaxLinearModel(SoftmaxPredictionMixin, BaseEstimator):
-    """Base of estimators with `coef_`, `intercept_` and predictions ``softmax(X W^T + b)``."""
+class LinearModel(LabelDistributionMixin, BaseEstimator):
+    """Base of estimators with `coef_` and `intercept_`."""
 
     def _validate_data(self, X, y, sample_weight):
         X, D = self._validate_fit(X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
         return X, D, training_weight(sample_weight, X)
 
     def decision_function(self, X: Any) -> NDArray:
-        """Logits ``X @ coef_.T + intercept_``.
+        """Linear outputs ``X @ coef_.T + intercept_``, before they become distributions.
 
         Parameters
         ----------
@@ -31,7 +31,7 @@ class SoftmaxLinearModel(SoftmaxPredictionMixin, BaseEstimator):
         Returns
         -------
         Z : ndarray of shape (n_samples, n_labels)
-            The distributions before the softmax.
+            Any real numbers.
         """
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
@@ -41,3 +41,7 @@ class SoftmaxLinearModel(SoftmaxPredictionMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+class SoftmaxLinearModel(SoftmaxPredictionMixin, LinearModel):
+    """Base of estimators with predictions ``softmax(X W^T + b)``."""

@@ -157,7 +157,7 @@ class Search:
     @property
     def n_iter(self) -> int:
         """Number of iterations."""
-        return len(self.objective_curve) - 1
+        return max(len(self.objective_curve) - 1, 0)
 
     @property
     def converged(self) -> bool:

@@ -41,3 +41,36 @@ def threshold_singular_values(A: NDArray, threshold: float) -> tuple[NDArray, fl
 def nuclear_norm(A: NDArray) -> float:
     """Sum of the singular values."""
     return float(svd(A, compute_uv=False, check_finite=False).sum())
+
+
+def split_columns(T: NDArray, l1: float, l21: float) -> tuple[NDArray, NDArray]:
+    r"""Split columns into a sparse and a common part, both of them shrunk.
+
+    Minimises :math:`l_1 \|A\|_1 + l_{21} \|B\|_{2,1} + \tfrac12 \|A + B - T\|_F^2`, the groups
+    being columns. In one column the residual ``T - A - B`` is the projection of `T` onto the
+    intersection of the box of size `l1` and the ball of radius `l21`, which is a clipped
+    ``T / scale``: what is clipped off goes to `A`, what scaling takes off goes to `B`.
+
+    Returns
+    -------
+    A, B : ndarray of the shape of `T`
+    """
+    if l1 == 0:
+        return T, np.zeros_like(T)
+    if l21 == 0:
+        return np.zeros_like(T), T
+    scale = np.ones((1, T.shape[1]))
+    n_labels = len(T)
+    if l21**2 < n_labels * l1**2:
+        # With the j largest entries clipped, the scale puts the column onto the ball; the right j
+        # is the first for which no further entry leaves the box. (See Duchi et al., ICML 2008,
+        # for the same argument on the simplex.)
+        ordered = -np.sort(-np.abs(T), axis=0)
+        rest = np.cumsum(ordered[::-1] ** 2, axis=0)[::-1]
+        room = l21**2 - l1**2 * np.arange(n_labels)[:, None]
+        scales = np.sqrt(rest / np.where(room > 0, room, np.inf))
+        fits = (room > 0) & (ordered <= l1 * scales)
+        scale = np.take_along_axis(scales, fits.argmax(axis=0)[None, :], axis=0)
+        scale = np.maximum(scale, 1)
+    inside = np.clip(T / scale, -l1, l1)
+    return scale * soft_threshold(T / scale, l1), (scale - 1) * inside

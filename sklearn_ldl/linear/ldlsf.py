@@ -8,17 +8,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ldl._simplex import project_simplex
-from sklearn_ldl.base import LabelDistributionMixin, training_weight
 from sklearn_ldl.linear._admm import Pass, Progress, alternate, warn_if_unfinished
+from sklearn_ldl.linear._base import LinearModel
 from sklearn_ldl.linear._design import Design
 from sklearn_ldl.linear._least_squares import RowSumLeastSquares
-from sklearn_ldl.linear._proximal import soft_threshold
+from sklearn_ldl.linear._proximal import split_columns
 
 # Largest side of an eigendecomposition: 800 MB and some ten minutes.
 _MAX_SIDE = 10_000
@@ -26,7 +24,7 @@ _MAX_SIDE = 10_000
 _CONSTANT = 1e-12
 
 
-class LDLSF(LabelDistributionMixin, BaseEstimator):
+class LDLSF(LinearModel):
     r"""Label distribution learning with label-specific features (LDLSF).
 
     The degrees are linear in the features, :math:`p(x) = W x + b`, and :math:`W = W_1 + W_2` is
@@ -130,7 +128,7 @@ class LDLSF(LabelDistributionMixin, BaseEstimator):
     --------
     >>> import numpy as np
     >>> from sklearn_ldl.datasets import make_ldl
-    >>> from sklearn_ldl.linear.ldlsf import LDLSF
+    >>> from sklearn_ldl import LDLSF
     >>> X, D = make_ldl(n_samples=200, random_state=0)
     >>> X = np.hstack([X, np.random.default_rng(0).standard_normal((200, 2))])  # and two of noise
     >>> model = LDLSF(l1=4e-3, l21=6e-3).fit(X, D)
@@ -205,14 +203,13 @@ class LDLSF(LabelDistributionMixin, BaseEstimator):
             neither side of `X` is at most 10,000, if the problem is not convex
             (``correlation="signed"``), or for data that scikit-learn rejects.
         """
-        X, D = self._validate_fit(X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
+        X, D, weight = self._validate_data(X, y, sample_weight)
         if min(X.shape) > _MAX_SIDE:
             raise ValueError(
                 f"LDLSF diagonalises a dense matrix of the smaller side of X, which may be at most "
                 f"{_MAX_SIDE}; X has shape {X.shape}. Select features or reduce their number first."
             )
-        weight = training_weight(sample_weight, X, dtype=np.float64)
-        weight = weight / weight.sum()
+        weight = weight / weight.sum(dtype=np.float64)
         problem = RowSumLeastSquares(
             # Residuals below the resolution of float32 are out of reach in it.
             Design(X.astype(np.float64, copy=False), weight, center=self.fit_intercept),
@@ -229,14 +226,14 @@ class LDLSF(LabelDistributionMixin, BaseEstimator):
         # The splitting is W = B, with B = W1 + W2 and the multiplier V.
         B = problem.start() if min(self.l1, self.l21) == 0 else np.zeros(shape)
         V = np.zeros_like(B)
-        W1, W2 = split(B, self.l1, self.l21)
+        W1, W2 = split_columns(B, self.l1, self.l21)
         progress = Progress([problem.value(B) + self._penalty(W1, W2)])
 
         def step(rho: float) -> Pass:
             nonlocal B, V, W1, W2
             W, smooth = problem.minimise(rho * B - V, rho)
             T = W + V / rho
-            W1, W2 = split(T, self.l1 / rho, self.l21 / rho)
+            W1, W2 = split_columns(T, self.l1 / rho, self.l21 / rho)
             previous, B = B, W1 + W2
             V = rho * (T - B)
             return Pass(
@@ -280,23 +277,6 @@ class LDLSF(LabelDistributionMixin, BaseEstimator):
             )
         return values, vectors
 
-    def decision_function(self, X: Any) -> NDArray:
-        """Linear degrees ``X @ coef_.T + intercept_``, before they become distributions.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        Z : ndarray of shape (n_samples, n_labels)
-            Any real numbers.
-        """
-        check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
-        return safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
-
     def predict(self, X: Any) -> NDArray:
         """Predict label distributions: the nearest ones to the linear degrees, above the floor.
 
@@ -313,11 +293,6 @@ class LDLSF(LabelDistributionMixin, BaseEstimator):
         P = project_simplex(self.decision_function(X))
         return (1 - self.floor) * P + self.floor / P.shape[1]
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
-
 
 def label_correlation(D: NDArray, weight: NDArray) -> NDArray:
     """Weighted Pearson correlations of the label columns, zero on the diagonal.
@@ -330,36 +305,3 @@ def label_correlation(D: NDArray, weight: NDArray) -> NDArray:
     R = A.T @ A
     np.fill_diagonal(R, 0)
     return R
-
-
-def split(T: NDArray, l1: float, l21: float) -> tuple[NDArray, NDArray]:
-    r"""Split columns into a sparse and a common part, both of them shrunk.
-
-    Minimises :math:`l_1 \|A\|_1 + l_{21} \|B\|_{2,1} + \tfrac12 \|A + B - T\|_F^2`, the groups
-    being columns. In one column the residual ``T - A - B`` is the projection of `T` onto the
-    intersection of the box of size `l1` and the ball of radius `l21`, which is a clipped
-    ``T / scale``: what is clipped off goes to `A`, what scaling takes off goes to `B`.
-
-    Returns
-    -------
-    A, B : ndarray of the shape of `T`
-    """
-    if l1 == 0:
-        return T, np.zeros_like(T)
-    if l21 == 0:
-        return np.zeros_like(T), T
-    scale = np.ones((1, T.shape[1]))
-    n_labels = len(T)
-    if l21**2 < n_labels * l1**2:
-        # With the j largest entries clipped, the scale puts the column onto the ball; the right j
-        # is the first for which no further entry leaves the box. (See Duchi et al., ICML 2008,
-        # for the same argument on the simplex.)
-        ordered = -np.sort(-np.abs(T), axis=0)
-        rest = np.cumsum(ordered[::-1] ** 2, axis=0)[::-1]
-        room = l21**2 - l1**2 * np.arange(n_labels)[:, None]
-        scales = np.sqrt(rest / np.where(room > 0, room, np.inf))
-        fits = (room > 0) & (ordered <= l1 * scales)
-        scale = np.take_along_axis(scales, fits.argmax(axis=0)[None, :], axis=0)
-        scale = np.maximum(scale, 1)
-    inside = np.clip(T / scale, -l1, l1)
-    return scale * soft_threshold(T / scale, l1), (scale - 1) * inside

@@ -134,7 +134,7 @@ class LDLSCL(SoftmaxLinearModel):
     Examples
     --------
     >>> from sklearn_ldl.datasets import make_ldl
-    >>> from sklearn_ldl.linear.scl import LDLSCL
+    >>> from sklearn_ldl import LDLSCL
     >>> X, D = make_ldl(n_samples=200, random_state=0)
     >>> model = LDLSCL(n_clusters=3, code_alpha=0.03, random_state=0).fit(X, D)
     >>> model.codes_.shape
