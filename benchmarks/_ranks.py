@@ -54,7 +54,10 @@ def draw(ranks: pd.Series, difference: float, path: Path, title: str) -> None:
     step, top = 0.22, 0.35 + 0.12 * len(groups)
     height = top + step * n_left + 0.9
     figure, ax = plt.subplots(figsize=(10, height))
-    ax.set(xlim=(low - 0.45 * (high - low), high + 0.45 * (high - low)), ylim=(top + step * n_left, -0.5))
+    ax.set(
+        xlim=(low - 0.45 * (high - low), high + 0.45 * (high - low)),
+        ylim=(top + step * n_left, -0.5),
+    )
     ax.axis("off")
     ax.plot([low, high], [0, 0], color="black", lw=1)
     for rank in range(low, high + 1, max(1, (high - low) // 10)):

@@ -63,9 +63,9 @@ class GradientBoostingLDL(SoftmaxPredictionMixin, BaseEstimator):
 
     Parameters
     ----------
-    n_estimators : int, default=200
+    n_estimators : int, default=400
         Most rounds.
-    learning_rate : float, default=0.1
+    learning_rate : float, default=0.05
         Share :math:`\eta` of the Newton step that is taken.
     max_depth : int or None, default=3
         Depth of the trees; None grows them until `min_samples_leaf` stops them.
@@ -117,7 +117,7 @@ class GradientBoostingLDL(SoftmaxPredictionMixin, BaseEstimator):
     >>> from sklearn_ldl.datasets import make_ldl
     >>> from sklearn_ldl.ensemble import GradientBoostingLDL
     >>> X, D = make_ldl(n_samples=300, random_state=0)
-    >>> model = GradientBoostingLDL(n_estimators=50, random_state=0).fit(X[:200], D[:200])
+    >>> model = GradientBoostingLDL(random_state=0).fit(X[:200], D[:200])
     >>> model.predict(X[200:]).shape
     (100, 3)
     >>> model.score(X[200:], D[200:]) > 0.6
@@ -145,9 +145,9 @@ class GradientBoostingLDL(SoftmaxPredictionMixin, BaseEstimator):
 
     def __init__(
         self,
-        n_estimators: int = 200,
+        n_estimators: int = 400,
         *,
-        learning_rate: float = 0.1,
+        learning_rate: float = 0.05,
         max_depth: int | None = 3,
         min_samples_leaf: int = 5,
         max_features: str | float | None = "sqrt",

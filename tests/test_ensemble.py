@@ -83,7 +83,6 @@ def test_rounds_use_a_share_of_the_rows(data):
 def test_rows_of_weight_zero_do_not_count(data):
     X, D = data
     weight = (np.arange(len(X)) < 50).astype(float)
-    # Trees without ties: they would be broken at random, after a shuffle of all features.
     weighted = plain(n_estimators=20, random_state=0).fit(X, D, sample_weight=weight)
     without = plain(n_estimators=20, random_state=0).fit(X[:50], D[:50])
     assert_allclose(weighted.predict(X), without.predict(X), atol=1e-9)

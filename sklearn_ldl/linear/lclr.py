@@ -64,8 +64,8 @@ class LDLLCLR(SplittingModel):
     cluster_on : {"features", "labels"}, default="features"
         Whether rows of `X` or of `y` are clustered.
     rho : float, default=1.0
-        Weight of the constraints at the start. It is adapted; start with more where the iteration
-        does not settle, as may happen with a large `error_weight`.
+        Weight of the constraints at the start. It is adapted; where the iteration does not settle,
+        as may happen with an `error_weight` of ten times the default, start higher or lower.
     fit_intercept : bool, default=True
         Whether to add an intercept, which is not penalised.
     max_iter : int, default=500
@@ -142,7 +142,7 @@ class LDLLCLR(SplittingModel):
     Examples
     --------
     >>> from sklearn_ldl.datasets import make_ldl
-    >>> from sklearn_ldl.linear.lclr import LDLLCLR
+    >>> from sklearn_ldl import LDLLCLR
     >>> X, D = make_ldl(n_samples=200, random_state=0)
     >>> model = LDLLCLR(alpha=1e-3, random_state=0).fit(X, D)
     >>> model.correlation_.shape

@@ -113,7 +113,7 @@ class EDLLRL(SplittingModel):
     Examples
     --------
     >>> from sklearn_ldl.datasets import make_ldl
-    >>> from sklearn_ldl.linear.lrl import EDLLRL
+    >>> from sklearn_ldl import EDLLRL
     >>> X, D = make_ldl(n_samples=200, random_state=0)
     >>> model = EDLLRL(alpha=1e-3, rank_weight=1e-3, random_state=0).fit(X, D)
     >>> model.predict(X[:2]).shape
