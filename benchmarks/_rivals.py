@@ -38,6 +38,8 @@ RIVALS = (
     "ACPNN",
     "SA_IIS",
 )
+#: One root finder per coefficient and sweep: it is fitted to the smallest file only.
+SLOWEST, SMALLEST_FILE = "SA_IIS", "SJAFFE"
 #: Linear in the features: they can do without standardised ones.
 LINEAR_RIVALS = ("SA_BFGS", "LDL_LRR", "LDLLC", "LDL_DPA", "LDL4C", "LDL_SCL", "LDLSF", "LDL_LCLR")
 #: They are not listed by the package, only defined in a module of it.

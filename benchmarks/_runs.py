@@ -19,7 +19,7 @@ import pandas as pd
 import scipy.sparse as sp
 from _common import load
 from _methods import BASELINES, METHODS, Candidates, Training
-from _rivals import LINEAR_RIVALS, RIVALS, PythonLDL, algorithm
+from _rivals import LINEAR_RIVALS, RIVALS, SLOWEST, SMALLEST_FILE, PythonLDL, algorithm
 from _worker import OverLimit, Worker
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
@@ -61,7 +61,10 @@ class Budget(NamedTuple):
 def settings(row: str, data: str) -> list[str]:
     """All settings in which a row is fitted."""
     if row.startswith(PREFIX):
-        raw = data in SPARSE_FILES and row.removeprefix(PREFIX) in LINEAR_RIVALS
+        name = row.removeprefix(PREFIX)
+        if name == SLOWEST and data != SMALLEST_FILE:
+            return []
+        raw = data in SPARSE_FILES and name in LINEAR_RIVALS
         return [DEFAULTS, RAW] if raw else [DEFAULTS]
     method = METHODS[row]
     if row in BASELINES:
@@ -142,7 +145,7 @@ def _own(row: str, X: Any, D: NDArray, *, sparse: bool) -> tuple[BaseEstimator, 
             estimator = Pipeline([("scale", scaler), ("model", method.build(training))])
         for candidate in method.candidates(training):
             parameters = {f"model__{name}": value for name, value in candidate.items()}
-            candidates.append({"scale": scaler, **parameters})
+            candidates.append({"scale": scaler, **parameters} if sparse else parameters)
     return estimator, candidates
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 from _common import Table, machine
 from _methods import BASELINES, MEAN, METHODS, PLAIN
 from _ranks import average_ranks, critical_difference, draw, friedman
+from _rivals import SLOWEST, SMALLEST_FILE
 from _runs import (
     DEFAULTS,
     FILES,
@@ -51,7 +52,7 @@ Times are CPU seconds of one process. A row that has used up {per_row:g} s on a 
 included, gets no further fold there, and *over limit* is a fit of more than {per_fit:g} s: `folds`
 says on how many a row was fitted. Rows of fewer folds saw other test rows than the rest: whatever
 compares rows below (stars, ranks) compares their differences to `mean` on the same folds.
-FG-Net has Gaussian distributions of deviation 2 around the ages 0 to 69.
+python-ldl's {slowest} is fitted to {smallest} only. FG-Net has Gaussian distributions of deviation 2 around the ages 0 to 69.
 """
 
 
@@ -161,7 +162,7 @@ def report_ranks(report: Report, results: Results, setting: str, out: Path | Non
         return
     table, missing = {}, []
     for row in ROWS:
-        offered = settings(row, files[0])
+        offered = settings(row, files[0]) or [setting]
         keys = [(data, row, setting if setting in offered else offered[0]) for data in files]
         if all(key in results.gaps.index for key in keys):
             table[row] = results.gaps.loc[keys]
@@ -368,6 +369,8 @@ def main():
             plain=PLAIN,
             per_row=budget.per_row,
             per_fit=budget.per_fit,
+            slowest=SLOWEST,
+            smallest=SMALLEST_FILE,
         ),
         f"{machine()}, python-ldl {version('python-ldl')}, Keras {version('keras')} with torch "
         f"{version('torch')}",

@@ -65,14 +65,8 @@ class StackingLDL(LabelDistributionMixin, MetaEstimatorMixin, _BaseComposition):
         The same by name.
     weights_ : ndarray of shape (n_estimators,)
         Weights of the mixture; they sum to one.
-    n_labels_ : int
-        Number of labels.
-    label_names_ : ndarray of shape (n_labels,)
-        Column names of `y`, when it was a data frame with string columns.
-    n_features_in_ : int
-        Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Column names of `X`, when they are all strings.
+    n_labels_, label_names_, n_features_in_, feature_names_in_
+        As in :class:`~sklearn_ldl.BFGSLDL`.
 
     References
     ----------

@@ -103,14 +103,8 @@ class LDLLCLR(SplittingModel):
         \|S - Z\|_F^2)^{1/2}`, and the dual one: the largest of the gradient of the Lagrangian in
         `S`, of the gradient that the coefficients were left with, and of the change (in the norm of
         the first) of what multipliers and `S` then added to the gradient in the logits.
-    n_labels_ : int
-        Number of labels.
-    label_names_ : ndarray of shape (n_labels,)
-        Column names of `y`, when it was a data frame with string columns.
-    n_features_in_ : int
-        Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Column names of `X`, when they are all strings.
+    n_labels_, label_names_, n_features_in_, feature_names_in_
+        As in :class:`BFGSLDL`.
 
     Warns
     -----

@@ -88,14 +88,8 @@ class LDLSF(LinearModel):
         Primal residual (how far `W` is from :math:`W_1 + W_2`) and dual residual, Frobenius norms.
     n_iter_ : int
         Number of iterations.
-    n_labels_ : int
-        Number of labels.
-    label_names_ : ndarray of shape (n_labels,)
-        Column names of `y`, when it was a data frame with string columns.
-    n_features_in_ : int
-        Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Column names of `X`, when they are all strings.
+    n_labels_, label_names_, n_features_in_, feature_names_in_
+        As in :class:`BFGSLDL`.
 
     Warns
     -----

@@ -80,14 +80,8 @@ class EDLLRL(SplittingModel):
         The primal residual :math:`\|\mathrm{diag}(\sqrt s) (P - Z)\|_F`, and the dual one: the
         larger of the gradient that the coefficients were left with and of the change (in the norm
         of the first) of what the multipliers then added to the gradient in the logits.
-    n_labels_ : int
-        Number of labels.
-    label_names_ : ndarray of shape (n_labels,)
-        Column names of `y`, when it was a data frame with string columns.
-    n_features_in_ : int
-        Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Column names of `X`, when they are all strings.
+    n_labels_, label_names_, n_features_in_, feature_names_in_
+        As in :class:`BFGSLDL`.
 
     Warns
     -----

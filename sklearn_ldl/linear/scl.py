@@ -89,14 +89,8 @@ class LDLSCL(SoftmaxLinearModel):
         codes of a row, which are of the order of its weight :math:`s_i`, are divided by its root.
     n_iter_ : int
         Number of iterations.
-    n_labels_ : int
-        Number of labels.
-    label_names_ : ndarray of shape (n_labels,)
-        Column names of `y`, when it was a data frame with string columns.
-    n_features_in_ : int
-        Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Column names of `X`, when they are all strings.
+    n_labels_, label_names_, n_features_in_, feature_names_in_
+        As in :class:`BFGSLDL`.
 
     Warns
     -----
