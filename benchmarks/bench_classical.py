@@ -94,7 +94,7 @@ def compare(worker: Worker, limit: float, method: str, data: str) -> dict[str, A
         their_s, theirs = worker.call(limit, fit, method, data)
     except OverLimit:
         their_s, theirs = limit, None
-    line: list[Any] = []
+    line = [method, data, their_s, limit, theirs, None, "over limit"]
     for precision in problem(method, data).precisions:
         try:
             our_s, ours = worker.call(limit, fit, method, data, precision)
@@ -125,6 +125,8 @@ def run(methods: list[str], files: list[str], limit: float, raw: Path | None) ->
                 if raw:
                     frame.to_csv(raw, mode="a", header=not raw.exists(), index=False)
     frame = pd.concat(frames, ignore_index=True)
+    objectives = ["their_objective", "our_objective"]
+    frame[objectives] = frame[objectives].astype(float)
     return frame[frame["method"].isin(methods) & frame["data"].isin(files)]
 
 

@@ -277,3 +277,29 @@ def safe_log(P: ArrayLike, floor: float = np.finfo(np.float64).tiny) -> NDArray[
     if P.dtype.kind != "f":
         P = P.astype(np.float64)
     return np.log(np.maximum(P, max(floor, float(np.finfo(P.dtype).tiny))))
+
+
+def centred_logits(d: ArrayLike) -> NDArray[np.float64]:
+    """Logits of one distribution with a mean of zero, where searches start.
+
+    The unpenalised intercept of a label that never occurs tends to minus infinity. It starts at the
+    logarithm of 1e-8 and stays there: the gradient is below any sensible tolerance.
+
+    Parameters
+    ----------
+    d : array-like of shape (n_labels,)
+        A distribution, such as the mean of the training rows.
+
+    Returns
+    -------
+    z : ndarray of shape (n_labels,)
+        Its softmax is `d`, but for labels below 1e-8.
+
+    Examples
+    --------
+    >>> from sklearn_ldl._simplex import centred_logits
+    >>> centred_logits([0.5, 0.5, 0.0]).round(2)
+    array([  5.91,   5.91, -11.82])
+    """
+    z = safe_log(d, floor=1e-8)
+    return z - z.mean()

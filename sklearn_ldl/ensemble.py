@@ -19,10 +19,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ldl._simplex import safe_log
+from sklearn_ldl._simplex import centred_logits
 from sklearn_ldl.base import SoftmaxPredictionMixin, training_weight
 
-# Degree at which a label starts that never occurs.
+# Curvature below which a label is as good as absent.
 _ABSENT = 1e-8
 # What the trees work on; they take sparse rows with 32-bit indices only.
 _CHECKS = {"accept_sparse": "csr", "accept_large_sparse": False, "dtype": np.float32}
@@ -56,10 +56,12 @@ class GradientBoostingLDL(SoftmaxPredictionMixin, BaseEstimator):
     logits, and moves the logits of label `j` in every leaf by the regularised Newton step
 
     .. math::
-        \eta \frac{\sum_i s_i (d_{ij} - p_{ij})}{\sum_i s_i p_{ij} (1 - p_{ij}) + \lambda} ,
+        \eta \frac{\sum_i s_i (d_{ij} - p_{ij})}{\sum_i s_i p_{ij} (1 - p_{ij}) + \lambda h} ,
 
-    the sums over the rows of the leaf. Splits weigh the labels by their mean curvature, so rare
-    labels count as much as frequent ones. One tree serves all labels, and no row is copied.
+    the sums over the rows of the leaf, with the mean curvature :math:`h = \frac1C \sum_j \pi_j
+    (1 - \pi_j)` at the mean distribution :math:`\pi`. Splits weigh the labels by their mean
+    curvature, so rare labels count as much as frequent ones. One tree serves all labels, and no
+    row is copied.
 
     Parameters
     ----------
@@ -67,17 +69,18 @@ class GradientBoostingLDL(SoftmaxPredictionMixin, BaseEstimator):
         Most rounds.
     learning_rate : float, default=0.05
         Share :math:`\eta` of the Newton step that is taken.
-    max_depth : int or None, default=3
+    max_depth : int or None, default=5
         Depth of the trees; None grows them until `min_samples_leaf` stops them.
-    min_samples_leaf : int, default=5
+    min_samples_leaf : int, default=10
         Fewest rows in a leaf.
     max_features : {"sqrt", "log2"}, int, float or None, default="sqrt"
         Features tried at a split: a number, a share of all, or all (None). Few features make
         the trees differ, which helps on small data, and cost little.
     subsample : float, default=0.5
         Share of the rows, drawn without replacement, that a round uses.
-    l2_regularization : float, default=1.0
-        Added curvature :math:`\lambda`; larger values shrink the steps of small leaves.
+    l2_regularization : float, default=10.0
+        Rows without residual, :math:`\lambda`, that are added to every leaf with the mean
+        curvature :math:`h`; more of them shrink the steps of small leaves.
     n_iter_no_change : int, default=None
         Stop when the KL divergence on held-out rows has not improved by `tol` for this many
         rounds, and keep the rounds up to the best one; None runs all of them on all rows.
@@ -115,7 +118,7 @@ class GradientBoostingLDL(SoftmaxPredictionMixin, BaseEstimator):
     Examples
     --------
     >>> from sklearn_ldl.datasets import make_ldl
-    >>> from sklearn_ldl.ensemble import GradientBoostingLDL
+    >>> from sklearn_ldl import GradientBoostingLDL
     >>> X, D = make_ldl(n_samples=300, random_state=0)
     >>> model = GradientBoostingLDL(random_state=0).fit(X[:200], D[:200])
     >>> model.predict(X[200:]).shape
@@ -148,11 +151,11 @@ class GradientBoostingLDL(SoftmaxPredictionMixin, BaseEstimator):
         n_estimators: int = 400,
         *,
         learning_rate: float = 0.05,
-        max_depth: int | None = 3,
-        min_samples_leaf: int = 5,
+        max_depth: int | None = 5,
+        min_samples_leaf: int = 10,
         max_features: str | float | None = "sqrt",
         subsample: float = 0.5,
-        l2_regularization: float = 1.0,
+        l2_regularization: float = 10.0,
         n_iter_no_change: int | None = None,
         validation_fraction: float = 0.1,
         tol: float = 1e-5,
@@ -199,28 +202,19 @@ class GradientBoostingLDL(SoftmaxPredictionMixin, BaseEstimator):
         X, D = self._validate_fit(X, y, **_CHECKS)
         weight = training_weight(sample_weight, X, dtype=np.float64)
         random = check_random_state(self.random_state)
-        held_out = None
-        if self.n_iter_no_change is not None:
-            X, X_out, D, D_out, weight, weight_out = train_test_split(
-                X, D, weight, test_size=self.validation_fraction, random_state=random
-            )
-            if not (weight.any() and weight_out.any()):
-                raise ValueError(
-                    "All rows with weight are on one side of the split: change "
-                    "validation_fraction, or leave n_iter_no_change at None."
-                )
-            held_out = (X_out, D_out, weight_out)
+        parts = self._split(X, D, weight, random)
+        X, D, weight = parts[0]
+        self.intercept_ = centred_logits(weight @ D / weight.sum())
+        start = softmax(self.intercept_)
+        ridge = self.l2_regularization * float((start * (1 - start)).mean())
+        train, *others = [_Rows(*part, self.intercept_) for part in parts]
+        held_out = others[0] if others else None
 
-        b = safe_log(weight @ D / weight.sum(), floor=_ABSENT)
-        self.intercept_ = b - b.mean()
         self.estimators_ = []
-        train = _Rows(X, D, weight, self.intercept_)
         columns = X.tocsc() if issparse(X) else X
-        if held_out is not None:
-            held_out = _Rows(*held_out, self.intercept_)
         best = 0
         for n_grown in range(1, self.n_estimators + 1):
-            tree = self._grow(columns, train, random)
+            tree = self._grow(columns, train, ridge, random)
             self.estimators_.append(tree)
             train.step(tree)
             if held_out is None:
@@ -237,8 +231,22 @@ class GradientBoostingLDL(SoftmaxPredictionMixin, BaseEstimator):
         self.validation_loss_ = None if held_out is None else np.array(held_out.losses[: best + 1])
         return self
 
+    def _split(self, X: Any, D: NDArray, weight: NDArray, random: np.random.RandomState) -> list:
+        """Training rows and, if early stopping is asked for, held-out ones."""
+        if self.n_iter_no_change is None:
+            return [(X, D, weight)]
+        X, X_out, D, D_out, weight, weight_out = train_test_split(
+            X, D, weight, test_size=self.validation_fraction, random_state=random
+        )
+        if not (weight.any() and weight_out.any()):
+            raise ValueError(
+                "All rows with weight are on one side of the split: change "
+                "validation_fraction, or leave n_iter_no_change at None."
+            )
+        return [(X, D, weight), (X_out, D_out, weight_out)]
+
     def _grow(
-        self, columns: Any, rows: _Rows, random: np.random.RandomState
+        self, columns: Any, rows: _Rows, ridge: float, random: np.random.RandomState
     ) -> DecisionTreeRegressor:
         """Fit a tree to the residuals, and put Newton steps into its leaves."""
         residual, curvature = rows.D - rows.P, rows.P * (1 - rows.P)
@@ -257,7 +265,7 @@ class GradientBoostingLDL(SoftmaxPredictionMixin, BaseEstimator):
         leaves = tree.tree_.apply(rows.X)[used]
         shape = (tree.tree_.node_count, len(weight))
         member = csr_array((weight[used], (leaves, used)), shape=shape)
-        steps = (member @ residual) / (member @ curvature + self.l2_regularization)
+        steps = (member @ residual) / (member @ curvature + ridge)
         tree.tree_.value[:, :, 0] = self.learning_rate * steps
         return tree
 

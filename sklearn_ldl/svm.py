@@ -16,18 +16,16 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ldl._simplex import safe_log
+from sklearn_ldl._simplex import centred_logits
 from sklearn_ldl.base import SoftmaxPredictionMixin, training_weight
 from sklearn_ldl.linear._design import Design
 from sklearn_ldl.linear._lbfgs import State, minimize
-from sklearn_ldl.linear._losses import Loss, probabilities
+from sklearn_ldl.linear._losses import Loss, probabilities, pull_back
 from sklearn_ldl.linear._penalties import l2
 from sklearn_ldl.linear._whitening import choose_metric
 
 # Eigenvalues of the kernel below this share of the largest are rounding errors.
 _ROUNDING = 1e-10
-# Degree at which a label starts that never occurs.
-_ABSENT = 1e-8
 # Manhattan distances of sparse rows need 32-bit indices.
 _CHECKS = {"accept_sparse": "csr", "accept_large_sparse": False, "dtype": np.float64}
 
@@ -45,9 +43,7 @@ def insensitive_norm(epsilon: float, scale: float = 1.0) -> Loss:
         norm = np.sqrt((R * R).sum(axis=1) + epsilon**2)
         value = float(sample_weight @ (norm - epsilon)) / scale
         R *= (sample_weight / (scale * norm))[:, None]
-        # Through the softmax: the Jacobian of a row is diag(p) - p p^T.
-        R -= (P * R).sum(axis=1)[:, None]
-        R *= P
+        R[...] = pull_back(P, R)
         return value, R
 
     return loss
@@ -65,10 +61,10 @@ class LDSVR(SoftmaxPredictionMixin, BaseEstimator):
         L_\epsilon(u) = \sqrt{u^2 + \epsilon^2} - \epsilon .
 
     The loss is flat below `epsilon` and grows like the norm above, so single odd rows have little
-    influence. That makes for a large intersection and a small Chebyshev distance; where the KL
-    divergence is what counts, a machine with its own loss, ``Nystroem`` and
-    :class:`~sklearn_ldl.BFGSLDLCV` in a pipeline, is the better choice. Kernels depend on
-    distances: scale the features.
+    influence. That makes for a large intersection and a small Chebyshev distance, but the KL
+    divergence may exceed that of the mean distribution; where it is what counts, a machine with its
+    own loss, ``Nystroem`` and :class:`~sklearn_ldl.BFGSLDLCV` in a pipeline, is the better choice.
+    Kernels depend on distances: scale the features.
 
     Parameters
     ----------
@@ -146,7 +142,7 @@ class LDSVR(SoftmaxPredictionMixin, BaseEstimator):
     Examples
     --------
     >>> from sklearn_ldl.datasets import make_ldl
-    >>> from sklearn_ldl.svm import LDSVR
+    >>> from sklearn_ldl import LDSVR
     >>> X, D = make_ldl(n_samples=200, random_state=0)
     >>> model = LDSVR().fit(X[:150], D[:150])
     >>> model.predict(X[150:]).shape
@@ -284,8 +280,7 @@ class LDSVR(SoftmaxPredictionMixin, BaseEstimator):
         # softmax enters it once, the gradient of a norm adds a factor and the softmax again.
         n_labels = len(mean)
         scale = (1 - 1 / n_labels) / n_labels / np.hypot(deviation, self.epsilon)
-        b = safe_log(mean, floor=_ABSENT)
-        state = State(np.zeros((n_labels, design.shape[1])), b - b.mean())
+        state = State(np.zeros((n_labels, design.shape[1])), centred_logits(mean))
         curve = []
         minimize(
             design,

@@ -52,6 +52,7 @@ SMALL = {
     "DeepLDLRegressor": {"max_epochs": 10, "random_state": 0},
     "EDLLRL": {"random_state": 0},
     "FCMEnhancer": {"n_clusters": 5, "random_state": 0},
+    "GradientBoostingLDL": {"n_estimators": 20, "random_state": 0},
     "IISLDL": {"max_iter": 100},
     "LDLLCLR": {"random_state": 0},
     "LDLLDM": {"random_state": 0},

@@ -36,7 +36,8 @@ def test_leaves_hold_newton_steps(data):
     model = plain(n_estimators=2, learning_rate=0.3, l2_regularization=0.7, random_state=0)
     model.fit(X, D, sample_weight=weight)
     assert_allclose(softmax(model.intercept_), np.average(D, axis=0, weights=weight))
-    P = np.tile(softmax(model.intercept_), (len(X), 1))
+    start = softmax(model.intercept_)
+    P = np.tile(start, (len(X), 1))
     for tree, expected in zip(model.estimators_, model.staged_predict(X), strict=True):
         leaves = tree.apply(X)
         Z = np.log(P)
@@ -44,7 +45,7 @@ def test_leaves_hold_newton_steps(data):
             rows = leaves == leaf
             slope = weight[rows] @ (D - P)[rows]
             curvature = weight[rows] @ (P * (1 - P))[rows]
-            Z[rows] += 0.3 * slope / (curvature + 0.7)
+            Z[rows] += 0.3 * slope / (curvature + 0.7 * np.mean(start * (1 - start)))
         P = softmax(Z, axis=1)
         assert_allclose(expected, P, atol=1e-10)
 
@@ -53,7 +54,7 @@ def test_first_tree_splits_by_residuals_over_the_root_of_the_curvature(data):
     X, D = data
     mean = D.mean(axis=0)
     scaled = (D - mean) / np.sqrt(mean * (1 - mean))
-    expected = DecisionTreeRegressor(max_depth=3, min_samples_leaf=5, random_state=0)
+    expected = DecisionTreeRegressor(max_depth=5, min_samples_leaf=10, random_state=0)
     expected.fit(X, scaled)
     tree = plain(n_estimators=1, random_state=0).fit(X, D).estimators_[0]
     assert_array_equal(tree.tree_.feature, expected.tree_.feature)
@@ -191,8 +192,8 @@ def test_a_thousand_labels():
     X = np.linspace(0, 1, 40)[:, None]
     D = np.exp(-0.5 * ((np.linspace(0, 1, 1000) - X) / 0.1) ** 2)
     D /= D.sum(axis=1, keepdims=True)
-    model = GradientBoostingLDL(10, l2_regularization=1e-3, random_state=0).fit(X, D)
-    assert model.score(X, D) > 0.3
+    model = GradientBoostingLDL(50, learning_rate=0.2, min_samples_leaf=2, random_state=0)
+    assert model.fit(X, D).score(X, D) > 0.7
 
 
 def test_grid_search():
@@ -299,7 +300,7 @@ def test_poisson_criterion_needs_mass_for_every_label_on_both_sides():
     stump = DecisionTreeRegressor(criterion="poisson", max_depth=1).fit(X, D).tree_
     assert stump.node_count == 3
     assert stump.threshold[0] == 3.5
-    # A label without any mass is an error, or forbids every split.
+    # A label without any mass forbids every split.
     absent = np.column_stack([X[:, 0] / 5, 1 - X[:, 0] / 5, np.zeros(6)])
     tree = DecisionTreeRegressor(criterion="poisson").fit(X, absent)
     assert tree.tree_.node_count == 1

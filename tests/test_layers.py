@@ -28,7 +28,7 @@ LAYERS = {
     "enhancement": 3,
     "shift": 3,
     "calibration": 3,
-    "ensemble": 3.5,
+    "ensemble": 3,
     "svm": 3.5,
     "stacking": 3.5,
     "deep": 4,

@@ -10,7 +10,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize
 
 from sklearn_ldl import check_distribution, project_simplex
-from sklearn_ldl._simplex import check_logical_labels, check_prediction, normalize, safe_log
+from sklearn_ldl._simplex import (
+    centred_logits,
+    check_logical_labels,
+    check_prediction,
+    normalize,
+    safe_log,
+)
 
 SHAPES = array_shapes(min_dims=2, max_dims=2, min_side=2, max_side=8)
 quick = settings(max_examples=50, deadline=None)
@@ -203,3 +209,13 @@ def test_safe_log():
     small = safe_log(np.zeros(1, dtype=np.float32))
     assert small.dtype == np.float32
     assert np.isfinite(small).all()
+
+
+# --- centred_logits
+
+
+def test_centred_logits_invert_the_softmax_and_survive_absent_labels():
+    d = np.array([0.7, 0.3, 0.0])
+    z = centred_logits(d)
+    assert_allclose(z.sum(), 0, atol=1e-12)
+    assert_allclose(np.exp(z) / np.exp(z).sum(), d, atol=1.1e-8)

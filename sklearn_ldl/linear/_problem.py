@@ -9,21 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
+from sklearn_ldl._simplex import centred_logits
 from sklearn_ldl.linear._design import Design
 from sklearn_ldl.linear._lbfgs import State, minimize
 from sklearn_ldl.linear._losses import Loss, cross_entropy, entropy, probabilities
 from sklearn_ldl.linear._penalties import l2
 from sklearn_ldl.linear._whitening import RowSpaceDesign, choose_metric
-
-# The unpenalised intercept of a label that never occurs tends to minus infinity. It starts at the
-# logarithm of this degree and stays there: the gradient is below any sensible tolerance.
-_ABSENT = 1e-8
-
-
-def mean_logits(mean: NDArray) -> NDArray[np.float64]:
-    """Centred intercept that predicts the distribution `mean`; finite for absent labels."""
-    b = np.log(np.maximum(mean, _ABSENT))
-    return b - b.mean()
 
 
 class SoftmaxLinearProblem:
@@ -58,7 +49,7 @@ class SoftmaxLinearProblem:
             shape = (self.D.shape[1], self.design.shape[1])
             b = np.zeros(shape[0])
             if self.fit_intercept:
-                b = mean_logits(self._mean)
+                b = centred_logits(self._mean)
             return State(np.zeros(shape), b)
         coef = coef.astype(np.float64)
         intercept = intercept + coef @ self.wide.mean

@@ -12,11 +12,11 @@ from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval
 
+from sklearn_ldl._simplex import centred_logits
 from sklearn_ldl.linear._base import SoftmaxLinearModel
 from sklearn_ldl.linear._design import Design
 from sklearn_ldl.linear._losses import cross_entropy, entropy, probabilities
 from sklearn_ldl.linear._penalties import l2
-from sklearn_ldl.linear._problem import mean_logits
 
 # Most that a sweep changes the exponents of a bound (see _Scaling).
 _LIMIT = 2.0
@@ -233,7 +233,7 @@ class _Scaling:
         self.coef = np.zeros((D.shape[1], X.shape[1]))
         self.intercept = np.zeros(D.shape[1])
         if fit_intercept:
-            self.intercept = mean_logits(self.mean)
+            self.intercept = centred_logits(self.mean)
 
     def evaluate(self) -> tuple[float, float]:
         """Objective, and the largest entry of its gradient."""
