@@ -22,7 +22,17 @@ from sklearn.kernel_approximation import Nystroem
 from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
 
-from sklearn_ldl import BFGSLDL, BFGSLDLCV, PTSVMLDL, DeepLDLRegressor, KNeighborsLDL, PTBayesLDL
+from sklearn_ldl import (
+    BFGSLDL,
+    BFGSLDLCV,
+    LDSVR,
+    PTSVMLDL,
+    DeepLDLRegressor,
+    GradientBoostingLDL,
+    KNeighborsLDL,
+    PTBayesLDL,
+    StackingLDL,
+)
 
 UNIFORM, MEAN = "uniform", "mean"
 BASELINES = (UNIFORM, MEAN)
@@ -241,29 +251,28 @@ _register(
     "svm",
     "LDSVR",
     lambda t: {"random_state": 0},
-    lambda t: grid(C=[5.0, 50.0, 500.0], kernel=["laplacian", "rbf"]),
-)
-_register(
-    "StackingLDL of BFGSLDLCV and extra trees",
-    "stacking",
-    "StackingLDL",
-    lambda t: {
-        "estimators": [
-            ("linear", _maxent_cv(t)),
-            ("trees", ExtraTreesRegressor(min_samples_leaf=5, max_features=1 / 3, random_state=0)),
-        ],
-        "cv": KFold(5, shuffle=True, random_state=0),
-    },
-    lambda t: [{}],
-    tunes_itself=True,
+    lambda t: grid(C=[50.0, 300.0], kernel=["laplacian", "rbf"], epsilon=[0.1, 1.0]),
 )
 _register(
     "GradientBoostingLDL",
     "ensemble",
     "GradientBoostingLDL",
     lambda t: {"random_state": 0},
-    lambda t: [
-        {"learning_rate": rate, "max_depth": depth}
-        for rate, depth in product((0.02, 0.05, 0.1), (3, 5))
-    ],
+    lambda t: grid(max_depth=[3, 5], l2_regularization=[1.0, 10.0], n_iter_no_change=[None, 10]),
 )
+
+
+def _pool(t: Training) -> BaseEstimator:
+    """Mixture of one learner of every kind."""
+    learners = {
+        "linear": _maxent_cv(t),
+        "kernel": _nystroem(t),
+        "machine": LDSVR(random_state=0),
+        "trees": GradientBoostingLDL(random_state=0),
+        "neighbours": KNeighborsLDL(n_neighbors=20),
+    }
+    cv = KFold(3, shuffle=True, random_state=0)
+    return StackingLDL(list(learners.items()), cv=cv)
+
+
+METHODS["StackingLDL of five"] = Method(_pool, tunes_itself=True)

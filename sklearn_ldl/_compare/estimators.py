@@ -77,6 +77,10 @@ ESTIMATORS: dict[str, Entry] = {
         "mean of the 10 nearest neighbours (AA-kNN)",
         lambda p: _scaled(p, ldl.KNeighborsLDL(n_neighbors=10)),
     ),
+    "svr": Entry(
+        "support vector regression (LDSVR)",
+        lambda p: _scaled(p, ldl.LDSVR(random_state=p.seed)),
+    ),
     "pt-bayes": Entry(
         "naive Bayes on weighted single labels (PT-Bayes)",
         lambda p: _scaled(p, ldl.PTBayesLDL()),
@@ -88,6 +92,9 @@ ESTIMATORS: dict[str, Entry] = {
     ),
     "forest": Entry("random forest, 100 trees", lambda p: _forest(RandomForestRegressor, p)),
     "extra-trees": Entry("extra trees, 100 trees", lambda p: _forest(ExtraTreesRegressor, p)),
+    "boosting": Entry(
+        "boosted trees, 400 rounds", lambda p: ldl.GradientBoostingLDL(random_state=p.seed)
+    ),
 }
 
 #: Constant predictions that every comparison shows.
