@@ -148,7 +148,7 @@ def cpnn(X: NDArray, D: NDArray) -> Duel:
         return np.log(model.predict(X), dtype=float)
 
     def ours(epochs):
-        model = CPNN(weight_decay=0.0, early_stopping=False, max_epochs=epochs, random_state=0)
+        model = CPNN(param_groups=(), early_stopping=False, max_epochs=epochs, random_state=0)
         return np.log(model.fit(X, D).predict(X))
 
     return Duel(theirs, ours, (400, 1000, 2000, 4000, 8000), lambda log_P: kl(D, log_P) / len(D))

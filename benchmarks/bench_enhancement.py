@@ -202,13 +202,13 @@ def main():
             cells = {m: f"{line[m]:.4f}" + "*" * bool(line[m] == best[m]) for m in SIX}
             if np.isnan(line[SIX[0]]):
                 cells = dict.fromkeys(SIX, line["failure"])
-            seconds = f"{float(line['seconds']):.2f}" if line["seconds"] else ""
+            seconds = pd.to_numeric(line["seconds"])
             table.row(
                 data=data,
                 enhancer=line["row"],
                 setting=line["setting"],
                 **cells,
-                seconds=seconds,
+                seconds="" if np.isnan(seconds) else f"{seconds:.2f}",
                 chosen=line["chosen"],
             )
     frame["name"] = (frame["row"] + " " + frame["setting"]).str.strip()

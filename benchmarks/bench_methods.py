@@ -52,10 +52,14 @@ of python-ldl that are linear are fitted to raw features too.
 Times are CPU seconds of one process. A row that has used up {per_row:g} s on a file, searches
 included, gets no further fold there, and *over limit* is a fit of more than {per_fit:g} s: `folds`
 says on how many a row was fitted. Rows of fewer folds saw other test rows than the rest: whatever
-compares rows below (stars, ranks) compares their differences to `mean` on the same folds.
+compares rows below (stars, ranks) compares their differences to `mean` on the same folds, and none
+of fewer than {enough} folds is called the best of a file on which others have as many.
 python-ldl's {slowest} is fitted to {smallest} only. FG-Net has Gaussian distributions of
 deviation 2 around the ages 0 to 69.
 """
+
+
+ENOUGH_FOLDS = 3
 
 
 class Report:
@@ -97,7 +101,8 @@ class Results:
         keys = kept.index.droplevel(["row", "setting"])
         #: Means over folds of the differences to the mean distribution on the same folds.
         gaps = self.losses - mean.reindex(keys).to_numpy()
-        self.gaps = gaps.dropna().groupby(level=["data", "row", "setting"]).mean()
+        groups = gaps.dropna().groupby(level=["data", "row", "setting"])
+        self.gaps, self.n_folds = groups.mean(), groups.size()
 
     def folds(self, data: str, row: str, setting: str) -> pd.DataFrame:
         """Losses of one row by fold; empty where there are none."""
@@ -105,6 +110,15 @@ class Results:
             return self.losses.loc[(data, row, setting)]
         except KeyError:
             return self.losses.iloc[:0].droplevel([0, 1, 2])
+
+    def well_known(self, data: str) -> list[tuple[str, str]]:
+        """Entries with enough folds to be called the best of something."""
+        n_folds = self.n_folds.loc[data]
+        return [e for e in self.entries(data) if n_folds[e] >= min(ENOUGH_FOLDS, n_folds.max())]
+
+    def best(self, data: str, measure: str, entries: list[tuple[str, str]]) -> tuple[str, str]:
+        """Entry of the lowest mean loss."""
+        return self.gaps.loc[data].loc[entries, measure].idxmin()
 
     def entries(self, data: str) -> list[tuple[str, str]]:
         """Pairs of row and setting that were scored on a file, in the order of the methods."""
@@ -124,18 +138,14 @@ def _is_rival(row: str) -> bool:
     return row.startswith(PREFIX)
 
 
-def _best(gaps: pd.DataFrame, measure: str, entries: list[tuple[str, str]]) -> tuple[str, str]:
-    return gaps.loc[entries, measure].idxmin()
-
-
 def report_file(report: Report, results: Results, data: str) -> None:
     """Write all rows of one file."""
     frame = results.frame[results.frame["data"] == data]
     entries = results.entries(data)
     if not entries:
         return
-    gaps = results.gaps.loc[data]
-    winners = {measure: _best(gaps, measure, entries) for measure in SIX}
+    candidates = results.well_known(data)
+    winners = {measure: results.best(data, measure, candidates) for measure in SIX}
     rows = []
     groups = dict(list(frame.groupby(["row", "setting"])))
     for row, setting in sorted(groups, key=_order):
@@ -219,7 +229,7 @@ def report_rival(report: Report, results: Results) -> None:
     won, level = dict.fromkeys(SIX, 0), dict.fromkeys(SIX, 0)
     files = []
     for data in FILES:
-        entries = results.entries(data)
+        entries = results.well_known(data) if results.entries(data) else []
         rivals = [entry for entry in entries if _is_rival(entry[0])]
         own = [e for e in entries if not _is_rival(e[0]) and e[0] not in BASELINES]
         ours = [(row, setting) for row, setting in own if setting == TUNED]
@@ -228,7 +238,7 @@ def report_rival(report: Report, results: Results) -> None:
         files.append(data)
         gaps = results.gaps.loc[data]
         for measure in SIX:
-            best, rival = _best(gaps, measure, ours), _best(gaps, measure, rivals)
+            best, rival = (results.best(data, measure, e) for e in (ours, rivals))
             won[measure] += gaps.loc[best, measure] < gaps.loc[rival, measure]
             level[measure] += gaps.loc[own, measure].min() <= gaps.loc[rival, measure] + 1e-12
             compared = compare(results, data, measure, best, rival)
@@ -374,6 +384,7 @@ def main():
             plain=PLAIN,
             per_row=budget.per_row,
             per_fit=budget.per_fit,
+            enough=ENOUGH_FOLDS,
             slowest=SLOWEST,
             smallest=SMALLEST_FILE,
         ),

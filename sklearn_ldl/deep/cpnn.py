@@ -24,6 +24,8 @@ from sklearn_ldl.deep.losses import Loss, kl_divergence
 
 # Most hidden units of all pairs of a row and a label that are held at once.
 _LARGEST = 2**22
+# Largest slope of a hidden unit along the range of the labels, before training.
+_STEEP = 3.0
 # What keeps its meaning under an optimiser that goes by the signs of full gradients.
 _RPROP = {"batch_size": "all", "lr_schedule": None, "clip_norm": None}
 
@@ -59,6 +61,9 @@ class ConditionalNet(nn.Module):
         self.register_buffer("label_values", label_values)
         self.features = nn.Linear(n_features, hidden_dim)
         self.label = nn.Linear(n_inputs, hidden_dim, bias=False)
+        if label_values is not None:
+            # At the usual scale, for inputs of order one, labels would hardly differ at the start.
+            nn.init.uniform_(self.label.weight, -_STEEP, _STEEP)
         # A bias would move the logits of all labels alike.
         self.head = nn.Linear(hidden_dim, 1, bias=False)
 
