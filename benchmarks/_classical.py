@@ -235,7 +235,7 @@ def lp(X: NDArray, L: NDArray) -> Duel:
     """Label propagation with the published width."""
 
     def ours(_):
-        return enhancement.LPEnhancer(gamma=0.5).fit(X, L).label_distributions_
+        return enhancement.LPEnhancer(alpha=0.5, gamma=0.5).fit(X, L).label_distributions_
 
     return Duel(lambda: _enhance("LP", X, L), ours, ("",), None)
 
@@ -258,7 +258,7 @@ def ml(X: NDArray, L: NDArray) -> Duel:
         return np.array(scores).T
 
     def ours(tol):
-        return enhancement.MLEnhancer(n_neighbors=n_labels, tol=tol).fit(X, L).scores_
+        return enhancement.MLEnhancer(n_neighbors=n_labels, margin=1.0, tol=tol).fit(X, L).scores_
 
     def objective(scores):
         neighbours = NearestNeighbors(n_neighbors=n_labels + 1).fit(X)
@@ -278,8 +278,8 @@ def glle(X: NDArray, L: NDArray) -> Duel:
         return model._to_numpy(model._call(model._P)).astype(float)
 
     def ours(tol):
-        # The scores themselves: they are divided by their sums only, and the sums are known.
-        model = enhancement.GLLEEnhancer(sigma=1.0, tol=tol, normalization="sum")
+        # The scores before they are normalised.
+        model = enhancement.GLLEEnhancer(alpha=1e-2, sigma=1.0, tol=tol)
         return model._scores(X, L.astype(float))
 
     def objective(scores):

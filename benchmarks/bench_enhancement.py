@@ -55,7 +55,7 @@ DATA = ["SJAFFE", "Movie", "Natural_Scene", "Yeast_alpha", "artificial"]
 UNIFORM, LOGICAL = "uniform", "normalised logical labels"
 PREFIX = "python-ldl "
 RIVALS = ("FCM", "KM", "LP", "ML", "GLLE")
-#: Enhancer -> values that are tried; the first ones are the defaults.
+#: Enhancer -> values that are tried.
 GRIDS: dict[type[BaseEstimator], dict[str, list]] = {
     enhancement.FCMEnhancer: {"n_clusters": [50, 10, 100]},
     enhancement.KMEnhancer: {"gamma": ["median", "scale"]},
@@ -198,7 +198,8 @@ def main():
     for data in names:
         lines = frame[frame["data"] == data]
         best = {m: lines[m].max() if m in SIMILARITIES else lines[m].min() for m in SIX}
-        for line in lines.to_dict("records"):
+        order = combinations().index
+        for line in sorted(lines.to_dict("records"), key=lambda x: order((x["row"], x["setting"]))):
             cells = {m: f"{line[m]:.4f}" + "*" * bool(line[m] == best[m]) for m in SIX}
             if np.isnan(line[SIX[0]]):
                 cells = dict.fromkeys(SIX, line["failure"])
