@@ -110,7 +110,9 @@ METHODS: dict[str, Method] = {
     ),
     "KNeighborsLDL": Method(
         lambda t: KNeighborsLDL(),
-        lambda t: grid(n_neighbors=[5, 10, 20, 40], weights=["uniform", "distance"]),
+        lambda t: grid(
+            n_neighbors=[5, 10, 20, min(500, t.n // 2)], weights=["uniform", "distance"]
+        ),
     ),
     "PTBayesLDL": Method(
         lambda t: PTBayesLDL(),
@@ -173,7 +175,7 @@ _register(
     "linear.lrl",
     "EDLLRL",
     lambda t: {"alpha": 2e-3 / t.n, "rank_weight": 1e-2 / np.sqrt(t.n), "random_state": 0},
-    lambda t: grid(alpha=ALPHAS, rank_weight=[1e-4, 1e-3]),
+    lambda t: grid(alpha=[1e-2, 1e-1, 1.0, 10.0], rank_weight=[1e-4, 1e-3]),
     correlation=True,
 )
 _register(

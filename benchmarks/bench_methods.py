@@ -362,6 +362,7 @@ def main():
     parser.add_argument("--limit", type=float, default=300.0, help="CPU seconds of one fit")
     parser.add_argument("--budget", type=float, default=60.0, help="CPU seconds of a row on a file")
     parser.add_argument("--cached", action="store_true", help="only report what --raw holds")
+    parser.add_argument("--note", help="what else is to be said about how it was made")
     parser.add_argument("--out", type=Path, help="also write the report to this file")
     parser.add_argument("--raw", type=Path, help="CSV file of all fits, to resume a run from")
     options = parser.parse_args()
@@ -392,6 +393,7 @@ def main():
             slowest=SLOWEST,
             smallest=SMALLEST_FILE,
         ),
+        *([options.note, ""] if options.note else []),
         f"{machine()}, python-ldl {version('python-ldl')}, Keras {version('keras')} with torch "
         f"{version('torch')}",
         "",
