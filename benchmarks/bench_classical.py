@@ -36,8 +36,8 @@ scaling, computed by one function from both solutions. Ours is fitted with risin
 its objective is as low as python-ldl's, up to one part in a million; the time is that of the last
 fit, its precision (a tolerance, or a number of sweeps or epochs) is in the table, and the ratio has
 a "!" where none was enough. Times are CPU seconds of one thread, without imports and compilation. A
-fit of python-ldl that took more than {limit:g} s was ended there: its time is at least that, ours
-is that of the most precise fit within that limit.
+fit of python-ldl that reached the limit of CPU time was ended there: its time, with a ">", is that
+limit, and ours is that of the most precise fit within it.
 
 Features are standardised (Movie's, which are sparse, are raw), and for the enhancers divided by a
 constant that makes the mean squared distance one, for which the published widths were made. There
@@ -152,7 +152,7 @@ def main():
     command += f" --out {options.out}" if options.out else ""
     frame = run(options.methods, files, limit, options.raw)
     text = [
-        INTRODUCTION.format(command=command, limit=limit),
+        INTRODUCTION.format(command=command),
         f"{machine()}, python-ldl {version('python-ldl')}, Keras {version('keras')} with torch "
         f"{version('torch')}",
         "",
