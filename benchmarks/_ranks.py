@@ -44,7 +44,8 @@ def draw(ranks: pd.Series, difference: float, path: Path, title: str) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
-    matplotlib.rcParams["svg.hashsalt"] = "ranks"  # the same picture gives the same file
+    # The same picture gives the same file, and text stays text.
+    matplotlib.rcParams.update({"svg.hashsalt": "ranks", "svg.fonttype": "none"})
     import matplotlib.pyplot as plt
 
     ranks = ranks.sort_values()
