@@ -16,13 +16,7 @@ from scipy.special import log_softmax, xlogy
 from sklearn.manifold._locally_linear import barycenter_kneighbors_graph
 from sklearn.neighbors import NearestNeighbors
 
-from sklearn_ldl import enhancement
-from sklearn_ldl.deep.cpnn import CPNN
-from sklearn_ldl.linear.iis import IISLDL
-from sklearn_ldl.linear.lclr import LDLLCLR
-from sklearn_ldl.linear.ldlsf import LDLSF
-from sklearn_ldl.linear.scl import LDLSCL
-from sklearn_ldl.svm import LDSVR
+from sklearn_ldl import CPNN, IISLDL, LDLLCLR, LDLSCL, LDLSF, LDSVR, enhancement
 
 
 class Duel(NamedTuple):

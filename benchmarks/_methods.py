@@ -9,8 +9,6 @@ they are.
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
-from importlib.util import find_spec
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -25,6 +23,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn_ldl import (
     BFGSLDL,
     BFGSLDLCV,
+    CPNN,
+    EDLLRL,
+    IISLDL,
+    LDLLCLR,
+    LDLLDM,
+    LDLSCL,
+    LDLSF,
     LDSVR,
     PTSVMLDL,
     DeepLDLRegressor,
@@ -140,29 +145,24 @@ METHODS: dict[str, Method] = {
 
 def _register(
     row: str,
-    module: str,
-    name: str,
+    kind: type[BaseEstimator],
     published: Callable[[Training], dict[str, Any]],
     candidates: Callable[[Training], Candidates],
     **options: bool,
 ) -> None:
-    """Add a row if the package has its class."""
-    if find_spec(f"sklearn_ldl.{module}") is not None:
-        kind = getattr(import_module(f"sklearn_ldl.{module}"), name)
-        METHODS[row] = Method(lambda t: kind(**published(t)), candidates, **options)
+    """Add a row of the package, by its published parameters."""
+    METHODS[row] = Method(lambda t: kind(**published(t)), candidates, **options)
 
 
 _register(
     "IISLDL",
-    "linear.iis",
-    "IISLDL",
+    IISLDL,
     lambda t: {"alpha": 0.0, "max_iter": 200},
     lambda t: grid(alpha=ALPHAS),
 )
 _register(
     "LDLLDM",
-    "linear.ldm",
-    "LDLLDM",
+    LDLLDM,
     lambda t: {"alpha": 1e-3 / t.n, "global_weight": 1.0, "local_weight": 1.0, "random_state": 0},
     lambda t: [
         {"alpha": alpha, "global_weight": weight, "local_weight": weight}
@@ -172,16 +172,14 @@ _register(
 )
 _register(
     "EDLLRL",
-    "linear.lrl",
-    "EDLLRL",
+    EDLLRL,
     lambda t: {"alpha": 2e-3 / t.n, "rank_weight": 1e-2 / np.sqrt(t.n), "random_state": 0},
     lambda t: grid(alpha=[1e-2, 1e-1, 1.0, 10.0], rank_weight=[1e-4, 1e-3]),
     correlation=True,
 )
 _register(
     "EDLLRL, KL",
-    "linear.lrl",
-    "EDLLRL",
+    EDLLRL,
     lambda t: {
         "alpha": 2e-3 / t.n,
         "rank_weight": 1e-2 / np.sqrt(t.n),
@@ -193,8 +191,7 @@ _register(
 )
 _register(
     "LDLLCLR",
-    "linear.lclr",
-    "LDLLCLR",
+    LDLLCLR,
     lambda t: {
         "alpha": 2e-3 / t.n,
         "error_weight": 1e-2 / np.sqrt(t.n),
@@ -211,8 +208,7 @@ _register(
 )
 _register(
     "LDLSF",
-    "linear.ldlsf",
-    "LDLSF",
+    LDLSF,
     lambda t: {"l1": 1e-4 / t.n, "l21": 1e-2 / t.n, "correlation_weight": 1e-3},
     lambda t: [
         {"l1": l1, "l21": 1.5 * l1, "correlation_weight": 1e-3, "floor": floor}
@@ -222,8 +218,7 @@ _register(
 )
 _register(
     "LDLSCL",
-    "linear.scl",
-    "LDLSCL",
+    LDLSCL,
     lambda t: {
         "alpha": 2e-3 / t.n,
         "correlation_weight": 1e-3,
@@ -243,22 +238,19 @@ for _row, _options in {
 }.items():
     _register(
         _row,
-        "deep.cpnn",
-        "CPNN",
+        CPNN,
         lambda t, options=_options: {**options, "random_state": 0},
         lambda t: grid(hidden_dim=[16, 64], param_groups=_decays("features.weight")),
     )
 _register(
     "LDSVR",
-    "svm",
-    "LDSVR",
+    LDSVR,
     lambda t: {"random_state": 0},
     lambda t: grid(C=[50.0, 300.0], kernel=["laplacian", "rbf"], epsilon=[0.1, 1.0]),
 )
 _register(
     "GradientBoostingLDL",
-    "ensemble",
-    "GradientBoostingLDL",
+    GradientBoostingLDL,
     lambda t: {"random_state": 0},
     lambda t: grid(max_depth=[3, 5], l2_regularization=[1.0, 10.0], n_iter_no_change=[None, 10]),
 )

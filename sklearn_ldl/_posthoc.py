@@ -22,7 +22,7 @@ from sklearn.utils.metaestimators import _safe_split
 from sklearn.utils.validation import _check_method_params, check_is_fitted, has_fit_parameter
 
 from sklearn_ldl._simplex import check_distribution, check_prediction, safe_log
-from sklearn_ldl._wrapper import TargetWrapper, with_weight
+from sklearn_ldl._wrapper import LearnerFeatures, TargetWrapper, with_weight
 from sklearn_ldl.base import SoftmaxPredictionMixin, require_y, training_weight
 from sklearn_ldl.metrics.divergences import FLOOR
 
@@ -38,7 +38,7 @@ class HeldOut(NamedTuple):
     learners: list[BaseEstimator]
 
 
-class PostHocCorrection(SoftmaxPredictionMixin, MetaEstimatorMixin, BaseEstimator):
+class PostHocCorrection(LearnerFeatures, SoftmaxPredictionMixin, MetaEstimatorMixin, BaseEstimator):
     """Base: a learner of distributions whose logits a subclass changes, in :meth:`_correct`."""
 
     _parameter_constraints: dict = {
@@ -108,16 +108,6 @@ class PostHocCorrection(SoftmaxPredictionMixin, MetaEstimatorMixin, BaseEstimato
         """
         check_is_fitted(self)
         return self._correct(logits_of(self.estimator_, X))
-
-    @property
-    def n_features_in_(self) -> int:
-        """Number of features that the estimator was fitted to."""
-        return self.estimator_.n_features_in_
-
-    @property
-    def feature_names_in_(self) -> NDArray:
-        """Names of the features that the estimator was fitted to."""
-        return self.estimator_.feature_names_in_
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Route metadata of `fit` to the estimator and the splitter.

@@ -22,6 +22,24 @@ from sklearn_ldl._simplex import check_prediction
 _PREFIX = "distributor__"
 
 
+class LearnerFeatures:
+    """Mixin for wrappers that do not look at `X`: its features are those of the learner."""
+
+    def _learner(self) -> BaseEstimator:
+        """Return a fitted learner; an AttributeError before the fit."""
+        return self.estimator_  # type: ignore[attr-defined]
+
+    @property
+    def n_features_in_(self) -> int:
+        """Number of features that the learner was fitted to."""
+        return self._learner().n_features_in_
+
+    @property
+    def feature_names_in_(self) -> NDArray:
+        """Names of the features that the learner was fitted to."""
+        return self._learner().feature_names_in_
+
+
 class TargetWrapper(MetaEstimatorMixin, BaseEstimator):
     """Fit `estimator` to the distributions that `distributor` makes of the targets."""
 

@@ -24,13 +24,13 @@ from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ldl._simplex import check_distribution, check_prediction, normalize
-from sklearn_ldl._wrapper import with_weight
+from sklearn_ldl._wrapper import LearnerFeatures, with_weight
 from sklearn_ldl.base import LabelDistributionMixin, require_y, training_weight
 from sklearn_ldl.linear import BFGSLDL
 from sklearn_ldl.metrics.divergences import FLOOR
 
 
-class StackingLDL(LabelDistributionMixin, MetaEstimatorMixin, _BaseComposition):
+class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, _BaseComposition):
     r"""Mixture of learners, with the weights that predict rows held out best.
 
     The prediction is :math:`p(x) = \sum_k w_k \, p_k(x)`, a distribution for any weights on the
@@ -242,15 +242,8 @@ class StackingLDL(LabelDistributionMixin, MetaEstimatorMixin, _BaseComposition):
         pool = [w * check_prediction(e.predict(X), self.n_labels_) for w, e in pairs if w > 0]
         return normalize(np.sum(pool, axis=0))
 
-    @property
-    def n_features_in_(self) -> int:
-        """Number of features that the learners were fitted to."""
-        return self.estimators_[0].n_features_in_
-
-    @property
-    def feature_names_in_(self) -> NDArray:
-        """Names of the features that the learners were fitted to."""
-        return self.estimators_[0].feature_names_in_
+    def _learner(self) -> BaseEstimator:
+        return self.estimators_[0]
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Route metadata of `fit` to the learners.

@@ -19,14 +19,16 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ldl._simplex import check_prediction, safe_log
-from sklearn_ldl._wrapper import TargetWrapper, with_weight
+from sklearn_ldl._wrapper import LearnerFeatures, TargetWrapper, with_weight
 from sklearn_ldl.base import require_y
 from sklearn_ldl.decoding import threshold_sets
 from sklearn_ldl.enhancement._base import encode_labels
 from sklearn_ldl.enhancement.glle import GLLEEnhancer
 
 
-class LabelEnhancementClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class LabelEnhancementClassifier(
+    LearnerFeatures, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
+):
     """Classifier that learns the distributions behind class labels or label sets.
 
     The enhancer recovers a label distribution for every training sample from its features and
@@ -217,16 +219,6 @@ class LabelEnhancementClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstima
             # A hair above: rounding must not decide on the labels of a uniform row.
             threshold = (1 + 1e-9) / D.shape[1]
         return threshold_sets(D, threshold).astype(int)
-
-    @property
-    def n_features_in_(self) -> int:
-        """Number of features that the estimator was fitted to."""
-        return self.estimator_.n_features_in_
-
-    @property
-    def feature_names_in_(self) -> NDArray:
-        """Names of the features that the estimator was fitted to."""
-        return self.estimator_.feature_names_in_
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Route metadata of `fit` to the estimator.

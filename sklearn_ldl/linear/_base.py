@@ -20,6 +20,16 @@ class LinearModel(LabelDistributionMixin, BaseEstimator):
         X, D = self._validate_fit(X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
         return X, D, training_weight(sample_weight, X)
 
+    def _report(
+        self, n_iter: int, objective: float, gradient_norm: float, unit: str = "iteration"
+    ) -> None:
+        """Print where the search stands, every `verbose` iterations."""
+        if self.verbose and n_iter % int(self.verbose) == 0:
+            print(
+                f"{type(self).__name__} {unit} {n_iter:4d}: objective {objective:.8f}, "
+                f"gradient {gradient_norm:.2e}"
+            )
+
     def decision_function(self, X: Any) -> NDArray:
         """Linear outputs ``X @ coef_.T + intercept_``, before they become distributions.
 

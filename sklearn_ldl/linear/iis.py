@@ -175,12 +175,12 @@ class IISLDL(SoftmaxLinearModel):
         value, gradient_norm = scaling.evaluate()
         curve = [value]
         try:
-            self._report(curve, gradient_norm)
+            self._report(len(curve) - 1, value, gradient_norm, unit="sweep")
             while gradient_norm > self.tol and len(curve) <= self.max_iter:
                 scaling.sweep()
                 value, gradient_norm = scaling.evaluate()
                 curve.append(value)
-                self._report(curve, gradient_norm)
+                self._report(len(curve) - 1, value, gradient_norm, unit="sweep")
         finally:
             # Also after Ctrl-C: what was reached is kept.
             self.coef_ = scaling.coef.astype(X.dtype)
@@ -196,14 +196,6 @@ class IISLDL(SoftmaxLinearModel):
                 ConvergenceWarning,
             )
         return self
-
-    def _report(self, curve: list[float], gradient_norm: float) -> None:
-        sweep = len(curve) - 1
-        if self.verbose and sweep % int(self.verbose) == 0:
-            print(
-                f"{type(self).__name__} sweep {sweep:4d}: objective {curve[-1]:.8f}, "
-                f"gradient {gradient_norm:.2e}"
-            )
 
 
 class _Scaling:

@@ -203,11 +203,7 @@ class LDLLDM(SoftmaxLinearModel):
 
         def on_iteration(state: State) -> None:
             curve.append(float(state.value - problem.entropy))
-            if self.verbose and state.n_iter % int(self.verbose) == 0:
-                print(
-                    f"{type(self).__name__} iteration {state.n_iter:4d}: objective "
-                    f"{curve[-1]:.8f}, gradient {state.gradient_norm:.2e}"
-                )
+            self._report(state.n_iter, curve[-1], state.gradient_norm)
 
         try:
             problem.solve(

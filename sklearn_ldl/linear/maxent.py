@@ -179,11 +179,7 @@ class BFGSLDL(CallbackSupportMixin, SoftmaxLinearModel):
         )
 
         def on_iteration(state: State) -> None:
-            if self.verbose and state.n_iter % int(self.verbose) == 0:
-                print(
-                    f"{type(self).__name__} iteration {state.n_iter:4d}: objective "
-                    f"{state.value - problem.entropy:.8f}, gradient {state.gradient_norm:.2e}"
-                )
+            self._report(state.n_iter, state.value - problem.entropy, state.gradient_norm)
             if reporter.active:
                 coef, intercept = problem.coefficients(state)
                 reporter.step({"coef_": coef, "intercept_": intercept})

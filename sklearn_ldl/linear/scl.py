@@ -222,8 +222,15 @@ class LDLSCL(SoftmaxLinearModel):
         )
         state = Search(objective.start(np.eye(len(centers))[labels]))
         try:
-            options = {"max_iter": self.max_iter, "tol": self.tol, "callback": self._report}
-            search(objective, state, **options)
+            search(
+                objective,
+                state,
+                max_iter=self.max_iter,
+                tol=self.tol,
+                callback=lambda state: self._report(
+                    state.n_iter, state.objective_curve[-1], state.gradient_norm
+                ),
+            )
         finally:
             # Also after Ctrl-C: what was reached is kept.
             model = objective.model(state.x)
@@ -242,13 +249,6 @@ class LDLSCL(SoftmaxLinearModel):
             self.n_iter_ = state.n_iter
         warn_if_not_converged(state, self.tol)
         return self
-
-    def _report(self, state: Search) -> None:
-        if self.verbose and state.n_iter % int(self.verbose) == 0:
-            print(
-                f"{type(self).__name__} iteration {state.n_iter:4d}: objective "
-                f"{state.objective_curve[-1]:.8f}, gradient {state.gradient_norm:.2e}"
-            )
 
     def predict_codes(self, X: Any) -> NDArray:
         """Predict the codes of new rows.
