@@ -264,7 +264,7 @@ class _Scaling:
         bend = self._products(self.signed, P)
         P *= self.share
         twist = _KAPPA * self._products(self.absolute, P)
-        return np.clip(_root_of_cubic(G, slope, bend, twist), -_LIMIT, _LIMIT)
+        return _root_of_cubic(G, slope, bend, twist)
 
     @staticmethod
     def _products(design: Design, A: NDArray) -> NDArray:
@@ -272,10 +272,10 @@ class _Scaling:
 
 
 def _root_of_cubic(g: NDArray, slope: NDArray, bend: NDArray, twist: NDArray) -> NDArray:
-    """Root of ``g + slope u + bend u^2 / 2 + twist u^3 / 6``, increasing in u.
+    """Root of ``g + slope u + bend u^2 / 2 + twist u^3 / 6``, or the limit before it.
 
     That is Cardano's formula with hyperbolic functions, for cubics with
-    ``bend^2 < 2 slope twist``.
+    ``bend^2 < 2 slope twist``, which increase in u.
     """
     # A larger twist only raises the bound. This one leaves roots within the limit as they are,
     # and no division by zero where a feature is zero or a degree underflows.
@@ -285,4 +285,8 @@ def _root_of_cubic(g: NDArray, slope: NDArray, bend: NDArray, twist: NDArray) ->
     with np.errstate(over="ignore"):  # an infinite root ends at the limit
         p = 2 * slope / twist - shift**2
         q = shift**3 + 3 * (g - slope * shift) / twist
-        return -2 * np.sqrt(p) * np.sinh(np.arcsinh(q / p**1.5) / 3) - shift
+        u = -2 * np.sqrt(p) * np.sinh(np.arcsinh(q / p**1.5) / 3) - shift
+    # Small roots are differences of large numbers above: a step of Newton restores their digits.
+    u = np.clip(u, -_LIMIT, _LIMIT)
+    value = g + u * (slope + u * (bend / 2 + u * twist / 6))
+    return np.clip(u - value / (slope + u * (bend + u * twist / 2)), -_LIMIT, _LIMIT)
