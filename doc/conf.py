@@ -9,7 +9,7 @@ import matplotlib
 import sklearn_ldl
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE / "_ext"))  # what pages of results draw with
+sys.path.insert(0, str(HERE / "_ext"))  # what pages are drawn with
 matplotlib.use("Agg")
 
 project = "sklearn_ldl"
@@ -110,5 +110,13 @@ def _skip_inherited(app, what, name, member, skip, options):
     return None
 
 
+def _draw_chart(app):
+    import decision_chart
+
+    (HERE / "guide" / "decision_chart.svg").write_text(decision_chart.svg())
+
+
 def setup(app):
+    """Hook the functions above into Sphinx."""
     app.connect("autodoc-skip-member", _skip_inherited)
+    app.connect("builder-inited", _draw_chart)

@@ -294,6 +294,11 @@ def threshold_sets(
     ValueError
         If `D` is not a label distribution or a parameter is out of range.
 
+    References
+    ----------
+    B.-B. Gao, C. Xing, C.-W. Xie, J. Wu, X. Geng, "Deep label distribution learning with label
+    ambiguity", IEEE Transactions on Image Processing, 2017.
+
     Examples
     --------
     >>> from sklearn_ldl.decoding import threshold_sets

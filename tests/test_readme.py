@@ -1,25 +1,70 @@
-"""What README and guide show must run, and the commands they give are those that are tested."""
+"""What the README shows must run, and the figures and commands in it are those that were made."""
 
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import sklearn_ldl
+from sklearn_ldl.datasets import make_ldl
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-PAGES = [ROOT / "README.md", *sorted((ROOT / "doc" / "guide").glob("*.md"))]
-BLOCKS = [
-    pytest.param(block, page, id=f"{page.stem}-{number}")
-    for page in PAGES
-    for number, block in enumerate(re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL))
-]
+TABLES = ROOT / "doc" / "benchmarks"
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
-@pytest.mark.parametrize(("block", "page"), BLOCKS)
-def test_python_blocks_run(block, page):
-    exec(compile(block, page.name, "exec"), {})
+@pytest.fixture
+def votes(tmp_path, monkeypatch):
+    """A folder with the table that the README reads, under the header that it shows."""
+    monkeypatch.chdir(tmp_path)
+    header = re.search(r"^length,.*$", README, re.MULTILINE).group()
+    X, D = make_ldl(100, n_votes=20, random_state=0)
+    table = np.hstack([X, np.rint(20 * D)])
+    np.savetxt("votes.csv", table, "%g", delimiter=",", header=header, comments="")
+    return tmp_path
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
+def test_python_blocks_run(block, votes):
+    pytest.importorskip("pandas")
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    pyplot.switch_backend("Agg")
+    exec(compile(block, "README.md", "exec"), {})
+    pyplot.close("all")
+    [picture] = re.findall(r'savefig\("(\S+)"', block)
+    assert (votes / picture).stat().st_size > 1000
+
+
+def test_the_first_example_is_short():
+    assert len([line for line in BLOCKS[0].splitlines() if line.strip()]) <= 16
+
+
+def test_features_are_those_of_the_probes():
+    probes = (TABLES / "features.md").read_text()
+    assert probes[probes.index("| feature") :] in README
+
+
+@pytest.mark.parametrize(
+    ("table", "pattern"),
+    [
+        ("solver.md", r"plain L-BFGS ([\d.]+) "),
+        ("solver.md", r"best scikit-learn ([\d.]+) "),
+        ("classical.md", r"^- (\S+: [\d.]+) on "),
+        ("deep.md", r"DeepLDLRegressor \| [\d.]+ \| ([\d.]+) \|"),
+        ("deep.md", r"DeepLDLRegressor \| [\d.]+ \| [\d.]+ \| ([\d.]+) \|"),
+    ],
+)
+def test_ratios_are_those_of_the_tables(table, pattern):
+    found = re.findall(pattern, (TABLES / table).read_text(), re.MULTILINE)
+    assert found
+    section = README[README.index("## Measured") :]
+    for ratio in found:
+        name, _, value = ratio.rpartition(": ")
+        # "2861.7" may be written as "2862", but "1.03" not as "1".
+        spellings = {value, f"{float(value):.0f}"} if float(value) > 100 else {value}
+        assert any(f"{name} {spelling}".strip() in section for spelling in spellings), ratio
 
 
 def test_names_in_the_tables_exist():
@@ -42,12 +87,13 @@ def test_names_in_the_tables_exist():
         assert hasattr(sklearn_ldl, name), name
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_linked_files_exist(page):
-    for target in re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text()):
-        assert (page.parent / target).exists(), target
+def test_linked_files_exist():
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
 
 
-def test_ci_runs_the_command_of_the_readme():
-    assert "<!-- tests -->" in README
-    assert "readme_command tests" in (ROOT / ".ci" / "run").read_text()
+@pytest.mark.parametrize("what", ["tests", "documentation"])
+def test_ci_runs_the_commands_of_the_readme(what):
+    assert f"<!-- {what} -->\n```sh\n" in README
+    loop = re.search(r"^for what in (.*); do$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
+    assert what in loop.group(1).split()

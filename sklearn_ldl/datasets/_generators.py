@@ -178,6 +178,11 @@ def make_label_shift(
     --------
     sklearn_ldl.LabelShiftCorrector : Corrects predictions for such a shift.
 
+    References
+    ----------
+    Z. Lipton, Y.-X. Wang, A. Smola, "Detecting and correcting for label shift with black box
+    predictors", ICML 2018.
+
     Examples
     --------
     >>> from sklearn_ldl.datasets import make_label_shift

@@ -11,17 +11,39 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import KFold
 from sklearn.utils import _safe_indexing, check_consistent_length
 
+from sklearn_ldl._settings import Settings
 from sklearn_ldl._simplex import check_distribution
 
-#: Published settings: data set -> keyword arguments of ImbalancedKFold and make_imbalanced_ldl.
-IMBALANCED_PROTOCOLS: dict[str, dict[str, float]] = {
-    "Movie": {"head": 2, "tail": 0, "head_max": 1, "tail_min": 2},
-    "SCUT_FBP": {"head": 2, "tail": 4, "head_max": 2, "tail_min": 0.1},
-    "emotion6": {"head": 3, "tail": 0, "head_max": 0.8, "tail_min": 1},
-    "Flickr": {"head": 2, "tail": 4, "head_max": 0.8, "tail_min": 1},
-    "RAF_ML": {"head": 2, "tail": 1, "head_max": 5, "tail_min": 3.5},
-    "Natural_Scene": {"head": 0, "tail": 4, "head_max": 5, "tail_min": 2},
-}
+IMBALANCED_PROTOCOLS = Settings(
+    """
+    Published settings by data set: arguments of ImbalancedKFold and make_imbalanced_ldl.
+
+    Each keeps some 100 to 225 rows of a training fold, in which the label frequencies are nearly
+    the reverse of those in the test fold; :class:`~sklearn_ldl.datasets.ImbalancedKFold` says how.
+
+    References
+    ----------
+    X. Zhao, Y. An, N. Xu, J. Wang, X. Geng, "Imbalanced label distribution learning", AAAI 2023.
+
+    Examples
+    --------
+    >>> from sklearn_ldl.datasets import IMBALANCED_PROTOCOLS, ImbalancedKFold
+    >>> cv = ImbalancedKFold(**IMBALANCED_PROTOCOLS["Movie"])
+    >>> cv.get_n_splits()
+    10
+    """,
+    {
+        "Movie": {"head": 2, "tail": 0, "head_max": 1, "tail_min": 2},
+        "SCUT_FBP": {"head": 2, "tail": 4, "head_max": 2, "tail_min": 0.1},
+        "emotion6": {"head": 3, "tail": 0, "head_max": 0.8, "tail_min": 1},
+        "Flickr": {"head": 2, "tail": 4, "head_max": 0.8, "tail_min": 1},
+        "RAF_ML": {"head": 2, "tail": 1, "head_max": 5, "tail_min": 3.5},
+        "Natural_Scene": {"head": 0, "tail": 4, "head_max": 5, "tail_min": 2},
+    },
+)
+
+# Examples are found in functions and classes only, unless they are listed.
+__test__ = {"IMBALANCED_PROTOCOLS": IMBALANCED_PROTOCOLS.__doc__}
 
 
 class ImbalancedKFold(KFold):

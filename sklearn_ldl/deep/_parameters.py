@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from numbers import Integral, Real
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
@@ -14,8 +14,11 @@ from sklearn_ldl.deep._modules import INITIALIZERS
 from sklearn_ldl.deep._optimization import OPTIMIZERS, SCHEDULES
 from sklearn_ldl.deep.losses import LOSSES
 
+_Estimator = TypeVar("_Estimator", bound=type)
+
 #: Where a class docstring wants the shared parameters.
 PLACEHOLDER = "    <net parameters>\n"
+_HEADING = "    Parameters\n    ----------\n"
 
 
 class NetParameter(NamedTuple):
@@ -65,8 +68,12 @@ NET_PARAMETERS: dict[str, NetParameter] = {
         [StrOptions(set(LOSSES)), callable],
         f"{_names(LOSSES)} or callable",
         """
-        What is minimised: a name of :data:`sklearn_ldl.deep.losses.LOSSES`, or a callable
-        ``(logits, distributions) -> (n_samples,)`` on tensors.""",
+        What is minimised: the Kullback-Leibler divergence; the cross entropy, which has the same
+        gradient; the divergence with fixed weights for the dominant label and for the others; the
+        squared error of the probabilities; the alpha-divergence, four times the squared Hellinger
+        distance; the Jeffreys or the Jensen-Shannon divergence; for ordered labels the cumulative
+        absolute distance or the squared earth mover's distance; or a callable ``(logits,
+        distributions) -> (n_samples,)`` on tensors.""",
     ),
     "label_smoothing": NetParameter(
         0.0,
@@ -219,7 +226,9 @@ NET_PARAMETERS: dict[str, NetParameter] = {
 }
 
 
-def net_estimator(*, omit: tuple[str, ...] = (), **defaults: Any) -> Callable[[type], type]:
+def net_estimator(
+    *, omit: tuple[str, ...] = (), **defaults: Any
+) -> Callable[[_Estimator], _Estimator]:
     """Class decorator: give an estimator the parameters of its net, behind its own.
 
     Parameters
@@ -234,6 +243,8 @@ def net_estimator(*, omit: tuple[str, ...] = (), **defaults: Any) -> Callable[[t
     decorate : callable
         It replaces the constructor, whose own parameters come first, extends
         `_parameter_constraints`, and writes the documentation in place of :data:`PLACEHOLDER`.
+        The constructor of the class names `module`, if it has one, and ``**net`` for the sake of
+        type checkers alone: what they hold is stored here.
 
     Examples
     --------
@@ -241,7 +252,7 @@ def net_estimator(*, omit: tuple[str, ...] = (), **defaults: Any) -> Callable[[t
     >>> from sklearn_ldl.deep._parameters import net_estimator
     >>> @net_estimator(max_epochs=5)
     ... class Estimator(BaseEstimator):
-    ...     def __init__(self, *, own=1):
+    ...     def __init__(self, module=None, *, own=1, **net):
     ...         self.own = own
     >>> Estimator(lr=0.1).get_params()["max_epochs"]
     5
@@ -255,9 +266,9 @@ def net_estimator(*, omit: tuple[str, ...] = (), **defaults: Any) -> Callable[[t
         if name not in omit
     }
 
-    def decorate(cls: type) -> type:
+    def decorate(cls: _Estimator) -> _Estimator:
         own_init = vars(cls).get("__init__")
-        own = list(signature(own_init).parameters.values())[1:] if own_init else []
+        own = _own_parameters(own_init, table) if own_init else []
         full = _full_signature(own, table)
 
         def __init__(self, *args, **kwargs):
@@ -276,10 +287,15 @@ def net_estimator(*, omit: tuple[str, ...] = (), **defaults: Any) -> Callable[[t
             **getattr(cls, "_parameter_constraints", {}),
         }
         if cls.__doc__:
-            cls.__doc__ = cls.__doc__.replace(PLACEHOLDER, _documentation(table))
+            cls.__doc__ = _documented(cls.__doc__, full, table)
         return cls
 
     return decorate
+
+
+def _own_parameters(init: Callable, table: dict[str, NetParameter]) -> list[Parameter]:
+    stated = list(signature(init).parameters.values())[1:]
+    return [p for p in stated if p.kind is not Parameter.VAR_KEYWORD and p.name not in table]
 
 
 def _full_signature(own: list[Parameter], table: dict[str, NetParameter]) -> Signature:
@@ -295,10 +311,25 @@ def _full_signature(own: list[Parameter], table: dict[str, NetParameter]) -> Sig
     return Signature([this, *first, *rest])
 
 
+def _documented(doc: str, full: Signature, table: dict[str, NetParameter]) -> str:
+    """Document the parameters in the order of the signature, where `module` may be the first."""
+    leading = list(full.parameters)[1] == "module"
+    first = {name: table[name] for name in table if leading and name == "module"}
+    rest = {name: table[name] for name in table if name not in first}
+    doc = doc.replace(_HEADING, _HEADING + _documentation(first), 1)
+    return doc.replace(PLACEHOLDER, _documentation(rest))
+
+
 def _documentation(table: dict[str, NetParameter]) -> str:
     lines = []
     for name, parameter in table.items():
-        default = f'"{parameter.default}"' if isinstance(parameter.default, str) else None
-        lines.append(f"{name} : {parameter.kind}, default={default or parameter.default}")
+        lines.append(f"{name} : {parameter.kind}, default{_shown(parameter.default)}")
         lines += ["    " + line.strip() for line in parameter.doc.strip().splitlines()]
     return "".join(f"    {line}\n" for line in lines)
+
+
+def _shown(default: Any) -> str:
+    if isinstance(default, str):
+        return f'="{default}"'
+    # An asterisk would begin emphasis, and behind an equals sign there is no literal text.
+    return f" ``{default}``" if "*" in str(default) else f"={default}"

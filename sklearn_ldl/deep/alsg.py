@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from numbers import Real
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 from warnings import warn
 
 import numpy as np
@@ -23,6 +23,7 @@ from sklearn_ldl.deep._base import Training
 from sklearn_ldl.deep._batches import Batch
 from sklearn_ldl.deep._classifier import DeepClassifier, as_float32
 from sklearn_ldl.deep._net import Forward
+from sklearn_ldl.deep._options import Module, NetOptions
 from sklearn_ldl.deep._parameters import net_estimator
 from sklearn_ldl.deep.losses import get_loss
 from sklearn_ldl.graphs import AuxGraphNeighbors, neighbor_table
@@ -75,7 +76,7 @@ class AuxGraphLDLClassifier(DeepClassifier):
         Number of classes.
     net_ : skorch.NeuralNet
         The fitted net.
-    history_ : dict of ndarrays of shape (n_iter_,)
+    history_ : dict of ndarrays of shape (n_epochs,)
         "train_loss" and its parts "train_label" and "train_graph"; "valid_loss" (without the
         graph) with early stopping.
     n_iter_ : int
@@ -140,6 +141,8 @@ class AuxGraphLDLClassifier(DeepClassifier):
         detach: bool = True,
         neighbor_forward: Literal["joint", "no_grad"] = "joint",
         ramp: float = 0.0,
+        module: Module | None = None,
+        **net: Unpack[NetOptions],
     ):
         self.graph = graph
         self.aux_weight = aux_weight

@@ -143,7 +143,7 @@ class MixUp(_BatchMixing):
     --------
     >>> import numpy as np
     >>> import torch
-    >>> from sklearn_ldl.deep.augment import MixUp
+    >>> from sklearn_ldl.deep import MixUp
     >>> X = torch.tensor([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]])
     >>> mixed = MixUp()(X, np.random.default_rng(0))
     >>> mixed.X
@@ -201,7 +201,7 @@ class CutMix(_BatchMixing):
     --------
     >>> import numpy as np
     >>> import torch
-    >>> from sklearn_ldl.deep.augment import CutMix
+    >>> from sklearn_ldl.deep import CutMix
     >>> X = torch.tensor([1.0, 2.0]).reshape(2, 1, 1, 1).repeat(1, 1, 4, 4)
     >>> mixed = CutMix()(X, np.random.default_rng(7))
     >>> mixed.X[0, 0]
@@ -268,7 +268,7 @@ class RICAP(_BatchMixing):
     --------
     >>> import numpy as np
     >>> import torch
-    >>> from sklearn_ldl.deep.augment import RICAP
+    >>> from sklearn_ldl.deep import RICAP
     >>> X = torch.arange(5.0).reshape(5, 1, 1, 1).repeat(1, 1, 4, 4)
     >>> mixed = RICAP(beta=1.0)(X, np.random.default_rng(8))
     >>> mixed.X[0, 0]

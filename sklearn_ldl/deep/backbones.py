@@ -104,8 +104,7 @@ def backbone(
 
     Examples
     --------
-    >>> from sklearn_ldl.deep import PRESETS, DeepLDLClassifier
-    >>> from sklearn_ldl.deep.backbones import backbone
+    >>> from sklearn_ldl.deep import PRESETS, DeepLDLClassifier, backbone
     >>> resnet = backbone("resnet18", weights=True)
     >>> model = DeepLDLClassifier(resnet, **PRESETS["finetune"])
     >>> quick = model.set_params(param_groups=[("body.*", {"lr": 0.0})])  # trains the head alone

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, _fit_context
@@ -13,6 +13,7 @@ from sklearn_ldl._callbacks import with_callbacks
 from sklearn_ldl.deep._augmented import mixing_objective
 from sklearn_ldl.deep._base import Training
 from sklearn_ldl.deep._classifier import DeepClassifier, as_float32
+from sklearn_ldl.deep._options import Module, NetOptions
 from sklearn_ldl.deep._parameters import net_estimator
 from sklearn_ldl.deep.augment import AUGMENTATIONS, Augmentation
 from sklearn_ldl.deep.losses import get_loss
@@ -36,8 +37,10 @@ class DeepLDLClassifier(DeepClassifier):
         Turns labels into distributions over `classes_`; None means one-hot rows. See
         :class:`~sklearn_ldl.LabelSmoother`. Distributions given as `y` need none.
     augment : {"mixup", "cutmix", "ricap"} or callable, default=None
-        How batches are mixed, and their targets with them; see :mod:`sklearn_ldl.deep.augment`.
-        Only mixup does without images. None leaves them as they are.
+        How batches are mixed, and their targets with them: a name, or
+        :class:`~sklearn_ldl.deep.MixUp`, :class:`~sklearn_ldl.deep.CutMix` or
+        :class:`~sklearn_ldl.deep.RICAP` with parameters of your own. Only mixup does without
+        images. None leaves them as they are.
     <net parameters>
 
     Attributes
@@ -51,7 +54,7 @@ class DeepLDLClassifier(DeepClassifier):
         The fitted distributor, after a fit to labels.
     net_ : skorch.NeuralNet
         The fitted net; its module is ``net_.module_``.
-    history_ : dict of ndarrays of shape (n_iter_,)
+    history_ : dict of ndarrays of shape (n_epochs,)
         "train_loss", and "valid_loss" with early stopping.
     n_iter_ : int
         Epochs that were trained.
@@ -96,9 +99,11 @@ class DeepLDLClassifier(DeepClassifier):
 
     def __init__(
         self,
+        module: Module | None = None,
         *,
         distributor: BaseEstimator | None = None,
         augment: str | Augmentation | None = None,
+        **net: Unpack[NetOptions],
     ):
         self.distributor = distributor
         self.augment = augment

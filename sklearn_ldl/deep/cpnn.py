@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from numbers import Integral
-from typing import Literal
+from typing import Literal, Unpack
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from torch.utils.checkpoint import checkpoint
 from sklearn_ldl.deep._batches import Batch
 from sklearn_ldl.deep._net import Forward, Objective
 from sklearn_ldl.deep._optimization import OPTIMIZERS
+from sklearn_ldl.deep._options import CPNNOptions
 from sklearn_ldl.deep._parameters import net_estimator
 from sklearn_ldl.deep._regressor import DeepDistributionRegressor, LabelSums
 from sklearn_ldl.deep.losses import Loss, kl_divergence
@@ -175,7 +176,7 @@ class CPNN(DeepDistributionRegressor):
         Names of the columns, where `y` was a data frame.
     net_ : skorch.NeuralNet
         The fitted net; its module is ``net_.module_``.
-    history_ : dict of ndarrays of shape (n_iter_,)
+    history_ : dict of ndarrays of shape (n_epochs,)
         "train_loss", and with early stopping "valid_loss". With `n_augment` the former is the
         divergence from the mean copy; the latter takes the rows as they are.
     n_iter_ : int
@@ -256,6 +257,7 @@ class CPNN(DeepDistributionRegressor):
         n_augment: int = 0,
         label_values: ArrayLike | None = None,
         hidden_dim: int = 64,
+        **net: Unpack[CPNNOptions],
     ):
         self.label_encoding = label_encoding
         self.n_augment = n_augment

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Literal
+from typing import Literal, Unpack
 
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
@@ -18,6 +18,7 @@ from sklearn_ldl.deep._decoupling import (
     decoupled_terms,
 )
 from sklearn_ldl.deep._net import Forward, Objective
+from sklearn_ldl.deep._options import DistributionOptions
 from sklearn_ldl.deep._parameters import net_estimator
 from sklearn_ldl.deep._presets import PRESETS
 from sklearn_ldl.deep._rebalancing import DistributionBalance, label_frequency
@@ -43,7 +44,7 @@ class DILDLRegressor(AlignedRegressor):
         + \lambda \big( \alpha\, KL(N_x \| N_q) + (1 - \alpha)\, KL(N_x \| N_t) \big)
         + \beta L_{similarity} + \gamma L_{reconstruction}.
 
-    The first two terms are those of :func:`sklearn_ldl.deep.losses.decoupled_kl`. :math:`N_x`,
+    The first two terms are the loss "decoupled_kl" of :class:`DeepLDLRegressor`. :math:`N_x`,
     :math:`N_q`, :math:`N_t` are normal distributions in a latent space, to which the hidden layer,
     the dominant label and the others are mapped; a fourth one, :math:`N_d`, comes from the whole
     distribution. Similarity is the mean squared difference of the cosine similarities between the
@@ -93,7 +94,7 @@ class DILDLRegressor(AlignedRegressor):
         at least 1. With weights of samples it is a weighted sum, of weights with a mean of one.
     net_ : skorch.NeuralNet
         The fitted net; its module is ``net_.module_``.
-    history_ : dict of ndarrays of shape (n_iter_,)
+    history_ : dict of ndarrays of shape (n_epochs,)
         "train_loss" and the weighted terms that add up to it: "train_dominant",
         "train_nondominant", "train_align_dominant", "train_align_nondominant", "train_similarity"
         and "train_reconstruction". With early stopping "valid_loss", the Kullback-Leibler
@@ -108,7 +109,7 @@ class DILDLRegressor(AlignedRegressor):
     See Also
     --------
     RDARegressor : The alignment with undivided distributions.
-    sklearn_ldl.deep.losses.decoupled_kl : The first two terms, as a loss for any network.
+    DeepLDLRegressor : With ``loss="decoupled_kl"``, the first two terms for any network.
 
     Notes
     -----
@@ -174,6 +175,7 @@ class DILDLRegressor(AlignedRegressor):
         rebalance: Literal["db"] | None = None,
         align_gradient: Literal["both", "features"] = "both",
         hidden_dim: int = 100,
+        **net: Unpack[DistributionOptions],
     ):
         self.alpha = alpha
         self.align_weight = align_weight

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from numbers import Real
+from typing import Unpack
 
 import torch
 from numpy.random import RandomState
@@ -16,6 +17,7 @@ from sklearn_ldl._simplex import safe_log
 from sklearn_ldl.deep._batches import Batch
 from sklearn_ldl.deep._classifier import DeepClassifier
 from sklearn_ldl.deep._net import Forward, Objective, resolve_device
+from sklearn_ldl.deep._options import Module, NetOptions
 from sklearn_ldl.deep._parameters import net_estimator
 from sklearn_ldl.deep._teachers import Lesson, TeacherMixin
 from sklearn_ldl.deep.losses import get_loss
@@ -65,7 +67,7 @@ class DistillationClassifier(TeacherMixin, DeepClassifier):
         Number of classes.
     net_ : skorch.NeuralNet
         The fitted net of the student; its module is ``net_.module_``.
-    history_ : dict of ndarrays of shape (n_iter_,)
+    history_ : dict of ndarrays of shape (n_epochs,)
         "train_loss" and its two parts, "train_label" and "train_teacher"; with early stopping
         "valid_loss", the loss to the labels of the rows set aside.
     n_iter_ : int
@@ -122,6 +124,8 @@ class DistillationClassifier(TeacherMixin, DeepClassifier):
         temperature_squared: bool = True,
         teacher_cv: int | BaseEstimator | Iterable | None = None,
         keep_teachers: bool = True,
+        module: Module | None = None,
+        **net: Unpack[NetOptions],
     ):
         self.teacher = teacher
         self.teacher_weight = teacher_weight

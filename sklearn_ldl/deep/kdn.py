@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from numbers import Real
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from sklearn_ldl.deep._base import DeepEstimator, Training
 from sklearn_ldl.deep._kernel_grid import kernel_grid
 from sklearn_ldl.deep._mixtures import VARIANCE, Kernel, KernelMixture
 from sklearn_ldl.deep._net import resolve_device
+from sklearn_ldl.deep._options import Module, ModuleOptions
 from sklearn_ldl.deep._parameters import net_estimator
 from sklearn_ldl.deep._values import (
     ValuesMixin,
@@ -76,7 +77,7 @@ class KernelDensityRegressor(ValuesMixin, DeepEstimator):
         logits of shape (n_samples, n_landmarks, height, width), and `y` has shape (n_samples,
         n_landmarks, 2) or (n_samples, 2 * n_landmarks), with the **(row, column)** of every
         landmark in cells of the heat map; see
-        :func:`~sklearn_ldl.deep.landmarks.to_heatmap_coordinates`. The loss is the mean over the
+        :func:`~sklearn_ldl.deep.to_heatmap_coordinates`. The loss is the mean over the
         landmarks, the grid that of the cells, the default bandwidth 1 cell.
     <net parameters>
 
@@ -91,7 +92,7 @@ class KernelDensityRegressor(ValuesMixin, DeepEstimator):
         Number of kernels.
     net_ : skorch.NeuralNet
         The fitted net; its module is ``net_.module_``.
-    history_ : dict of ndarrays of shape (n_iter_,)
+    history_ : dict of ndarrays of shape (n_epochs,)
         "train_loss", and "valid_loss" with early stopping: in nats, for the density per unit of
         `y`, so that values for different grids, bandwidths and kernels compare.
     n_iter_ : int
@@ -164,6 +165,8 @@ class KernelDensityRegressor(ValuesMixin, DeepEstimator):
         kernel: Kernel = "gaussian",
         decode: Literal["expectation", "mode", "argmax"] = "expectation",
         heatmap_shape: Sequence[int] | None = None,
+        module: Module | None = None,
+        **net: Unpack[ModuleOptions],
     ):
         self.grid = grid
         self.bandwidth = bandwidth

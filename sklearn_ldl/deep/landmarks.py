@@ -36,7 +36,7 @@ def to_heatmap_coordinates(points: ArrayLike, stride: int) -> NDArray[np.float64
 
     Examples
     --------
-    >>> from sklearn_ldl.deep.landmarks import to_heatmap_coordinates
+    >>> from sklearn_ldl.deep import to_heatmap_coordinates
     >>> to_heatmap_coordinates([[1.5, 5.5]], stride=4)
     array([[0., 1.]])
     """
@@ -69,7 +69,7 @@ def from_heatmap_coordinates(points: ArrayLike, stride: int) -> NDArray[np.float
 
     Examples
     --------
-    >>> from sklearn_ldl.deep.landmarks import from_heatmap_coordinates
+    >>> from sklearn_ldl.deep import from_heatmap_coordinates
     >>> from_heatmap_coordinates([[0.0, 1.0]], stride=4)
     array([[1.5, 5.5]])
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, Unpack
 
 import torch
 from numpy.random import RandomState
@@ -14,6 +14,7 @@ from torch import Tensor
 from sklearn_ldl.deep._batches import Batch
 from sklearn_ldl.deep._classifier import DeepClassifier
 from sklearn_ldl.deep._net import Forward, Objective, resolve_device
+from sklearn_ldl.deep._options import Module, TaughtOptions
 from sklearn_ldl.deep._parameters import net_estimator
 from sklearn_ldl.deep._teachers import Lesson, TeacherMixin
 from sklearn_ldl.deep.losses import get_loss
@@ -57,7 +58,7 @@ class OfflineLDLClassifier(TeacherMixin, DeepClassifier):
         Number of classes.
     net_ : skorch.NeuralNet
         The fitted net of the student; its module is ``net_.module_``.
-    history_ : dict of ndarrays of shape (n_iter_,)
+    history_ : dict of ndarrays of shape (n_epochs,)
         "train_loss", and with early stopping "valid_loss", the loss to the labels of the rows set
         aside.
     n_iter_ : int
@@ -118,6 +119,8 @@ class OfflineLDLClassifier(TeacherMixin, DeepClassifier):
         combine: Literal["mean", "sum"] = "mean",
         teacher_cv: int | BaseEstimator | Iterable | None = None,
         keep_teachers: bool = True,
+        module: Module | None = None,
+        **net: Unpack[TaughtOptions],
     ):
         self.teacher = teacher
         self.combine = combine

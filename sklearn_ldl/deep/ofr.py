@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Literal
+from typing import Literal, Unpack
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sklearn_ldl.deep._base import plain_objective
 from sklearn_ldl.deep._net import Objective
+from sklearn_ldl.deep._options import Module, ReshapingOptions
 from sklearn_ldl.deep._parameters import net_estimator
 from sklearn_ldl.deep._presets import PRESETS
 from sklearn_ldl.deep._rebalancing import label_frequency, reshaped_kl
@@ -79,7 +80,7 @@ class OFRRegressor(DeepDistributionRegressor):
         Names of the columns, where `y` was a data frame.
     net_ : skorch.NeuralNet
         The fitted net; its module is ``net_.module_``.
-    history_ : dict of ndarrays of shape (n_iter_,)
+    history_ : dict of ndarrays of shape (n_epochs,)
         "train_loss", and with early stopping "valid_loss", the Kullback-Leibler divergence of the
         rows set aside: the two do not compare.
     n_iter_ : int
@@ -158,6 +159,8 @@ class OFRRegressor(DeepDistributionRegressor):
         db_gamma: float = 0.9,
         neg_scale: float = 2.0,
         init_bias: float = 0.05,
+        module: Module | None = None,
+        **net: Unpack[ReshapingOptions],
     ):
         self.reshape = reshape
         self.gamma = gamma

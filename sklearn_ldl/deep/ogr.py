@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from numbers import Integral, Real
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from sklearn_ldl.deep._base import Training
 from sklearn_ldl.deep._batches import Batch, RowSource
 from sklearn_ldl.deep._classifier import DeepClassifier, as_float32
 from sklearn_ldl.deep._net import Forward, resolve_device
+from sklearn_ldl.deep._options import Module, NetOptions
 from sklearn_ldl.deep._parameters import net_estimator
 from sklearn_ldl.deep.losses import get_loss
 
@@ -145,11 +146,17 @@ class _ClassObjective:
 class OGRClassifier(DeepClassifier):
     r"""Network that treats classes by how much they overfit (experimental).
 
-    Before every epoch the over-fitting-to-generalisation ratio of each class is taken from the
-    losses on training rows and on rows set aside, see :func:`over_fitting_ratio`. It controls, from
-    the moment when it is known, either the weights of the classes in the loss or the smoothing of
-    their labels. Expect neither better accuracy nor better calibration: for the weights, the
-    authors report calibration that is much worse.
+    Before every epoch the over-fitting-to-generalisation ratio of each class is taken from its mean
+    losses on training rows, :math:`T_k`, and on rows set aside, :math:`V_k`, and from those `gap`
+    epochs ago,
+
+    .. math:: \mathrm{OGR}_k = \frac{\big((V_k - T_k) - (V_k' - T_k')\big)^2}
+              {|V_k' - V_k| + 10^{-8}},
+
+    at most the 95th percentile of the classes. It controls, from the moment when it is known,
+    either the weights of the classes in the loss or the smoothing of their labels. Expect neither
+    better accuracy nor better calibration: for the weights, the authors report calibration that is
+    much worse.
 
     Parameters
     ----------
@@ -174,7 +181,7 @@ class OGRClassifier(DeepClassifier):
         Number of classes.
     net_ : skorch.NeuralNet
         The fitted net; its module is ``net_.module_``.
-    history_ : dict of ndarrays of shape (n_iter_,)
+    history_ : dict of ndarrays of shape (n_epochs,)
         "train_loss" and "valid_loss".
     n_iter_ : int
         Epochs that were trained.
@@ -217,10 +224,12 @@ class OGRClassifier(DeepClassifier):
 
     def __init__(
         self,
+        module: Module | None = None,
         *,
         use: Literal["weight", "smooth"] = "smooth",
         max_smoothing: float = 0.1,
         gap: int = 10,
+        **net: Unpack[NetOptions],
     ):
         self.use = use
         self.max_smoothing = max_smoothing

@@ -6,7 +6,7 @@ import copy
 import math
 from collections.abc import Callable, Iterable
 from numbers import Integral
-from typing import Literal
+from typing import Literal, Unpack
 
 import numpy as np
 import torch
@@ -31,6 +31,7 @@ from sklearn_ldl.deep._net import (
     resolve_device,
     seeded,
 )
+from sklearn_ldl.deep._options import Module, TaughtOptions
 from sklearn_ldl.deep._parameters import net_estimator
 from sklearn_ldl.deep._teachers import (
     Lesson,
@@ -66,8 +67,9 @@ class OnlineLDLClassifier(TeacherMixin, DeepClassifier):
         classifiers of this package are asked on the device of the student, in float32; others get
         every batch as an array, which takes its time.
     augment : {"mixup", "cutmix", "ricap"} or callable, default=None
-        How batches are mixed; see :mod:`sklearn_ldl.deep.augment`. Only mixup does without images.
-        None leaves them as they are.
+        How batches are mixed: a name, or :class:`~sklearn_ldl.deep.MixUp`,
+        :class:`~sklearn_ldl.deep.CutMix` or :class:`~sklearn_ldl.deep.RICAP` with parameters of
+        your own. Only mixup does without images. None leaves them as they are.
     combine : {"mean", "sum"}, default="mean"
         Whether losses to several teachers are averaged (On-En-LDL) or added (On-MT-LDL), which
         has the same gradient times their number; see :class:`OfflineLDLClassifier`.
@@ -92,7 +94,7 @@ class OnlineLDLClassifier(TeacherMixin, DeepClassifier):
         Number of classes.
     net_ : skorch.NeuralNet
         The fitted net of the student; its module is ``net_.module_``.
-    history_ : dict of ndarrays of shape (n_iter_,)
+    history_ : dict of ndarrays of shape (n_epochs,)
         "train_loss", and with early stopping "valid_loss", the loss to the labels of the rows set
         aside.
     n_iter_ : int
@@ -153,6 +155,8 @@ class OnlineLDLClassifier(TeacherMixin, DeepClassifier):
         mc_samples: int = 0,
         predict_mc_samples: int = 0,
         keep_teachers: bool = True,
+        module: Module | None = None,
+        **net: Unpack[TaughtOptions],
     ):
         self.teacher = teacher
         self.augment = augment

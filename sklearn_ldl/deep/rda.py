@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Unpack
 
 from sklearn.utils._param_validation import StrOptions
 from torch import Tensor
@@ -10,6 +10,7 @@ from torch import Tensor
 from sklearn_ldl.deep._alignment import AlignedRegressor, Branch
 from sklearn_ldl.deep._batches import Batch
 from sklearn_ldl.deep._net import Forward, Objective
+from sklearn_ldl.deep._options import DistributionOptions
 from sklearn_ldl.deep._parameters import net_estimator
 from sklearn_ldl.deep._presets import PRESETS
 from sklearn_ldl.deep._rebalancing import label_frequency, reshaped_kl
@@ -67,7 +68,7 @@ class RDARegressor(AlignedRegressor):
         at least 1. With weights of samples it is a weighted sum, of weights with a mean of one.
     net_ : skorch.NeuralNet
         The fitted net; its module is ``net_.module_``.
-    history_ : dict of ndarrays of shape (n_iter_,)
+    history_ : dict of ndarrays of shape (n_epochs,)
         "train_loss" and the weighted terms that add up to it: "train_base", "train_align",
         "train_similarity" and "train_reconstruction". With early stopping "valid_loss", the
         Kullback-Leibler divergence of the rows set aside.
@@ -123,6 +124,7 @@ class RDARegressor(AlignedRegressor):
         similarity_weight: float = 0.1,
         base_loss: Literal["db", "fl", "cb", "kl"] | Loss = "db",
         hidden_dim: int = 100,
+        **net: Unpack[DistributionOptions],
     ):
         self.reconstruction_weight = reconstruction_weight
         self.align_weight = align_weight

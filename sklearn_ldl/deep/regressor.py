@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from numbers import Real
+from typing import Unpack
 
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sklearn_ldl.deep._augmented import mixing_objective
 from sklearn_ldl.deep._net import Objective
+from sklearn_ldl.deep._options import Module, NetOptions
 from sklearn_ldl.deep._parameters import net_estimator
 from sklearn_ldl.deep._rebalancing import adjust_logits, label_prior
 from sklearn_ldl.deep._regressor import DeepDistributionRegressor, LabelSums
@@ -35,8 +37,10 @@ class DeepLDLRegressor(DeepDistributionRegressor):
         distributions; predictions are the softmax of :math:`z`. With 1 they are those for equally
         frequent labels; 0 leaves the prior of training in them.
     augment : {"mixup", "cutmix", "ricap"} or callable, default=None
-        How batches are mixed, and their targets with them; see :mod:`sklearn_ldl.deep.augment`.
-        Only mixup does without images. None leaves them as they are.
+        How batches are mixed, and their targets with them: a name, or
+        :class:`~sklearn_ldl.deep.MixUp`, :class:`~sklearn_ldl.deep.CutMix` or
+        :class:`~sklearn_ldl.deep.RICAP` with parameters of your own. Only mixup does without
+        images. None leaves them as they are.
     <net parameters>
 
     Attributes
@@ -51,7 +55,7 @@ class DeepLDLRegressor(DeepDistributionRegressor):
         says how frequent it would be.
     net_ : skorch.NeuralNet
         The fitted net; its module is ``net_.module_``.
-    history_ : dict of ndarrays of shape (n_iter_,)
+    history_ : dict of ndarrays of shape (n_epochs,)
         "train_loss", and "valid_loss" with early stopping.
     n_iter_ : int
         Epochs that were trained.
@@ -111,7 +115,14 @@ class DeepLDLRegressor(DeepDistributionRegressor):
         "augment": [StrOptions(set(AUGMENTATIONS)), callable, None],
     }
 
-    def __init__(self, *, logit_adjustment: float = 0.0, augment: str | Augmentation | None = None):
+    def __init__(
+        self,
+        module: Module | None = None,
+        *,
+        logit_adjustment: float = 0.0,
+        augment: str | Augmentation | None = None,
+        **net: Unpack[NetOptions],
+    ):
         self.logit_adjustment = logit_adjustment
         self.augment = augment
 

@@ -20,12 +20,12 @@ def pixel_loss(Z: Tensor, D: Tensor, valid: Tensor, *, loss: str | Loss = "kl") 
     Z : Tensor of shape (n_images, n_classes, height, width)
         Logits.
     D : Tensor of shape (n_images, n_classes, height, width)
-        Class distributions, as :func:`sklearn_ldl.distributors.smooth_mask` returns them.
+        Class distributions, as :func:`~sklearn_ldl.smooth_mask` returns them.
     valid : Tensor of shape (n_images, height, width), dtype bool
         Which pixels count.
     loss : str or callable, default="kl"
-        The loss of one pixel: a name in :data:`sklearn_ldl.deep.losses.LOSSES`, or a function
-        that returns one value per row.
+        The loss of one pixel: a name that :class:`~sklearn_ldl.DeepLDLClassifier` knows, or a
+        function ``(logits, distributions) -> (n_rows,)``.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def pixel_loss(Z: Tensor, D: Tensor, valid: Tensor, *, loss: str | Loss = "kl") 
     Examples
     --------
     >>> import torch
-    >>> from sklearn_ldl.deep.segmentation import pixel_loss
+    >>> from sklearn_ldl.deep import pixel_loss
     >>> D = torch.tensor([[[[1.0, 0.5]], [[0.0, 0.5]]]])  # one image, two classes, two pixels
     >>> pixel_loss(torch.zeros_like(D), D, torch.tensor([[[True, True]]]))
     tensor([0.3466])

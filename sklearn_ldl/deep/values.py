@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from numbers import Real
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from sklearn.utils.metaestimators import available_if
 
 from sklearn_ldl._callbacks import with_callbacks
 from sklearn_ldl.deep._base import DeepEstimator, Training
+from sklearn_ldl.deep._options import Module, ModuleOptions
 from sklearn_ldl.deep._parameters import net_estimator
 from sklearn_ldl.deep._values import (
     ValuesMixin,
@@ -58,9 +59,8 @@ class DeepRegressor(ValuesMixin, DeepEstimator):
     Parameters
     ----------
     loss : {"l2", "l1", "epsilon_insensitive", "gaussian"}, default="l2"
-        What is minimised, a function of :mod:`sklearn_ldl.deep.losses`: half the squared error, the
-        absolute error, the absolute error beyond `epsilon`, or the negative log-likelihood of a
-        normal distribution.
+        What is minimised: half the squared error, the absolute error, the absolute error beyond
+        `epsilon`, or the negative log-likelihood of a normal distribution.
     epsilon : float, default=2/180
         Tolerance of ``loss="epsilon_insensitive"`` on the scale of [-1, 1], that is in units of
         half the range of the targets: one degree for angles from -90 to 90.
@@ -74,7 +74,7 @@ class DeepRegressor(ValuesMixin, DeepEstimator):
     net_ : skorch.NeuralNet
         The fitted net; its module is ``net_.module_`` and returns n_dims numbers per sample (for
         "gaussian" the means, then the log-variances).
-    history_ : dict of ndarrays of shape (n_iter_,)
+    history_ : dict of ndarrays of shape (n_epochs,)
         "train_loss", and "valid_loss" with early stopping.
     n_iter_ : int
         Epochs that were trained.
@@ -125,7 +125,14 @@ class DeepRegressor(ValuesMixin, DeepEstimator):
         "epsilon": [Interval(Real, 0, None, closed="left")],
     }
 
-    def __init__(self, *, loss: str = "l2", epsilon: float = 2 / 180):
+    def __init__(
+        self,
+        module: Module | None = None,
+        *,
+        loss: str = "l2",
+        epsilon: float = 2 / 180,
+        **net: Unpack[ModuleOptions],
+    ):
         self.loss = loss
         self.epsilon = epsilon
 

@@ -15,16 +15,34 @@ from sklearn_ldl.distributors._base import TargetTransformer
 
 
 class DominantSplit(NamedTuple):
-    """The parts of label distributions made by :func:`split_dominant`."""
+    """The parts of label distributions that :func:`~sklearn_ldl.split_dominant` makes.
 
-    #: Index of the label with the largest degree, the first one on ties; shape (n_samples,).
+    Parameters
+    ----------
+    dominant : ndarray of shape (n_samples,), dtype int
+        Index of the label with the largest degree, the first one on ties.
+    degree : ndarray of shape (n_samples,)
+        Its degree, at least ``1 / n_labels``.
+    complement : ndarray of shape (n_samples,)
+        The mass of the other labels, ``1 - degree`` summed without cancellation.
+    nondominant : ndarray of shape (n_samples, n_labels)
+        How the others share it: rows on the simplex, zero at the dominant label.
+
+    See Also
+    --------
+    split_dominant : Makes one, and says where it comes from.
+
+    Examples
+    --------
+    >>> from sklearn_ldl import split_dominant
+    >>> dominant, degree, complement, nondominant = split_dominant([[0.5, 0.2, 0.3]])
+    >>> degree, nondominant
+    (array([0.5]), array([[0. , 0.4, 0.6]]))
+    """
+
     dominant: NDArray[np.intp]
-    #: Its degree, at least ``1 / n_labels``; shape (n_samples,).
     degree: NDArray[np.float64]
-    #: The mass of the other labels, ``1 - degree`` summed without cancellation; (n_samples,).
     complement: NDArray[np.float64]
-    #: How the others share it: rows on the simplex, zero at the dominant label;
-    #: shape (n_samples, n_labels).
     nondominant: NDArray[np.float64]
 
 

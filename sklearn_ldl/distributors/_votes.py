@@ -44,6 +44,11 @@ def votes_to_distribution(counts: ArrayLike, *, prior: float = 0.0) -> NDArray[n
         If a count is negative or not finite, or if a row has no votes and `prior` is 0; the
         message names the first such row.
 
+    References
+    ----------
+    X. Geng, P. Hou, "Pre-release prediction of crowd opinion on movies by label distribution
+    learning", IJCAI 2015.
+
     Examples
     --------
     >>> from sklearn_ldl.distributors import votes_to_distribution
@@ -67,13 +72,31 @@ def votes_to_distribution(counts: ArrayLike, *, prior: float = 0.0) -> NDArray[n
 
 
 class VoteTable(NamedTuple):
-    """Label distributions made from a table of votes by :func:`vote_table_to_distribution`."""
+    """Label distributions made of a table of votes, with what their rows and columns stand for.
 
-    #: Label distributions of shape (n_items, n_labels).
+    Parameters
+    ----------
+    D : ndarray of shape (n_items, n_labels)
+        Label distributions.
+    items : ndarray of shape (n_items,)
+        What the rows stand for, in sorted order.
+    labels : ndarray of shape (n_labels,)
+        What the columns stand for.
+
+    See Also
+    --------
+    vote_table_to_distribution : Makes one.
+
+    Examples
+    --------
+    >>> from sklearn_ldl import vote_table_to_distribution
+    >>> table = vote_table_to_distribution(["b", "a", "a"], ["yes", "no", "yes"])
+    >>> table.items, table.labels
+    (array(['a', 'b'], dtype='<U1'), array(['no', 'yes'], dtype='<U3'))
+    """
+
     D: NDArray[np.float64]
-    #: What the rows stand for, in sorted order; shape (n_items,).
     items: NDArray
-    #: What the columns stand for; shape (n_labels,).
     labels: NDArray
 
 
@@ -114,6 +137,11 @@ def vote_table_to_distribution(
         If the columns differ in length or have missing entries, there are fewer than two labels,
         one is not among `label_names`, a weight is negative, or the votes on an item weigh nothing
         and `prior` is 0.
+
+    References
+    ----------
+    X. Geng, P. Hou, "Pre-release prediction of crowd opinion on movies by label distribution
+    learning", IJCAI 2015.
 
     Examples
     --------

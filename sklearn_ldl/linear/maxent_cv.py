@@ -76,6 +76,11 @@ n_features_in_, feature_names_in_
     --------
     BFGSLDL : The same model with a given penalty.
 
+    References
+    ----------
+    X. Geng, "Label distribution learning", IEEE Transactions on Knowledge and Data Engineering,
+    2016 (algorithm SA-BFGS).
+
     Examples
     --------
     >>> from sklearn_ldl import BFGSLDLCV

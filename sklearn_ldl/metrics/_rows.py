@@ -77,4 +77,4 @@ def _complete_docstring(doc: str) -> str:
         doc = doc.replace(own_options, _PARAMETERS, 1)
     else:
         doc = doc.replace("Returns\n", f"{_PARAMETERS}\nReturns\n", 1)
-    return doc.replace("References\n", f"{_RAISES}References\n", 1)
+    return doc.replace("References\n", f"{_RAISES}References\n", 1) + "\n"

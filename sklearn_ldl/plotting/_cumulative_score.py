@@ -159,8 +159,17 @@ class CumulativeScoreDisplay:
         ----------
         y_true, y_pred : array-like of shape (n_samples,) or (n_samples, n_dims)
             True and predicted values or points.
-        thresholds, sample_weight, name, ax, **kwargs
-            As in :meth:`from_estimator`; without a name the legend shows the mean error only.
+        thresholds : array-like of shape (n_thresholds,), default=None
+            Largest tolerated errors, in the unit of `y_true`. None means 201 values from 0 to the
+            largest error.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the samples; None weighs them equally.
+        name : str, default=None
+            Name for the legend, which shows the mean error in any case.
+        ax : Axes, default=None
+            Axes to draw on, such as those of another display; None makes a figure.
+        **kwargs
+            Passed to ``matplotlib.axes.Axes.plot``.
 
         Returns
         -------

@@ -173,11 +173,18 @@ class LabelDistributionDisplay:
         ----------
         D_true, D_pred : array-like of shape (n_samples, n_labels)
             True and predicted distributions.
-        rows, metric, kind, ax
-            As in :meth:`from_estimator`.
+        rows : int or array-like of int, default=6
+            Row numbers, or how many rows to take at even distances.
+        metric : callable, default=kl_divergence
+            A metric of :mod:`sklearn_ldl.metrics` that takes ``per_row=True``; its values stand in
+            the titles.
         labels : array-like of shape (n_labels,) or (n_labels, n_dims), default=None
             Names or values of the labels. None takes the columns of a data frame `D_true`, or
             numbers them.
+        kind : {"auto", "bar", "line"}, default="auto"
+            "auto" means bars, but lines for more than 20 labels and for the values of a grid.
+        ax : Axes or array-like of Axes, default=None
+            One per row; None makes a figure.
 
         Returns
         -------

@@ -177,11 +177,17 @@ class LabelErrorDisplay:
         ----------
         D_true, D_pred : array-like of shape (n_samples, n_labels)
             True and predicted distributions.
-        sample_weight, sort, kind, ax
-            As in :meth:`from_estimator`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows in all means; None weighs them equally.
         labels : array-like of shape (n_labels,) or (n_labels, n_dims), default=None
             Names or values of the labels. None takes the columns of a data frame `D_true`, or
             numbers them.
+        sort : bool, default=None
+            Whether to order labels by falling mean degree; None does so for bars.
+        kind : {"auto", "bar", "line"}, default="auto"
+            "auto" means bars, but lines for more than 40 labels and for the values of a grid.
+        ax : array-like of two Axes, default=None
+            For the mean degrees and for the errors; None makes a figure.
 
         Returns
         -------

@@ -190,8 +190,18 @@ class ReliabilityDisplay:
         labels : array-like of shape (n_labels,), default=None
             The class of each column of `D_pred`; None stands for the column numbers. Not used if
             `y_true` holds distributions.
-        n_bins, sample_weight, name, ref_line, ax, **kwargs
-            As in :meth:`from_estimator`; without a name the legend shows the ECE only.
+        n_bins : int, default=10
+            Number of bins of equal width.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows; None weighs them equally.
+        name : str, default=None
+            Name for the legend, which shows the ECE in any case.
+        ref_line : bool, default=True
+            Whether to draw the diagonal.
+        ax : Axes, default=None
+            Axes to draw on, such as those of another display; None makes a figure.
+        **kwargs
+            Passed to ``matplotlib.axes.Axes.plot``.
 
         Returns
         -------

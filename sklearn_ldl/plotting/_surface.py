@@ -191,10 +191,19 @@ class RGBSurfaceDisplay:
             True distributions, line by line of the picture, from the bottom up.
         D_pred : array-like of shape (n_points, 3), or dict of str to array-like
             Predicted distributions of one model, or of several by name.
-        grid_shape, metric, sample_weight, extent, ax
-            As in :meth:`from_estimator`.
+        grid_shape : tuple of int, default=None
+            Lines and columns of the picture; None means a square.
+        metric : callable, default=kl_divergence
+            A metric of :mod:`sklearn_ldl.metrics` that takes ``per_row=True``; its mean stands in
+            the titles.
+        sample_weight : array-like of shape (n_points,), default=None
+            Weights of the points in that mean.
         labels : array-like of shape (3,), default=None
             Names of the labels. None takes the columns of a data frame `D_true`, or numbers them.
+        extent : tuple of float, default=(-1, 1, -1, 1)
+            Coordinates of the first and last column, and of the first and last line.
+        ax : Axes or array-like of Axes, default=None
+            One for the truth and one per model; None makes a figure.
 
         Returns
         -------
