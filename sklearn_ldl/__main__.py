@@ -290,5 +290,5 @@ def _note(message: str) -> None:
 
 if __name__ == "__main__":
     # A terminal without ± and arrows shows question marks, which is better than no table.
-    sys.stdout.reconfigure(errors="replace")
+    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
     sys.exit(main())

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 try:
-    from sklearn.callback import CallbackSupportMixin, with_callbacks
+    from sklearn.callback import CallbackSupportMixin
+    from sklearn.callback import with_callbacks as _with_callbacks
 except ImportError:
+    _with_callbacks = None
 
     class CallbackSupportMixin:  # type: ignore[no-redef]
         """Stand-in: this scikit-learn has no callbacks, so there is nothing to set."""
 
-    def with_callbacks(method):  # type: ignore[no-redef]
-        """Return `method` as it is."""
-        return method
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+def with_callbacks(method: Decorated) -> Decorated:
+    """Let scikit-learn decorate a `fit`, if it has callbacks."""
+    return method if _with_callbacks is None else _with_callbacks(method)
 
 
 class IterationReporter:

@@ -61,7 +61,7 @@ class PostHocCorrection(LearnerFeatures, SoftmaxPredictionMixin, MetaEstimatorMi
         fit_params: dict[str, Any],
         *,
         hold_out: bool = True,
-    ) -> tuple[NDArray, NDArray, HeldOut | None]:
+    ) -> tuple[NDArray, NDArray, Any]:
         """Fit the estimator to all rows; return targets, weights, and logits of rows held out."""
         require_y(self, y)
         D = check_distribution(y)

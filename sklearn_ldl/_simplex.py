@@ -145,7 +145,7 @@ def check_logical_labels(L: ArrayLike, *, input_name: str = "y") -> NDArray[np.i
     return L.astype(np.int8)
 
 
-def normalize(A: ArrayLike) -> NDArray[np.floating]:
+def normalize(A: ArrayLike) -> NDArray:
     """Divide every row by its sum; a row without mass becomes uniform.
 
     Parameters

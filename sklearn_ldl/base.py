@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import log_softmax, softmax
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, _fit_context
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -22,6 +21,7 @@ from sklearn.utils.validation import (
 )
 
 from sklearn_ldl import decoding
+from sklearn_ldl._decorators import _fit_context, available_if
 from sklearn_ldl._simplex import check_distribution, safe_log
 from sklearn_ldl._wrapper import TargetWrapper, with_weight
 from sklearn_ldl.distributors import GaussianLabelDistributor, LabelSmoother

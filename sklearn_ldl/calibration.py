@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
 
+from sklearn_ldl._decorators import _fit_context
 from sklearn_ldl._posthoc import PostHocCorrection
 from sklearn_ldl._simplex import check_distribution
 from sklearn_ldl.metrics._checks import check_weights

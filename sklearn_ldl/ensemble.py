@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array, issparse
 from scipy.special import rel_entr, softmax
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
 from sklearn.tree import DecisionTreeRegressor
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklearn_ldl._decorators import _fit_context
 from sklearn_ldl._simplex import centred_logits
 from sklearn_ldl.base import SoftmaxPredictionMixin, training_weight
 
@@ -220,7 +221,7 @@ class GradientBoostingLDL(SoftmaxPredictionMixin, BaseEstimator):
         start = softmax(self.intercept_)
         ridge = self.l2_regularization * float((start * (1 - start)).mean())
         train, *others = [_Rows(*part, self.intercept_) for part in parts]
-        held_out = others[0] if others else None
+        held_out: _Rows | None = others[0] if others else None
 
         self.estimators_ = []
         columns = X.tocsc() if issparse(X) else X
@@ -235,7 +236,7 @@ class GradientBoostingLDL(SoftmaxPredictionMixin, BaseEstimator):
             held_out.step(tree)
             if held_out.losses[n_grown] < held_out.losses[best] - self.tol:
                 best = n_grown
-            elif n_grown - best >= self.n_iter_no_change:
+            elif n_grown - best >= int(self.n_iter_no_change):
                 break
         del self.estimators_[best:]
         self.n_iter_ = best

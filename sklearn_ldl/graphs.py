@@ -14,11 +14,13 @@ from joblib import cpu_count, effective_n_jobs
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array, issparse, sparray, spmatrix
 from sklearn import config_context
-from sklearn.base import BaseEstimator, TransformerMixin, _fit_context, clone
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.neighbors import KNeighborsTransformer
 from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_ldl._decorators import _fit_context
 
 #: Up to here the exact search takes seconds, less than compiling the approximate one.
 EXACT_MAX_ROWS = 40_000
@@ -448,7 +450,7 @@ def _check_groups(groups: Sequence[Any] | None, n_aux: int) -> list[NDArray[np.i
     return checked
 
 
-def _check_sigma(sigma: Any, n_tasks: int) -> list[str | float]:
+def _check_sigma(sigma: Any, n_tasks: int) -> list[Any]:
     """Return one scale, a number or "median", per task."""
     if isinstance(sigma, (str, Real)):
         return [sigma] * n_tasks

@@ -10,7 +10,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context, clone
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.model_selection import check_cv, cross_val_predict
 from sklearn.utils import Bunch, get_tags, indexable
@@ -23,6 +23,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.metaestimators import _BaseComposition
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ldl._decorators import _fit_context
 from sklearn_ldl._simplex import check_distribution, check_prediction, normalize
 from sklearn_ldl._wrapper import LearnerFeatures, with_weight
 from sklearn_ldl.base import LabelDistributionMixin, require_y, training_weight

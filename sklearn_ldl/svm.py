@@ -9,20 +9,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics.pairwise import pairwise_distances, pairwise_kernels
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklearn_ldl._decorators import _fit_context
 from sklearn_ldl._simplex import centred_logits
 from sklearn_ldl.base import SoftmaxPredictionMixin, training_weight
 from sklearn_ldl.linear._design import Design
 from sklearn_ldl.linear._lbfgs import State, minimize
 from sklearn_ldl.linear._losses import Loss, probabilities, pull_back
 from sklearn_ldl.linear._penalties import l2
-from sklearn_ldl.linear._whitening import choose_metric
+from sklearn_ldl.linear._rows import RowsInMemory
+from sklearn_ldl.linear._whitening import choose_metric, label_moments
 
 # Eigenvalues of the kernel below this share of the largest are rounding errors.
 _ROUNDING = 1e-10
@@ -281,13 +283,14 @@ class LDSVR(SoftmaxPredictionMixin, BaseEstimator):
         n_labels = len(mean)
         scale = (1 - 1 / n_labels) / n_labels / np.hypot(deviation, self.epsilon)
         state = State(np.zeros((n_labels, design.shape[1])), centred_logits(mean))
+        metric = choose_metric(
+            design, n_labels, lambda: label_moments(D, design.weight), [penalty / scale]
+        )
         curve = []
         minimize(
-            design,
-            np.asfortranarray(D),
-            insensitive_norm(self.epsilon, scale),
+            RowsInMemory(design, np.asfortranarray(D), insensitive_norm(self.epsilon, scale)),
             l2(penalty / scale),
-            choose_metric(design, D, [penalty / scale]).with_alpha(penalty / scale),
+            metric.with_alpha(penalty / scale),
             state,
             max_iter=self.max_iter,
             tol=self.tol / scale,

@@ -10,12 +10,14 @@ from sklearn_ldl.linear._design import Design
 from sklearn_ldl.linear._lbfgs import State, minimize
 from sklearn_ldl.linear._losses import cross_entropy
 from sklearn_ldl.linear._penalties import l2
+from sklearn_ldl.linear._rows import RowsInMemory
 from sklearn_ldl.linear._whitening import (
     BlockMetric,
     KroneckerMetric,
     RowSpaceDesign,
     choose_metric,
     label_curvature,
+    label_moments,
 )
 
 N, P, C = 60, 7, 4
@@ -64,8 +66,18 @@ def test_design_moments(design, data):
     assert_allclose(design.gram(), centred @ centred.T, rtol=1e-8, atol=1e-8)
 
 
+def search(design, D, alpha, metric, state, **options):
+    rows = RowsInMemory(design, np.asfortranarray(D), cross_entropy)
+    return minimize(rows, l2(alpha), metric, state, **options)
+
+
+def choose(design, D, alphas):
+    return choose_metric(design, D.shape[1], lambda: label_moments(D, design.weight), alphas)
+
+
 def metrics(design, D, alpha):
-    yield KroneckerMetric(design, label_curvature(D, design.weight), alpha).with_alpha(alpha)
+    gamma = label_curvature(*label_moments(D, design.weight))
+    yield KroneckerMetric(design, gamma, alpha).with_alpha(alpha)
     yield BlockMetric(design, C, alpha).with_alpha(alpha)
     few = BlockMetric(design, C, 100.0)
     assert 0 < len(few.S) < P
@@ -107,9 +119,7 @@ def test_every_metric_finds_the_same_minimum(design, data, alpha):
     expected = reference(X, D, weight, alpha)
     for metric in metrics(design, D, alpha):
         state = State(np.zeros((C, P)), np.zeros(C))
-        minimize(
-            design, np.asfortranarray(D), cross_entropy, l2(alpha), metric, state, max_iter=5000
-        )
+        search(design, D, alpha, metric, state, max_iter=5000)
         assert state.status == "gradient"
         assert state.gradient_norm <= 1e-6
         assert_allclose(state.value, expected.fun, rtol=1e-9)
@@ -120,14 +130,13 @@ def test_whitening_does_not_see_the_scale_of_the_features(data):
     needed = []
     for scale in (1.0, np.logspace(1, -1, P)):
         design = Design(X * scale, weight, center=True)
-        metric = choose_metric(design, D, [0.0]).with_alpha(0.0)
+        metric = choose(design, D, [0.0]).with_alpha(0.0)
         state = State(np.zeros((C, P)), np.zeros(C))
         values = []
-        minimize(
+        search(
             design,
             D,
-            cross_entropy,
-            l2(0.0),
+            0.0,
             metric,
             state,
             tol=0.0,
@@ -173,7 +182,7 @@ def test_only_short_problems_are_rotated_into_their_row_space(rng):
 def test_choice_of_metric(rng):
     def chosen(n, p, c, n_alphas=1):
         design = Design(rng.standard_normal((n, p)), np.full(n, 1 / n), center=True)
-        return type(choose_metric(design, rng.dirichlet(np.ones(c), n), [1.0] * n_alphas))
+        return type(choose(design, rng.dirichlet(np.ones(c), n), [1.0] * n_alphas))
 
     assert chosen(500, 40, 3) is KroneckerMetric
     assert chosen(300, 200, 3) is BlockMetric
@@ -184,8 +193,8 @@ def test_precision_is_reported_where_the_tolerance_cannot_be_reached(data):
     X, D, weight = data
     design = Design(X, weight, center=True)
     state = State(np.zeros((C, P)), np.zeros(C))
-    metric = choose_metric(design, D, [1e-2]).with_alpha(1e-2)
-    minimize(design, D, cross_entropy, l2(1e-2), metric, state, tol=0.0)
+    metric = choose(design, D, [1e-2]).with_alpha(1e-2)
+    search(design, D, 1e-2, metric, state, tol=0.0)
     assert state.status == "precision"
     assert state.gradient_norm < 1e-9
 
@@ -194,13 +203,12 @@ def test_callback_sees_every_iteration_and_values_never_rise(data):
     X, D, weight = data
     design = Design(X, weight, center=True)
     state = State(np.zeros((C, P)), np.zeros(C))
-    metric = choose_metric(design, D, [1e-3]).with_alpha(1e-3)
+    metric = choose(design, D, [1e-3]).with_alpha(1e-3)
     seen = []
-    minimize(
+    search(
         design,
         D,
-        cross_entropy,
-        l2(1e-3),
+        1e-3,
         metric,
         state,
         callback=lambda s: seen.append((s.n_iter, s.value)),
@@ -215,13 +223,13 @@ def test_an_interrupt_keeps_what_was_reached(data):
     X, D, weight = data
     design = Design(X, weight, center=True)
     state = State(np.zeros((C, P)), np.zeros(C))
-    metric = choose_metric(design, D, [1e-3]).with_alpha(1e-3)
+    metric = choose(design, D, [1e-3]).with_alpha(1e-3)
 
     def interrupt(state):
         if state.n_iter == 3:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        minimize(design, D, cross_entropy, l2(1e-3), metric, state, callback=interrupt)
+        search(design, D, 1e-3, metric, state, callback=interrupt)
     assert state.n_iter == 3
     assert np.any(state.coef)

@@ -75,6 +75,7 @@ def test_names_in_the_tables_exist():
         "GridSearchCV",
         "KNeighborsRegressor",
         "LogisticRegression",
+        "NeuralNetClassifier",
         "Nystroem",
         "Pipeline",
         "RandomForestRegressor",

@@ -125,9 +125,9 @@ for name, P in sorted(predicted.items(), key=lambda item: kl_divergence(D_test, 
     print(f"{name:<30}{kl_divergence(D_test, P):17.4f}")
 
 # %%
-# Here the softmax of the labels is as good as the best enhancers. A linear model averages over
-# similar samples by itself, and so does what enhancement would have done. Enhancement is for those
-# who need the distributions of the training samples, or have a learner that follows single rows.
+# Here the softmax of the labels is as good a target as the best enhancers give: a linear model
+# averages over similar samples by itself. Enhancement is rather for those who need the
+# distributions of the training samples themselves, or whose learner follows every single one.
 #
 # On real data sets, too, the picture is mixed. :doc:`Here </results/enhancement>` it is measured on
-# five, on one of which nothing comes closer to the truth than the uniform distribution.
+# four, on one of which nothing comes closer to the truth than the uniform distribution.

@@ -91,7 +91,7 @@ def load_problem(
         raise ValueError(
             f"{source} is neither a file nor a public data set; `list` shows the data sets."
         )
-    labels = data.get("grid", data.target_names)
+    labels: Any = data.get("grid", data.target_names)
     if list(labels) == [f"label{j}" for j in range(len(labels))]:
         labels = None  # the file has no names; numbers are easier to read than these
     return Problem(Path(source).stem, data.data, data.target, labels, n_folds, seed)

@@ -122,8 +122,8 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
                 "and __getitem__."
             )
         if reset:
-            vars(self).pop("n_features_in_", None)
-            vars(self).pop("feature_names_in_", None)
+            self.__dict__.pop("n_features_in_", None)
+            self.__dict__.pop("feature_names_in_", None)
         if len(dataset) == 0:
             raise ValueError("Found a Dataset with 0 samples, but a minimum of 1 is required.")
         item = dataset[0]

@@ -135,8 +135,8 @@ class DatasetSource(RowSource):
         Map-style data set.
     target : ndarray of shape (n_samples, ...) or None
         Targets that replace those of the items.
-    encode : callable
-        Turns the collated targets of a batch into an array of float32.
+    encode : callable or None
+        Turns the collated targets of a batch into an array of float32; needed without `target`.
     rows : Tensor of shape (n_rows,)
         As for :class:`RowSource`.
     num_workers : int
@@ -149,7 +149,7 @@ class DatasetSource(RowSource):
         self,
         dataset: Dataset,
         target: NDArray | None,
-        encode: Callable[[NDArray], NDArray],
+        encode: Callable[[NDArray], NDArray] | None,
         rows: Tensor,
         *,
         num_workers: int = 0,
@@ -182,8 +182,8 @@ class DatasetSource(RowSource):
             else:
                 target = torch.from_numpy(self.encode(y))
             rows = rows.to(self.device)
-            moved = (tensor.to(self.device, non_blocking=True) for tensor in (X, target))
-            yield Batch(*moved, self._weight(rows), rows, self)
+            X, target = (tensor.to(self.device, non_blocking=True) for tensor in (X, target))
+            yield Batch(X, target, self._weight(rows), rows, self)
 
 
 def _features(items: list) -> Tensor:

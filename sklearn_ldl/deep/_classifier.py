@@ -24,7 +24,7 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
     """
 
     def _validate_fit(
-        self, X: Any, y: ArrayLike, distributor: BaseEstimator | None = None
+        self, X: Any, y: ArrayLike | None, distributor: BaseEstimator | None = None
     ) -> tuple[Any, NDArray[np.float64] | None]:
         """Validate features and targets; return features and distributions over `classes_`.
 
@@ -37,7 +37,7 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
         check_consistent_length(X, D)
         return X, D
 
-    def _distribute(self, y: ArrayLike, distributor: BaseEstimator | None) -> NDArray[np.float64]:
+    def _distribute(self, y: Any, distributor: BaseEstimator | None) -> NDArray[np.float64]:
         """Set what describes the labels, and return the distributions of `y`."""
         y = y if hasattr(y, "ndim") else np.asarray(y)
         if y.ndim == 2 and y.shape[1] > 1:
@@ -45,7 +45,7 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
                 raise ValueError("y holds distributions already: leave out the distributor.")
             D = check_distribution(y)
             self._set_classes(np.arange(D.shape[1]))
-            vars(self).pop("distributor_", None)
+            self.__dict__.pop("distributor_", None)
         else:
             y = column_or_1d(y, warn=True)
             distributor = LabelSmoother(alpha=0) if distributor is None else clone(distributor)

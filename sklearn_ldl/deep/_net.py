@@ -94,8 +94,8 @@ class LDLNet(NeuralNet):
         self,
         module: Any,
         *,
-        objective: Objective,
-        row_loss: Callable[[Tensor, Tensor], Tensor],
+        objective: Any,
+        row_loss: Any,
         amp: bool = False,
         compiled: bool = False,
         **kwargs: Any,
@@ -158,7 +158,7 @@ class LDLNet(NeuralNet):
             rows = self.objective(forward, batch)
             if isinstance(rows, dict):
                 parts = {name: _mean(value, batch) for name, value in rows.items()}
-                loss = sum(parts.values())
+                loss = torch.stack(list(parts.values())).sum()
                 terms.update({name: value.detach() for name, value in parts.items()})
             else:
                 loss = _mean(rows, batch)
@@ -186,7 +186,8 @@ class LDLNet(NeuralNet):
     def release(self) -> None:
         """Let go of data and teachers."""
         self.objective = self.row_loss = None
-        self.callbacks, self.callbacks_ = None, []
+        self.callbacks = None
+        self.callbacks_: list = []
         # The builder knows the estimator that holds this net.
         self.module = type(self.module_)
 

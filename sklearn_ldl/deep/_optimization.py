@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from fnmatch import fnmatch
 from functools import partial
-from itertools import zip_longest
 from typing import Any
 
 import torch
@@ -151,7 +150,8 @@ def set_rates(optimizer: torch.optim.Optimizer, lr: float, param_groups: Any) ->
     """Set the learning rate of all parameters but those whose group has its own."""
     own = [options.get("lr", lr) for _, options in param_groups]
     # The parameters that no pattern matched come last, if there are any.
-    for group, rate in zip_longest(optimizer.param_groups, own, fillvalue=lr):
+    rates = own + [lr] * (len(optimizer.param_groups) - len(own))
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
         group["lr"] = rate
 
 

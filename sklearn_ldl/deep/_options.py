@@ -65,6 +65,14 @@ class ModuleOptions(TrainingOptions, FastOptions, total=False):
     dropout: float
 
 
+class CPNNOptions(DistributionOptions, FastOptions, total=False):
+    """Those of `CPNN`."""
+
+
+class ReshapingOptions(ModuleOptions, DistributionOptions, total=False):
+    """Those of `OFRRegressor`, which is a loss."""
+
+
 class TaughtOptions(ModuleOptions, total=False):
     """Of a network that is trained on distributions which nothing smooths."""
 

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
-from sklearn.base import _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _num_samples, check_consistent_length
 
 from sklearn_ldl._callbacks import with_callbacks
+from sklearn_ldl._decorators import _fit_context
 from sklearn_ldl._simplex import check_distribution
 from sklearn_ldl.base import LabelDistributionMixin
 from sklearn_ldl.deep._base import DeepEstimator, Training, weigh
@@ -94,7 +94,7 @@ class DeepDistributionRegressor(LabelDistributionMixin, DeepEstimator):
         self._fit_net(training, random_state, split)
         return self
 
-    def _encode(self, y: ArrayLike) -> NDArray[np.float32]:
+    def _encode(self, y: Any) -> NDArray[np.float32]:
         D = check_distribution(y)
         if self.label_smoothing:
             D = smooth_labels(D, self.label_smoothing)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 
-def dataset_targets(dataset: Dataset) -> NDArray:
+def dataset_targets(dataset: Any) -> NDArray:
     """Collect the targets of a data set: its attribute `targets`, or those of all items.
 
     Distributions are not collected: one row tells how many labels there are, and augmentation may

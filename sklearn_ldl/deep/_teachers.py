@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, _fit_context, clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing, check_array, check_random_state
 from sklearn.utils._param_validation import HasMethods
@@ -17,9 +17,10 @@ from torch import Tensor
 from torch.utils.data import Dataset, Subset
 
 from sklearn_ldl._callbacks import with_callbacks
+from sklearn_ldl._decorators import _fit_context
 from sklearn_ldl.base import training_weight
 from sklearn_ldl.deep._base import Training
-from sklearn_ldl.deep._classifier import as_float32
+from sklearn_ldl.deep._classifier import DeepClassifier, as_float32
 from sklearn_ldl.deep._net import Objective, resolve_device
 from sklearn_ldl.deep._parameters import NET_PARAMETERS
 from sklearn_ldl.deep.classifier import DeepLDLClassifier
@@ -36,7 +37,7 @@ class Lesson(NamedTuple):
     def take(self, rows: NDArray) -> Lesson:
         """Part of the rows."""
         X = self.X
-        X = Subset(X, rows) if isinstance(X, Dataset) else _safe_indexing(X, rows)
+        X = Subset(X, rows.tolist()) if isinstance(X, Dataset) else _safe_indexing(X, rows)
         return Lesson(X, *(None if part is None else part[rows] for part in self[1:]))
 
     def fit(self, teacher: BaseEstimator, random_state: RandomState) -> BaseEstimator:
@@ -53,8 +54,8 @@ class Lesson(NamedTuple):
         return teacher.fit(self.X, self.y, **weight)
 
 
-class TeacherMixin:
-    """Mixin of the classifiers that learn from teachers; it goes in front of `DeepClassifier`.
+class TaughtClassifier(DeepClassifier):
+    """Base of the classifiers that learn from teachers.
 
     A subclass has the parameters `teacher`, `keep_teachers` and, if it calls
     :meth:`_recorded_answers`, `teacher_cv`. It builds its objective in :meth:`_objective`, where

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
 from sklearn.utils import check_array
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
+from sklearn_ldl._decorators import available_if
 from sklearn_ldl.base import training_weight
 from sklearn_ldl.deep._targets import collect_targets
 
@@ -73,7 +73,7 @@ class ValuesMixin(RegressorMixin):
         return self.quantile(X, [(1 - coverage) / 2, (1 + coverage) / 2])
 
 
-def check_values(y: ArrayLike) -> NDArray[np.float64]:
+def check_values(y: Any) -> NDArray[np.float64]:
     """Validate values (n_samples,) or points (n_samples, ...)."""
     return check_array(y, dtype=np.float64, ensure_2d=False, allow_nd=True, input_name="y")
 

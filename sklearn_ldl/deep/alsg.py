@@ -11,13 +11,14 @@ import numpy as np
 import torch
 from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import _fit_context, clone
+from sklearn.base import clone
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _num_samples
 from torch import Tensor
 
 from sklearn_ldl._callbacks import with_callbacks
+from sklearn_ldl._decorators import _fit_context
 from sklearn_ldl.base import training_weight
 from sklearn_ldl.deep._base import Training
 from sklearn_ldl.deep._batches import Batch
@@ -204,7 +205,7 @@ class AuxGraphLDLClassifier(DeepClassifier):
         objective = None
         if aux is None:
             warn("No auxiliary labels: there is no graph. Pass fit(X, y, aux=A).", stacklevel=4)
-            vars(self).pop("graph_", None)
+            self.__dict__.pop("graph_", None)
         else:
             rows = split[0]
             if sample_weight is not None:

@@ -7,6 +7,7 @@ from functools import partial
 from importlib import import_module
 from os import PathLike
 from types import ModuleType
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -47,7 +48,7 @@ class Backbone(nn.Module):
     def __init__(self, body: nn.Module, n_labels: int):
         super().__init__()
         name = _names(body, nn.Linear)[-1]
-        n_features = body.get_submodule(name).in_features
+        n_features = cast(nn.Linear, body.get_submodule(name)).in_features
         _replace(body, name, nn.Identity())
         self.body = body
         self.head = nn.Linear(n_features, n_labels)
@@ -167,7 +168,7 @@ def _load(model: nn.Module, file: PathLike) -> None:
 def _take_channels(model: nn.Module, in_channels: int, *, pretrained: bool) -> None:
     """Replace the first convolution by one that takes so many channels."""
     name = _names(model, nn.Conv2d)[0]
-    old = model.get_submodule(name)
+    old = cast(nn.Conv2d, model.get_submodule(name))
     if old.in_channels == in_channels:
         return
     new = nn.Conv2d(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any, Unpack
 
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import StrOptions
 
 from sklearn_ldl._callbacks import with_callbacks
+from sklearn_ldl._decorators import _fit_context
 from sklearn_ldl.deep._augmented import mixing_objective
 from sklearn_ldl.deep._base import Training
 from sklearn_ldl.deep._classifier import DeepClassifier, as_float32

@@ -272,7 +272,7 @@ class CPNN(DeepDistributionRegressor):
 
     def _losses(self, label_sums: LabelSums) -> tuple[Loss, Objective | None]:
         self._check_optimizer()
-        vars(self).pop("label_values_", None)
+        self.__dict__.pop("label_values_", None)
         values = self._scaled_values()
         if values is not None:
             self.label_values_ = values

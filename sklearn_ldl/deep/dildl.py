@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Literal, Unpack
+from typing import Any, Literal, Unpack, cast
 
 import torch
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor
 
-from sklearn_ldl.deep._alignment import AlignedRegressor, Branch
+from sklearn_ldl.deep._alignment import AlignedRegressor, AlignmentNet, Branch
 from sklearn_ldl.deep._batches import Batch
 from sklearn_ldl.deep._decoupling import (
     DOMINANT_TARGETS,
@@ -194,13 +194,13 @@ class DILDLRegressor(AlignedRegressor):
         if self.rebalance is not None:
             balance = DistributionBalance(self.label_frequency_, sums.sum())
         alpha = self.alpha
-        kinds = {
+        kinds: dict[str, Any] = {
             "nondominant_target": self.nondominant_target,
             "dominant_target": self.dominant_target,
         }
 
         def objective(forward: Forward, batch: Batch) -> dict[str, Tensor]:
-            net, D = forward.module, batch.target
+            net, D = cast(AlignmentNet, forward.module), batch.target
             H = net.encode(batch.X)
             Z, parts = net.decode(H), decouple(D, **kinds)
             learned = parts

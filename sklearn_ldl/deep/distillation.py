@@ -15,16 +15,15 @@ from torch import Tensor
 
 from sklearn_ldl._simplex import safe_log
 from sklearn_ldl.deep._batches import Batch
-from sklearn_ldl.deep._classifier import DeepClassifier
 from sklearn_ldl.deep._net import Forward, Objective, resolve_device
 from sklearn_ldl.deep._options import Module, NetOptions
 from sklearn_ldl.deep._parameters import net_estimator
-from sklearn_ldl.deep._teachers import Lesson, TeacherMixin
+from sklearn_ldl.deep._teachers import Lesson, TaughtClassifier
 from sklearn_ldl.deep.losses import get_loss
 
 
 @net_estimator()
-class DistillationClassifier(TeacherMixin, DeepClassifier):
+class DistillationClassifier(TaughtClassifier):
     r"""Network that learns from labels and from a softened teacher (knowledge distillation).
 
     A teacher :math:`q` is fitted to the labels first; then the student minimises
@@ -108,7 +107,7 @@ class DistillationClassifier(TeacherMixin, DeepClassifier):
     """
 
     _parameter_constraints: dict = {
-        **TeacherMixin._parameter_constraints,
+        **TaughtClassifier._parameter_constraints,
         "teacher_weight": [Interval(Real, 0, 1, closed="both")],
         "temperature": [Interval(Real, 0, None, closed="neither")],
         "temperature_squared": ["boolean"],

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
-from sklearn.base import _fit_context
 from sklearn.metrics import r2_score
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor
 
 from sklearn_ldl._callbacks import with_callbacks
+from sklearn_ldl._decorators import _fit_context
 from sklearn_ldl.deep._base import DeepEstimator, Training
 from sklearn_ldl.deep._kernel_grid import kernel_grid
 from sklearn_ldl.deep._mixtures import VARIANCE, Kernel, KernelMixture
@@ -221,7 +221,8 @@ class KernelDensityRegressor(ValuesMixin, DeepEstimator):
     def _choose_kernels(self, y: NDArray, sample_weight: ArrayLike | None) -> tuple[int, ...]:
         """Set what describes the densities; return the shape of the output for one row."""
         grid, bandwidth = self.grid, self.bandwidth
-        self._maps, n_dims = (), y[0].size
+        self._maps: tuple[int, ...] = ()
+        n_dims = y[0].size
         if self.heatmap_shape is not None:
             self._maps, grid = check_heatmaps(y, grid, self.heatmap_shape)
             n_dims = 2

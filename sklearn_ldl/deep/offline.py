@@ -12,16 +12,15 @@ from sklearn.utils._param_validation import StrOptions
 from torch import Tensor
 
 from sklearn_ldl.deep._batches import Batch
-from sklearn_ldl.deep._classifier import DeepClassifier
 from sklearn_ldl.deep._net import Forward, Objective, resolve_device
 from sklearn_ldl.deep._options import Module, TaughtOptions
 from sklearn_ldl.deep._parameters import net_estimator
-from sklearn_ldl.deep._teachers import Lesson, TeacherMixin
+from sklearn_ldl.deep._teachers import Lesson, TaughtClassifier
 from sklearn_ldl.deep.losses import get_loss
 
 
 @net_estimator(omit=("label_smoothing",))
-class OfflineLDLClassifier(TeacherMixin, DeepClassifier):
+class OfflineLDLClassifier(TaughtClassifier):
     r"""Network that learns label distributions which teachers predict (Off-LDL).
 
     Teachers :math:`q_1, \dots, q_T` are fitted to the labels first; then the student minimises
@@ -104,7 +103,7 @@ class OfflineLDLClassifier(TeacherMixin, DeepClassifier):
     """
 
     _parameter_constraints: dict = {
-        **TeacherMixin._parameter_constraints,
+        **TaughtClassifier._parameter_constraints,
         "combine": [StrOptions({"mean", "sum"})],
         "teacher_cv": ["cv_object"],
     }

@@ -9,13 +9,13 @@ from typing import Any, Literal, Unpack
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import _fit_context
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor
 
 from sklearn_ldl._callbacks import with_callbacks
+from sklearn_ldl._decorators import _fit_context
 from sklearn_ldl.base import training_weight
 from sklearn_ldl.deep._base import Training
 from sklearn_ldl.deep._batches import Batch, RowSource
@@ -98,7 +98,7 @@ class _ClassObjective:
         self,
         row_loss: Callable[[Tensor, Tensor], Tensor],
         D: Tensor,
-        parts: tuple[Tensor, Tensor],
+        parts: list[Tensor],
         *,
         gap: int,
         max_smoothing: float | None,
@@ -282,7 +282,7 @@ class OGRClassifier(DeepClassifier):
         objective = _ClassObjective(
             loss,
             torch.from_numpy(target).to(device),
-            tuple(torch.from_numpy(rows).to(device) for rows in split),
+            [torch.from_numpy(rows).to(device) for rows in split],
             gap=self.gap,
             max_smoothing=self.max_smoothing if self.use == "smooth" else None,
         )

@@ -35,7 +35,7 @@ from sklearn_ldl.deep._options import Module, TaughtOptions
 from sklearn_ldl.deep._parameters import net_estimator
 from sklearn_ldl.deep._teachers import (
     Lesson,
-    TeacherMixin,
+    TaughtClassifier,
     ask,
     class_selection,
     over_classes,
@@ -47,7 +47,7 @@ _PASSES = Interval(Integral, 0, None, closed="left")
 
 
 @net_estimator(omit=("label_smoothing",))
-class OnlineLDLClassifier(TeacherMixin, DeepClassifier):
+class OnlineLDLClassifier(TaughtClassifier):
     r"""Network that learns label distributions of augmented batches from teachers (On-LDL).
 
     Teachers :math:`q_1, \dots, q_T` are fitted to the labels first. Then every batch :math:`x` is
@@ -136,7 +136,7 @@ class OnlineLDLClassifier(TeacherMixin, DeepClassifier):
     """
 
     _parameter_constraints: dict = {
-        **TeacherMixin._parameter_constraints,
+        **TaughtClassifier._parameter_constraints,
         "augment": [StrOptions(set(AUGMENTATIONS)), callable, None],
         "combine": [StrOptions({"mean", "sum"})],
         "mc_samples": [_PASSES],
@@ -186,7 +186,7 @@ class OnlineLDLClassifier(TeacherMixin, DeepClassifier):
         def objective(forward: Forward, batch: Batch) -> Tensor:
             X = batch.X if augment is None else mix(augment, batch.X).X
             with torch.no_grad():
-                Q = sum(voice(X) for voice in voices) / len(voices)
+                Q = torch.stack([voice(X) for voice in voices]).mean(0)
             return scale * loss(forward(X), Q)
 
         return objective

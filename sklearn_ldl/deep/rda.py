@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, Unpack
+from typing import Literal, Unpack, cast
 
 from sklearn.utils._param_validation import StrOptions
 from torch import Tensor
 
-from sklearn_ldl.deep._alignment import AlignedRegressor, Branch
+from sklearn_ldl.deep._alignment import AlignedRegressor, AlignmentNet, Branch
 from sklearn_ldl.deep._batches import Batch
 from sklearn_ldl.deep._net import Forward, Objective
 from sklearn_ldl.deep._options import DistributionOptions
@@ -142,7 +142,7 @@ class RDARegressor(AlignedRegressor):
             base_loss = reshaped_kl(base_loss, self.label_frequency_, sums.sum())
 
         def objective(forward: Forward, batch: Batch) -> dict[str, Tensor]:
-            net, D = forward.module, batch.target
+            net, D = cast(AlignmentNet, forward.module), batch.target
             H = net.encode(batch.X)
             return {
                 "base": base_loss(net.decode(H), D),

@@ -128,7 +128,7 @@ class DeepLDLRegressor(DeepDistributionRegressor):
 
     def _losses(self, label_sums: LabelSums) -> tuple[Loss, Objective | None]:
         row_loss = get_loss(self.loss)
-        vars(self).pop("prior_", None)
+        self.__dict__.pop("prior_", None)
         if self.logit_adjustment:
             self.prior_ = label_prior(label_sums())
             row_loss = adjust_logits(row_loss, self.prior_, self.logit_adjustment)

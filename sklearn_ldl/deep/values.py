@@ -10,12 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
-from sklearn.base import _fit_context
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.metaestimators import available_if
 
 from sklearn_ldl._callbacks import with_callbacks
+from sklearn_ldl._decorators import _fit_context, available_if
 from sklearn_ldl.deep._base import DeepEstimator, Training
 from sklearn_ldl.deep._options import Module, ModuleOptions
 from sklearn_ldl.deep._parameters import net_estimator

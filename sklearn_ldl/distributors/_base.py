@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
 
-class TargetTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
-    """Base of the transformers that are fitted on `y` instead of `X`.
+class TargetTransformer(TransformerMixin, BaseEstimator):
+    """Base of the transformers that are fitted on `y` instead of `X`."""
 
-    A subclass passes ``auto_wrap_output_keys=None`` again: targets stay arrays whatever the output
-    configuration for features is.
-    """
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        # Targets stay arrays whatever the output configuration for features is.
+        super().__init_subclass__(auto_wrap_output_keys=None, **kwargs)
 
     def fit_transform(self, y: ArrayLike, X: object = None) -> NDArray:
         """Fit to targets, then transform them.

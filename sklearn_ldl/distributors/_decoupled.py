@@ -99,7 +99,7 @@ def split_dominant(D: ArrayLike) -> DominantSplit:
     return DominantSplit(dominant, degree, complement, nondominant)
 
 
-class DecoupledLabelSplitter(TargetTransformer, auto_wrap_output_keys=None):
+class DecoupledLabelSplitter(TargetTransformer):
     r"""Write distributions as a dominant and a non-dominant distribution side by side.
 
     The columns of a transformed row are two distributions, for `C` labels:

@@ -7,8 +7,9 @@ from numbers import Integral, Real
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import correlate1d
-from sklearn.utils._param_validation import Interval, validate_params
+from sklearn.utils._param_validation import Interval
 
+from sklearn_ldl._decorators import validate_params
 from sklearn_ldl._simplex import normalize
 
 
@@ -114,7 +115,7 @@ def smooth_mask(
         mass = np.take(mass, inside, axis=axis)
 
     D = normalize(mass.reshape(-1, n_classes)).reshape(mass.shape)
-    return np.ascontiguousarray(np.moveaxis(D, -1, -3)), mass.any(axis=-1)
+    return np.ascontiguousarray(np.moveaxis(D, -1, -3)), (mass > 0).any(axis=-1)
 
 
 def _check_mask(mask: ArrayLike, n_classes: int, ignore: int | None) -> NDArray[np.int64]:

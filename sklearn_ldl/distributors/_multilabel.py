@@ -7,19 +7,19 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import _fit_context
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ldl._decorators import _fit_context
 from sklearn_ldl._simplex import check_prediction, normalize
 from sklearn_ldl.decoding import threshold_sets
 from sklearn_ldl.distributors._base import TargetTransformer
 from sklearn_ldl.distributors._smoothing import smooth_labels
 
 
-class MultiLabelDistributor(TargetTransformer, auto_wrap_output_keys=None):
+class MultiLabelDistributor(TargetTransformer):
     r"""Turn label sets with difficult labels into label distributions.
 
     The states +1 (positive), 0 (difficult: hard to see, or the annotators disagree) and -1

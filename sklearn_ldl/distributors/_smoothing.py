@@ -7,12 +7,12 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import _fit_context
-from sklearn.utils._param_validation import Interval, StrOptions, validate_params
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from sklearn_ldl._decorators import _fit_context, validate_params
 from sklearn_ldl._simplex import check_distribution, check_prediction
 from sklearn_ldl.distributors._base import TargetTransformer
 from sklearn_ldl.distributors._checks import columns_of, encode
@@ -81,7 +81,7 @@ def smooth_labels(
     return (1 - alpha) * D + alpha / n_labels
 
 
-class LabelSmoother(TargetTransformer, auto_wrap_output_keys=None):
+class LabelSmoother(TargetTransformer):
     r"""Turn class labels into smoothed one-hot distributions.
 
     The label of a sample gets the degree :math:`1 - \alpha + \alpha / C` (``kind="uniform"``) or

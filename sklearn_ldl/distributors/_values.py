@@ -6,13 +6,13 @@ from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import _fit_context
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ldl import decoding
+from sklearn_ldl._decorators import _fit_context
 from sklearn_ldl._simplex import check_prediction
 from sklearn_ldl.distributors._base import TargetTransformer
 from sklearn_ldl.distributors._gaussian import cholesky_root, gaussian_label_distribution
@@ -22,7 +22,7 @@ from sklearn_ldl.distributors._grids import extend_grid, grid_around
 _DEFAULT_PAD = 7.0
 
 
-class GaussianLabelDistributor(TargetTransformer, auto_wrap_output_keys=None):
+class GaussianLabelDistributor(TargetTransformer):
     r"""Distribute real values over a grid of labels, and decode distributions to values.
 
     A value known to within :math:`\sigma`, such as an age, becomes the distribution

@@ -6,8 +6,7 @@ from numbers import Real
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.sparse import csr_array, issparse
+from scipy.sparse import issparse
 from sklearn.metrics import pairwise_distances
 from sklearn.utils._param_validation import Interval, StrOptions
 
@@ -22,7 +21,7 @@ _MEDIAN_ROWS = 1000
 _ROUNDING = 1e-6
 
 
-def kernel_width(X: NDArray[np.float64] | csr_array, gamma: Gamma) -> float:
+def kernel_width(X: Any, gamma: Gamma) -> float:
     r"""Return the factor :math:`\gamma` of :math:`\exp(-\gamma \|x - x'\|^2)`.
 
     Parameters

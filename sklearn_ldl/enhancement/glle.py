@@ -12,9 +12,9 @@ from scipy.sparse.csgraph import laplacian
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ldl._decorators import available_if
 from sklearn_ldl.enhancement._base import InductiveLabelEnhancer, Normalization, check_dense
 from sklearn_ldl.enhancement._conjugate_gradients import conjugate_gradients
 from sklearn_ldl.enhancement._graph import knn_affinity
@@ -201,7 +201,7 @@ class GLLEEnhancer(InductiveLabelEnhancer):
     def _expand(self, X: NDArray[np.float64], scores: NDArray[np.float64]) -> None:
         """Continue the scores between and beyond the samples."""
         for name in ("dual_coef_", "X_fit_", "gamma_"):
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
         if self.inductive:
             self.gamma_ = kernel_width(X, self.gamma)
             K = rbf_kernel(X, gamma=self.gamma_)

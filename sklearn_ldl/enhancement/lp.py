@@ -131,7 +131,7 @@ class LPEnhancer(LabelEnhancer):
         A = self._affinity(X)
         degree = A.sum(axis=1)[:, None]
         scale = np.divide(1, np.sqrt(degree), out=np.zeros_like(degree), where=degree > 0)
-        B = (1 - self.alpha) * L
+        B = (1.0 - self.alpha) * L.astype(np.float64)
         self.n_iter_ = 0
         if self.n_neighbors is None and len(L) <= _DIRECT_ROWS:
             A *= -self.alpha * scale * scale.T
@@ -150,7 +150,9 @@ class LPEnhancer(LabelEnhancer):
             A = rbf_kernel(X, gamma=self.gamma_)
             np.fill_diagonal(A, 0.0)
             return A
-        sigma = "median" if self.gamma == "median" else (2 * kernel_width(X, self.gamma)) ** -0.5
+        sigma: Any = (
+            "median" if self.gamma == "median" else (2 * kernel_width(X, self.gamma)) ** -0.5
+        )
         A, sigma = knn_affinity(X, self.n_neighbors, sigma=sigma)
         self.gamma_ = 1 / (2 * sigma**2) if sigma > 0 else np.inf
         return A

@@ -30,7 +30,7 @@ class Design:
         Whether to subtract the weighted mean (there is an intercept to make up for it).
     """
 
-    def __init__(self, X: NDArray | sp.csr_matrix, sample_weight: NDArray, *, center: bool):
+    def __init__(self, X: Any, sample_weight: NDArray, *, center: bool):
         self.X = X
         self.weight = sample_weight
         self.sparse = sp.issparse(X)

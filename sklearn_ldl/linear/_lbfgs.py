@@ -1,9 +1,8 @@
 """Limited-memory BFGS for softmax-linear models, in whitened variables.
 
-The solver adds a loss on logits and a penalty on coefficients and knows nothing else of them. Since
-logits are linear in the coefficients, a search direction is multiplied with the features once and
-every trial step along it then costs no product: an iteration needs exactly one product with `X` and
-one with its transpose (one *evaluation*), whatever the line search does.
+The solver adds a sum over rows and a penalty on coefficients and knows nothing else of them. For
+rows in memory an iteration needs exactly one product with `X` and one with its transpose (one
+*evaluation*), whatever the line search does.
 
 Reference: J. Nocedal, "Updating quasi-Newton matrices with limited storage", Mathematics of
 Computation 1980; approximate Wolfe conditions after W. Hager and H. Zhang, SIAM Journal on
@@ -19,17 +18,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_ldl.linear._design import Design
-from sklearn_ldl.linear._losses import Loss
 from sklearn_ldl.linear._penalties import Penalty
+from sklearn_ldl.linear._rows import RowSum
 from sklearn_ldl.linear._whitening import Metric
 
 # A step is accepted once the slope has fallen to this share of the slope at its start.
 _CURVATURE = 0.3
 _SUFFICIENT_DECREASE = 1e-4
 _MAX_TRIALS = 30
-# Logits are updated step by step; they are computed afresh before rounding errors can add up.
-_REFRESH = 50
 # Iterations without a smaller gradient, at a decrease below rounding, before precision is reached.
 _PATIENCE = 5
 
@@ -53,9 +49,7 @@ class State:
 
 
 def minimize(
-    design: Design,
-    D: NDArray,
-    loss: Loss,
+    rows: RowSum,
     penalty: Penalty,
     metric: Metric,
     state: State,
@@ -66,15 +60,11 @@ def minimize(
     memory: int = 10,
     callback: Callable[[State], None] | None = None,
 ) -> State:
-    """Minimise ``loss(logits(coef, intercept), D) + penalty(coef)``.
+    """Minimise ``rows(coef, intercept) + penalty(coef)``.
 
     Parameters
     ----------
-    design : Design
-        Features, and row weights that sum to one.
-    D : ndarray of shape (n_samples, n_labels)
-        Targets in the dtype of the features, best in column-major order.
-    loss, penalty, metric
+    rows, penalty, metric
         See the modules that define them.
     state : State
         Start; updated in place at every iteration, so that an interrupt loses nothing.
@@ -95,27 +85,23 @@ def minimize(
         `status` is "gradient" (below `tol`), "precision" (rounding errors permit no more),
         "max_iter" or "line_search".
     """
-    weight = design.weight.astype(D.dtype)
-    resolution = 10 * float(np.finfo(D.dtype).eps)
     history: deque[tuple[NDArray, NDArray, float]] = deque(maxlen=memory)
 
-    def differentiate(E: NDArray, penalty_grad: NDArray) -> tuple[NDArray, NDArray, NDArray]:
-        G, total = design.gradient(E)
+    def total_gradient(G: NDArray, total: NDArray, penalty_grad: NDArray) -> NDArray:
         G += penalty_grad
         if not fit_intercept:
             total[:] = 0
-        state.n_evaluations += 1
-        return G, total, _flat(*metric.pull(G, total))
+        state.n_evaluations = rows.n_evaluations
+        return _flat(*metric.pull(G, total))
 
-    Z = design.logits(state.coef, state.intercept)
-    value, E = loss(Z, D, weight)
+    value, G, total = rows.start(state.coef, state.intercept)
     penalty_value, penalty_grad = penalty(state.coef)
     state.value = value + penalty_value
-    G, total, gradient = differentiate(E, penalty_grad)
+    gradient = total_gradient(G, total, penalty_grad)
     best, stalled = np.inf, 0
 
     while True:
-        state.gradient_norm = design.gradient_norm(G, total)
+        state.gradient_norm = rows.gradient_norm(G, total)
         if callback is not None:
             callback(state)
         if state.gradient_norm <= tol:
@@ -133,18 +119,16 @@ def minimize(
             slope = float(gradient @ direction)
         if state.gradient_norm < 0.9 * best:
             best, stalled = state.gradient_norm, 0
-        elif -slope <= resolution * abs(state.value):
+        elif -slope <= rows.resolution * abs(state.value):
             stalled += 1
             if stalled >= _PATIENCE:
                 state.status = "precision"
                 return state
 
         move, shift = metric.push(*_unflat(direction, G.shape))
-        dZ = design.logits(move, shift)
-        rounding = resolution * abs(state.value)
-        step = _line_search(
-            state, loss, penalty, Z, D, weight, move, dZ, slope, rounding=rounding, out=E
-        )
+        rows.aim(move, shift)
+        rounding = rows.resolution * abs(state.value)
+        step = _line_search(state, rows, penalty, move, slope, rounding=rounding)
         if step is None:
             state.status = "precision" if -slope <= 1e3 * rounding else "line_search"
             return state
@@ -153,12 +137,8 @@ def minimize(
         state.coef = state.coef + t * move
         state.intercept = state.intercept + t * shift
         state.n_iter += 1
-        if state.n_iter % _REFRESH:
-            dZ *= dZ.dtype.type(t)
-            Z += dZ
-        else:
-            Z = design.logits(state.coef, state.intercept)
-        G, total, new_gradient = differentiate(E, penalty_grad)
+        G, total = rows.go(t, state.coef, state.intercept)
+        new_gradient = total_gradient(G, total, penalty_grad)
         moved, changed = t * direction, new_gradient - gradient
         curvature = float(moved @ changed)
         if curvature > np.finfo(np.float64).eps * float(changed @ changed):
@@ -166,16 +146,14 @@ def minimize(
         gradient = new_gradient
 
 
-def _line_search(state, loss, penalty, Z, D, weight, move, dZ, slope, *, rounding, out):
-    """Find a step by secants and bisection; leaves the gradient in the logits in `out`."""
+def _line_search(state, rows, penalty, move, slope, *, rounding):
+    """Find a step by secants and bisection."""
     t, low, high, n_shorter = 1.0, (0.0, slope), None, 0
     for _ in range(_MAX_TRIALS):
-        np.multiply(dZ, dZ.dtype.type(t), out=out)
-        out += Z
-        value, E = loss(out, D, weight, out=out)
+        value, slope_t = rows.at(t)
         penalty_value, penalty_grad = penalty(state.coef + t * move)
         value += penalty_value
-        slope_t = float(np.vdot(E.T, dZ.T)) + float(np.vdot(penalty_grad, move))
+        slope_t += float(np.vdot(penalty_grad, move))
         decreased = value <= state.value + _SUFFICIENT_DECREASE * t * slope + rounding
         if np.isfinite(value) and decreased and abs(slope_t) <= _CURVATURE * abs(slope):
             return t, value, penalty_grad

@@ -14,7 +14,8 @@ from sklearn_ldl.linear._design import Design
 from sklearn_ldl.linear._lbfgs import State, minimize
 from sklearn_ldl.linear._losses import Loss, cross_entropy, entropy, probabilities
 from sklearn_ldl.linear._penalties import l2
-from sklearn_ldl.linear._whitening import RowSpaceDesign, choose_metric
+from sklearn_ldl.linear._rows import RowsInMemory
+from sklearn_ldl.linear._whitening import RowSpaceDesign, choose_metric, label_moments
 
 
 class SoftmaxLinearProblem:
@@ -38,7 +39,9 @@ class SoftmaxLinearProblem:
         self.wide = Design(X, weight, center=fit_intercept)
         narrow = RowSpaceDesign.suits(self.wide, D.shape[1])
         self.design = RowSpaceDesign(self.wide) if narrow else self.wide
-        self.metric = choose_metric(self.design, D, alphas)
+        self.metric = choose_metric(
+            self.design, D.shape[1], lambda: label_moments(D, weight), alphas
+        )
         self._alpha: float | None = None
         self._mean = weight @ D
         self.D = np.asfortranarray(D, dtype=self.design.X.dtype)
@@ -66,9 +69,7 @@ class SoftmaxLinearProblem:
             self.metric.with_alpha(alpha)
             self._alpha = alpha
         return minimize(
-            self.design,
-            self.D,
-            loss,
+            RowsInMemory(self.design, self.D, loss),
             l2(alpha),
             self.metric,
             state,
@@ -90,7 +91,7 @@ class SoftmaxLinearProblem:
         return coef.astype(dtype), intercept.astype(dtype)
 
 
-def warn_if_not_converged(state: State, tol: float) -> None:
+def warn_if_not_converged(state: Any, tol: float) -> None:
     """Issue a `ConvergenceWarning` that says what to try."""
     if not state.converged:
         warnings.warn(

@@ -93,7 +93,7 @@ class SplittingModel(SoftmaxLinearModel):
         return problem, D, members(found)
 
     def _fit_split(
-        self, problem: SoftmaxLinearProblem, blocks: Blocks | None, loss: Loss = cross_entropy
+        self, problem: SoftmaxLinearProblem, blocks: Any, loss: Loss = cross_entropy
     ) -> None:
         """Minimise the loss alone, then alternate with `blocks`, if there are any."""
         root = np.sqrt(problem.design.weight)[:, None]
@@ -141,5 +141,5 @@ class SplittingModel(SoftmaxLinearModel):
             # Also after Ctrl-C: what was reached is kept.
             self.coef_, self.intercept_ = problem.coefficients(state)
             self.n_iter_ = progress.n_iter
-            vars(self).update(progress.curves())
+            self.__dict__.update(progress.curves())
         warn_if_unfinished(progress, self.tol)

@@ -13,7 +13,7 @@ coefficients and intercept of the centred features (`push`). Coefficients are
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -40,18 +40,21 @@ class Metric(Protocol):
     def push(self, V: NDArray, v: NDArray) -> tuple[NDArray, NDArray]: ...
 
 
-def label_curvature(D: NDArray, sample_weight: NDArray) -> NDArray:
+def label_moments(D: NDArray, sample_weight: NDArray) -> tuple[NDArray, NDArray]:
+    """Mean distribution (n_labels,), and mean of ``d d^T`` (n_labels, n_labels)."""
+    return sample_weight @ D, (D * sample_weight[:, None]).T @ D
+
+
+def label_curvature(mean: NDArray, second: NDArray) -> NDArray:
     r"""Mean softmax curvature `Gamma` expected between the start and the fit (n_labels, n_labels).
 
     Three quarters of the curvature at a perfect fit, :math:`\mathrm{diag}(\pi) - E[d d^T]`, and one
     quarter of that at a flattened mean distribution, :math:`q \propto \pi^{1/4}`, which keeps
     directions that a perfect fit would not bend at all (one-hot rows).
     """
-    pi = sample_weight @ D
-    at_fit = np.diag(pi) - (D * sample_weight[:, None]).T @ D
-    q = np.maximum(pi, 1e-12) ** 0.25
+    q = np.maximum(mean, 1e-12) ** 0.25
     q /= q.sum()
-    return 0.75 * at_fit + 0.25 * (np.diag(q) - np.outer(q, q))
+    return 0.75 * (np.diag(mean) - second) + 0.25 * (np.diag(q) - np.outer(q, q))
 
 
 def _rounding(S: NDArray) -> float:
@@ -163,18 +166,22 @@ class BlockMetric:
 
 
 def choose_metric(
-    design: Design, D: NDArray, alphas: Sequence[float]
+    design: Design,
+    n_labels: int,
+    moments: Callable[[], tuple[NDArray, NDArray]],
+    alphas: Sequence[float],
 ) -> KroneckerMetric | BlockMetric:
     """Pick the metric whose set-up costs less than the iterations it saves.
+
+    `moments` computes those of the labels, where they are needed (see `label_moments`).
 
     The two eigendecompositions cost about ``9 (p^3 + C^3)`` operations, and whitening the second
     side saves some ten evaluations of ``4 n p C`` operations (at half the speed) for every penalty.
     """
     n, p = design.shape
-    n_labels = D.shape[1]
     saved = 80 * n * p * n_labels * len(alphas)
     if max(p, n_labels) <= _SMALL or 9 * (p**3 + n_labels**3) <= saved:
-        return KroneckerMetric(design, label_curvature(D, design.weight), min(alphas))
+        return KroneckerMetric(design, label_curvature(*moments()), min(alphas))
     return BlockMetric(design, n_labels, min(alphas))
 
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval
 
+from sklearn_ldl._decorators import _fit_context
 from sklearn_ldl._simplex import centred_logits
 from sklearn_ldl.linear._base import SoftmaxLinearModel
 from sklearn_ldl.linear._design import Design

@@ -8,9 +8,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, Options
 
+from sklearn_ldl._decorators import _fit_context
 from sklearn_ldl.linear._losses import Term
 from sklearn_ldl.linear._proximal import nuclear_norm, shrink_groups, threshold_singular_values
 from sklearn_ldl.linear._splitting import SplittingModel

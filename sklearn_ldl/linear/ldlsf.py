@@ -8,9 +8,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh
-from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from sklearn_ldl._decorators import _fit_context
 from sklearn_ldl._simplex import project_simplex
 from sklearn_ldl.linear._admm import Pass, Progress, alternate, warn_if_unfinished
 from sklearn_ldl.linear._base import LinearModel
@@ -236,7 +236,7 @@ class LDLSF(LinearModel):
                 rho * float(np.linalg.norm(B - previous)),
             )
 
-        options = {"rho": self.rho, "max_iter": self.max_iter, "tol": self.tol}
+        options: dict[str, Any] = {"rho": self.rho, "max_iter": self.max_iter, "tol": self.tol}
         try:
             alternate(step, progress, **options, verbose=self.verbose, name=type(self).__name__)
         finally:
@@ -246,7 +246,7 @@ class LDLSF(LinearModel):
             )
             self.intercept_ = problem.intercept(B).astype(dtype)
             self.n_iter_ = progress.n_iter
-            vars(self).update(progress.curves())
+            self.__dict__.update(progress.curves())
         warn_if_unfinished(progress, self.tol)
 
     def _penalty(self, W1: NDArray, W2: NDArray) -> float:

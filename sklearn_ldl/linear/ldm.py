@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import _fit_context
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from sklearn_ldl._barycentric import barycentric_weights
+from sklearn_ldl._decorators import _fit_context
 from sklearn_ldl.linear._base import SoftmaxLinearModel
 from sklearn_ldl.linear._clusters import cluster_rows, members
 from sklearn_ldl.linear._lbfgs import State

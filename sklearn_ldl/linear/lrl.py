@@ -7,9 +7,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import _fit_context
 from sklearn.utils._param_validation import StrOptions
 
+from sklearn_ldl._decorators import _fit_context
 from sklearn_ldl.linear._losses import Term, cross_entropy, quadratic, squared_error
 from sklearn_ldl.linear._proximal import nuclear_norm, threshold_singular_values
 from sklearn_ldl.linear._splitting import SplittingModel

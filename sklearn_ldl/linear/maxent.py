@@ -7,11 +7,11 @@ from numbers import Integral, Real
 from typing import Any
 
 from numpy.typing import ArrayLike
-from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval
 
 from sklearn_ldl._callbacks import CallbackSupportMixin, IterationReporter, with_callbacks
+from sklearn_ldl._decorators import _fit_context
 from sklearn_ldl.linear._base import SoftmaxLinearModel
 from sklearn_ldl.linear._lbfgs import State
 from sklearn_ldl.linear._problem import SoftmaxLinearProblem, warn_if_not_converged

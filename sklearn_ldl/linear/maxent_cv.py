@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import _fit_context
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import Interval
 
 from sklearn_ldl._callbacks import with_callbacks
+from sklearn_ldl._decorators import _fit_context
 from sklearn_ldl.linear._design import Design
 from sklearn_ldl.linear._problem import SoftmaxLinearProblem, warn_if_not_converged
 from sklearn_ldl.linear.maxent import BFGSLDL

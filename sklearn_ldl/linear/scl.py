@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import _fit_context
 from sklearn.linear_model import Ridge
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklearn_ldl._decorators import _fit_context
 from sklearn_ldl.linear._base import SoftmaxLinearModel
 from sklearn_ldl.linear._clusters import cluster_rows, members
 from sklearn_ldl.linear._codes import CodedObjective, Search, search

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ldl._decorators import _fit_context
 from sklearn_ldl._posthoc import PostHocCorrection
 from sklearn_ldl._simplex import check_distribution, safe_log
 from sklearn_ldl.shift._bbse import estimate_bbse
@@ -326,7 +327,7 @@ class LabelShiftCorrector(PostHocCorrection):
     def _use(self, target_prior: NDArray, scale: float = 1.0, bias: NDArray | float = 0.0) -> None:
         """Correct for a prior from now on; forget how the last one was estimated."""
         for name in ("p_value_", "shift_detected_", "strength_", "target_prior_std_"):
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
         self.target_prior_ = target_prior.copy()
         log_ratio = safe_log(target_prior) - safe_log(self.prior_)
         self._calibration = scale, bias
