@@ -250,7 +250,7 @@ def check_prediction(D: ArrayLike, n_labels: int) -> NDArray[np.float64]:
     return check_distribution(D, input_name="D")
 
 
-def safe_log(P: ArrayLike, floor: float = np.finfo(np.float64).tiny) -> NDArray[np.floating]:
+def safe_log(P: ArrayLike, floor: float = np.finfo(np.float64).tiny) -> NDArray:
     """Logarithm of ``max(P, floor)``: finite for exact zeros.
 
     Parameters

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,6 +21,7 @@ from sklearn.utils.validation import (
 )
 
 from sklearn_ldl import decoding
+from sklearn_ldl._dask import lazily
 from sklearn_ldl._decorators import _fit_context, available_if
 from sklearn_ldl._simplex import check_distribution, safe_log
 from sklearn_ldl._wrapper import TargetWrapper, with_weight
@@ -58,6 +59,11 @@ class LabelDistributionMixin(RegressorMixin):
     0.0
     """
 
+    if TYPE_CHECKING:
+
+        def predict(self, X: Any) -> NDArray:
+            """Predict label distributions, which is left to the estimator."""
+
     def predict_proba(self, X: Any) -> NDArray:
         """Predict label distributions; the same array as `predict`.
 
@@ -71,7 +77,7 @@ class LabelDistributionMixin(RegressorMixin):
         D : ndarray of shape (n_samples, n_labels)
             Rows on the simplex.
         """
-        return self.predict(X)  # type: ignore[attr-defined]
+        return self.predict(X)
 
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         r"""KL skill, :math:`1 - \sum_i KL(d_i \| p_i) / \sum_i KL(d_i \| \bar d)`.
@@ -91,7 +97,8 @@ class LabelDistributionMixin(RegressorMixin):
             1 is perfect, 0 no better than the mean distribution of the scored rows, which is the
             best constant; negative is worse than that.
         """
-        return kl_skill(y, self.predict(X), sample_weight=sample_weight)  # type: ignore[attr-defined]
+        skill = kl_skill(y, self.predict(X), sample_weight=sample_weight)
+        return float(skill)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -119,8 +126,12 @@ class LabelDistributionMixin(RegressorMixin):
 
 
 class SoftmaxPredictionMixin(LabelDistributionMixin):
-    """Mixin for estimators whose predictions are the softmax of their `decision_function`."""
+    """Mixin for estimators whose predictions are the softmax of their `decision_function`.
 
+    Those of a Dask collection are a Dask array, computed when it is.
+    """
+
+    @lazily
     def predict(self, X: Any) -> NDArray:
         """Predict label distributions.
 
@@ -136,6 +147,7 @@ class SoftmaxPredictionMixin(LabelDistributionMixin):
         """
         return softmax(self.decision_function(X), axis=1)
 
+    @lazily
     def predict_log_proba(self, X: Any) -> NDArray:
         """Logarithms of the predicted degrees, exact also where they underflow.
 

@@ -220,7 +220,7 @@ class GradientBoostingLDL(SoftmaxPredictionMixin, BaseEstimator):
         self.intercept_ = centred_logits(weight @ D / weight.sum())
         start = softmax(self.intercept_)
         ridge = self.l2_regularization * float((start * (1 - start)).mean())
-        train, *others = [_Rows(*part, self.intercept_) for part in parts]
+        train, *others = [_Rows(X, D, w, self.intercept_) for X, D, w in parts]
         held_out: _Rows | None = others[0] if others else None
 
         self.estimators_ = []
@@ -236,7 +236,7 @@ class GradientBoostingLDL(SoftmaxPredictionMixin, BaseEstimator):
             held_out.step(tree)
             if held_out.losses[n_grown] < held_out.losses[best] - self.tol:
                 best = n_grown
-            elif n_grown - best >= int(self.n_iter_no_change):
+            elif n_grown - best >= self.n_iter_no_change:  # type: ignore[operator]
                 break
         del self.estimators_[best:]
         self.n_iter_ = best
@@ -244,7 +244,9 @@ class GradientBoostingLDL(SoftmaxPredictionMixin, BaseEstimator):
         self.validation_loss_ = None if held_out is None else np.array(held_out.losses[: best + 1])
         return self
 
-    def _split(self, X: Any, D: NDArray, weight: NDArray, random: np.random.RandomState) -> list:
+    def _split(
+        self, X: Any, D: NDArray, weight: NDArray, random: np.random.RandomState
+    ) -> list[Any]:
         """Training rows and, if early stopping is asked for, held-out ones."""
         if self.n_iter_no_change is None:
             return [(X, D, weight)]

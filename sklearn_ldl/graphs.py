@@ -22,6 +22,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ldl._decorators import _fit_context
 
+__all__ = ["AuxGraphNeighbors"]
+
 #: Up to here the exact search takes seconds, less than compiling the approximate one.
 EXACT_MAX_ROWS = 40_000
 #: pynndescent finds clearly fewer of the true neighbours when it is asked for less than this.
@@ -94,7 +96,6 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
 
     See Also
     --------
-    neighbor_table : The graph as two dense arrays, for mini-batches.
     sklearn.neighbors.KNeighborsTransformer : Graph of distances.
 
     Notes
@@ -458,7 +459,7 @@ def _check_sigma(sigma: Any, n_tasks: int) -> list[Any]:
     if len(scales) != n_tasks:
         raise ValueError(f"sigma has {len(scales)} entries for {n_tasks} tasks.")
     for scale in scales:
-        positive = isinstance(scale, Real) and 0 < scale < np.inf
+        positive = isinstance(scale, Real) and 0 < float(scale) < np.inf
         if not positive and not (isinstance(scale, str) and scale == "median"):
             raise ValueError(f"sigma must be positive numbers or 'median', got {scale!r}.")
     return scales

@@ -18,6 +18,8 @@ from sklearn.compose import TransformedTargetRegressor
 
 from sklearn_ldl._simplex import safe_log
 
+__all__ = ["as_regressor", "expected_failures"]
+
 # Degrees below this are not told apart when they become real numbers again.
 _FLOOR = 1e-300
 

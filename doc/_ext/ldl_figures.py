@@ -43,7 +43,7 @@ def line(ax: Axes, x: float, label: str | None = None, **style) -> None:
 def ratios(ax: Axes, label: str) -> None:
     """Make the horizontal axis one of ratios: logarithmic, with plain numbers."""
     ax.set(xscale="log", xlabel=label)
-    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if _decades(ax) < 2.5 else (1,)))
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if _decades(ax) < 1.8 else (1,)))
     ax.xaxis.set_major_formatter("{x:g}")
     ax.xaxis.set_minor_formatter(NullFormatter())
 

@@ -99,10 +99,10 @@ for pixel_noise in (0.1, 0.4):
 # A plain network learns wrong labels by heart, and the graph keeps it from doing so. With clean
 # labels it costs a few points, since some neighbours are of another class. But early stopping gains
 # about as much without any auxiliary label, and 15 nearest neighbours, which average wrong labels
-# away, beat every network here. The graph of the features is better than that of the auxiliary
-# labels where the features are good, and worse where they are poor: that is when auxiliary labels
-# say something new. Even then the graph is best together with early stopping, and little better
-# than early stopping alone.
+# away, beat every network as soon as labels are wrong. The graph of the features is better than
+# that of the auxiliary labels where the features are good, and worse where they are poor: that is
+# when auxiliary labels say something new. Even then the graph needs early stopping to compete, and
+# is ahead of early stopping alone with 40 % of wrong labels only, by little.
 
 _, axes = plt.subplots(1, 2, figsize=(9, 4.8), sharey=True, layout="constrained")
 styles = ["k:", "k--", "C0-", "C0--", "C1-", "C2-"]

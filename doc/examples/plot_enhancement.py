@@ -67,10 +67,11 @@ display = RGBSurfaceDisplay.from_predictions(D, recovered)
 plt.show()
 
 # %%
-# Colours are degrees: red, green and blue stand for the three labels, scaled to full brightness.
-# Labels alone show areas with hard edges; propagation and the Laplacian blur them. The manifold
-# method separates the labels that apply from those that do not by a margin, which is too much for
-# degrees as similar as these.
+# Colours are degrees: red, green and blue stand for the three labels, scaled to full brightness;
+# white is the uniform distribution. Labels alone show areas with hard edges. Propagation makes them
+# paler, the Laplacian blurs their edges, and fuzzy clusters show as spots. The manifold method
+# separates the labels that apply from those that do not by a margin, which is too much for degrees
+# as similar as these.
 #
 # More smoothing, fewer clusters and a smaller margin come closer to the truth. Such settings can be
 # found where some distributions are known. Here they were taken from a few tries against the truth,

@@ -5,18 +5,18 @@ How will people rate a film?
 
 A film is rated with one to five stars, by thousands of people or by a handful. The mean rating is
 one number; the histogram also tells whether a film is liked by all or splits its audience. This
-example predicts histograms, and compares them with the constant prediction, with neighbours and with
-a ridge regression of the mean.
+example predicts histograms by a linear model, and compares it with the constant prediction, with
+neighbours, and with a ridge regression of the mean.
 """
 
 # %%
 # Films
 # -----
 # The data are made up, after the shape of real ones: 2000 films with 30 features, 15 of which are
-# genres that apply or not. Viewers of a film agree more or less: a film has an appeal, a gap between
-# the viewers that it speaks to and the others, and the share of the former. All three depend on the
-# features, and in part on what the features do not tell. The numbers of ratings spread over four
-# orders of magnitude.
+# genres that apply or not. Some viewers like a film more than others do: it has an appeal, a gap
+# between the viewers that it speaks to and the rest, and the share of the former. All three depend
+# on the features, and in part on what the features do not tell. The numbers of ratings spread over
+# four orders of magnitude.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -52,28 +52,27 @@ X = np.hstack([genres, numbers])
 
 
 def depends_on_features(spread, unexplained):
-    """A linear function of the standardised features, and noise; standard deviations are given."""
+    """Draw a linear function of the features, and noise, of the given standard deviations."""
     Z = (X - X.mean(axis=0)) / X.std(axis=0)
     known = Z @ rng.normal(0, spread / np.sqrt(X.shape[1]), X.shape[1])
     return known + rng.normal(0, unexplained, N_FILMS)
 
 
 appeal = 3.3 + depends_on_features(0.5, 0.25)
-gap = 2.5 * expit(depends_on_features(1.5, 0.5))
+gap = 3.5 * expit(depends_on_features(1.5, 0.5))
 share = expit(depends_on_features(1.0, 0.3))
 
 # Each viewer's liking is normal, around one of two centres; stars are what it is rounded to.
 edges = np.concatenate([[-np.inf], STARS[:-1] + 0.5, [np.inf]])
-likes = np.diff(norm.cdf(edges, (appeal + gap * (1 - share))[:, None], 0.8), axis=1)
-dislikes = np.diff(norm.cdf(edges, (appeal - gap * share)[:, None], 0.8), axis=1)
+likes = np.diff(norm.cdf(edges, (appeal + gap * (1 - share))[:, None], 0.7), axis=1)
+dislikes = np.diff(norm.cdf(edges, (appeal - gap * share)[:, None], 0.7), axis=1)
 truth = share[:, None] * likes + (1 - share[:, None]) * dislikes
 
 n_ratings = np.exp(rng.normal(3.5, 1.8, N_FILMS)).astype(int) + 3
 counts = np.array([rng.multinomial(n, d) for n, d in zip(n_ratings, truth, strict=True)])
 D = votes_to_distribution(counts)
-print(
-    f"ratings per film: {n_ratings.min()} to {n_ratings.max()}, median {np.median(n_ratings):.0f}"
-)
+low, middle, high = np.quantile(n_ratings, [0, 0.5, 1]).astype(int)
+print(f"ratings per film: {low} to {high}, median {middle}")
 
 # %%
 # What is a rating worth?
@@ -88,6 +87,7 @@ X_train, X_test, D_train, D_test, n_train, n_test, _, truth_test = split
 
 
 def linear(weight):
+    """Fit the maximum-entropy model with these weights of the films."""
     model = make_pipeline(StandardScaler(), BFGSLDLCV())
     return model.fit(X_train, D_train, bfgsldlcv__sample_weight=weight)
 
@@ -111,16 +111,19 @@ predictions = {name: model.predict(X_test) for name, model in models.items()}
 # close to what more ratings would give. The first four are distances, the last two similarities.
 
 known = n_test >= 100
-MEASURES = [chebyshev, clark, canberra, kl_divergence, cosine, intersection]
-table = pd.DataFrame(
-    {
-        measure.__name__: {
-            name: measure(D_test[known], P[known]) for name, P in predictions.items()
-        }
-        for measure in MEASURES
-    }
-)
-print(table.round(3).to_string())
+MEASURES = {
+    "Cheb.": chebyshev,
+    "Clark": clark,
+    "Canb.": canberra,
+    "KL": kl_divergence,
+    "cosine": cosine,
+    "inters.": intersection,
+}
+table = {
+    title: {name: measure(D_test[known], P[known]) for name, P in predictions.items()}
+    for title, measure in MEASURES.items()
+}
+print(pd.DataFrame(table).round(3))
 
 # %%
 # The linear models are best by all measures. Saturating weights improve a little on none. Plain
@@ -144,8 +147,9 @@ for name, mean in means.items():
     print(f"{name:<20}{r2:14.3f}{error:20.3f}")
 
 # %%
-# If only the mean is wanted, ridge regression is a little better: it minimises the error of the mean
-# and nothing else. What the linear model of histograms has to offer is the rest.
+# If only the mean is wanted, ridge regression is better. It minimises the error of the mean and
+# nothing else, and in these data the appeal of a film is linear in its features. What the model of
+# histograms has to offer is the rest.
 #
 # What the mean does not tell
 # ---------------------------
@@ -154,6 +158,7 @@ for name, mean in means.items():
 
 
 def disagreement(P):
+    """Return the standard deviation of every distribution, in stars."""
     return np.sqrt(expectation(P, STARS**2) - expectation(P, STARS) ** 2)
 
 
@@ -166,26 +171,27 @@ _, axes = plt.subplots(1, 2, figsize=(10, 4.4), layout="constrained")
 pairs = [("Mean rating", observed, means["linear, saturating"])]
 pairs += [("Standard deviation of the ratings", observed_spread, predicted_spread)]
 for ax, (title, seen, predicted) in zip(axes, pairs, strict=True):
-    points = ax.scatter(predicted, seen, c=np.log10(n_test), s=8)
+    points = ax.scatter(predicted, seen, c=n_test, norm="log", s=8)
     ax.axline((seen.mean(), seen.mean()), slope=1, color="k", linestyle=":")
     ax.set(title=title, xlabel="Predicted", ylabel="Observed")
-plt.colorbar(points, ax=axes, label="Number of ratings", format=lambda v, _: f"{10**v:.0f}")
+plt.colorbar(points, ax=axes, label="Number of ratings")
 plt.show()
 
 # %%
 # Films with few ratings (dark) scatter most: there it is the observation that is uncertain.
 #
-# Two films with the same mean
-# ----------------------------
-# Among the test films with a predicted mean of about three stars, these are the three that should
-# unite their viewers most, and the three that should divide them most. The choice was made by the
-# prediction; the histograms agree.
+# The same mean, different films
+# ------------------------------
+# Of the test films with a predicted mean of about three stars and at least 100 ratings, these are
+# the three that should unite their viewers most (above), and the three that should divide them most
+# (below). The choice was made by the prediction alone.
 
 middle = np.flatnonzero(known & (np.abs(means["linear, saturating"] - 3) < 0.15))
 middle = middle[np.argsort(predicted_spread[middle])]
 rows = np.concatenate([middle[:3], middle[-3:]])
 display = LabelDistributionDisplay.from_predictions(D_test, best, rows=rows, labels=STARS)
 for ax, row in zip(display.axes_, rows, strict=True):
-    ax.set_title(f"mean {observed[row]:.1f}, standard deviation {observed_spread[row]:.1f}")
-display.figure_.supxlabel("Stars")
+    ax.set_title(f"mean {observed[row]:.1f}, deviation {observed_spread[row]:.1f}")
+for ax in display.axes_[3:]:
+    ax.set_xlabel("Stars")
 plt.show()

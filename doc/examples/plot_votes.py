@@ -10,9 +10,9 @@ from such a table to a model that predicts how a crowd would vote on a new item.
 # %%
 # Two tables
 # ----------
-# The data are made up: 800 clips with twelve features, and a crowd of 60 workers. Few clips are seen
-# by many workers, most by a few. Since the data are artificial, the shares that endless voting would
-# end in are known, in ``truth``. They are only used to judge the result.
+# The data are made up: 800 clips with twelve features, and a crowd of 60 workers. Few clips are
+# seen by many workers, most by a few. Since the data are artificial, the shares that endless voting
+# would end in are known, in ``truth``. They are only used to judge the result.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -124,6 +124,7 @@ rows = order[np.linspace(0, len(order) - 1, 6).astype(int)]
 display = LabelDistributionDisplay.from_estimator(best, X_test, D_test, rows=rows)
 for ax, row in zip(display.axes_, rows, strict=True):
     ax.set_title(f"{X_test.index[row]}: {n_test.iloc[row]} votes")
+display.figure_.legends[0].get_texts()[0].set_text("voted")
 plt.show()
 
 # %%

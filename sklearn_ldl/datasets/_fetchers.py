@@ -8,7 +8,7 @@ from io import BytesIO
 from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal, overload
 
 from sklearn.datasets import get_data_home
 from sklearn.utils import Bunch
@@ -37,6 +37,26 @@ def list_datasets() -> dict[str, str]:
     return {name: info.publication for name, info in DATASETS.items()}
 
 
+@overload
+def fetch_ldl(
+    name: str,
+    *,
+    data_home: str | PathLike[str] | None = None,
+    return_X_y: Literal[False] = False,
+    as_frame: bool = False,
+    sparse: bool = False,
+    download_if_missing: bool = True,
+) -> Bunch: ...
+@overload
+def fetch_ldl(
+    name: str,
+    *,
+    data_home: str | PathLike[str] | None = None,
+    return_X_y: Literal[True],
+    as_frame: bool = False,
+    sparse: bool = False,
+    download_if_missing: bool = True,
+) -> tuple[Any, Any]: ...
 def fetch_ldl(
     name: str,
     *,
@@ -111,10 +131,9 @@ def fetch_ldl(
     else:
         raise OSError(f"{path} does not exist and download_if_missing=False. Source: {url}")
 
-    data = load_ldl(path, sparse=sparse, return_X_y=return_X_y, as_frame=as_frame)
-    if isinstance(data, Bunch):
-        data.DESCR += f"\n\nPublication: {DATASETS[name].publication}\nSource: {url}"
-    return data
+    data = load_ldl(path, sparse=sparse, as_frame=as_frame)
+    data.DESCR += f"\n\nPublication: {DATASETS[name].publication}\nSource: {url}"
+    return (data.data, data.target) if return_X_y else data
 
 
 def _download(url: str, path: Path, name: str) -> None:

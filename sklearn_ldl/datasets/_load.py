@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 from scipy.sparse import csr_array, issparse
@@ -19,6 +19,24 @@ from sklearn_ldl.datasets._readers import read_csv, read_mat, read_npz
 _AGE_SIGMA = 3.0
 
 
+@overload
+def load_ldl(
+    path: str | PathLike[str],
+    *,
+    label_columns: Sequence[str] | None = None,
+    sparse: bool = False,
+    return_X_y: Literal[False] = False,
+    as_frame: bool = False,
+) -> Bunch: ...
+@overload
+def load_ldl(
+    path: str | PathLike[str],
+    *,
+    label_columns: Sequence[str] | None = None,
+    sparse: bool = False,
+    return_X_y: Literal[True],
+    as_frame: bool = False,
+) -> tuple[Any, Any]: ...
 def load_ldl(
     path: str | PathLike[str],
     *,

@@ -72,6 +72,10 @@ class Training(NamedTuple):
 class DeepEstimator(CallbackSupportMixin, BaseEstimator):
     """Base of the deep estimators, whose parameters come from :mod:`._parameters`."""
 
+    n_iter_: int
+    history_: dict[str, NDArray]
+    _random_bits: list[Tensor]
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True

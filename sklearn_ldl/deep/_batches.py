@@ -102,7 +102,7 @@ class ArraySource(RowSource):
         As for :class:`RowSource`.
     """
 
-    def __init__(self, X: Any, target: NDArray, rows: Tensor, **settings: Any):
+    def __init__(self, X: Any, target: Any, rows: Tensor, **settings: Any):
         super().__init__(rows, **settings)
         self.target = torch.from_numpy(target).to(self.device)
         if sparse.issparse(X):
@@ -158,7 +158,7 @@ class DatasetSource(RowSource):
         super().__init__(rows, **settings)
         self.dataset = dataset
         self.target = None if target is None else torch.from_numpy(target)
-        self.encode = encode
+        self.encode: Any = encode
         self.num_workers = num_workers
         # Seeds of the workers, apart from the draws of the batches: those are the ones of arrays.
         self._generator = torch.Generator().manual_seed(torch.initial_seed())

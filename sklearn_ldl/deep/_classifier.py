@@ -23,6 +23,9 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
     A subclass calls :meth:`_validate_fit` and :meth:`_fit_net` in its `fit`.
     """
 
+    classes_: NDArray
+    n_labels_: int
+
     def _validate_fit(
         self, X: Any, y: ArrayLike | None, distributor: BaseEstimator | None = None
     ) -> tuple[Any, NDArray[np.float64] | None]:
@@ -156,8 +159,8 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
             Between 0 and 1.
         """
         predicted = self.predict(X)
-        y = y if hasattr(y, "ndim") else np.asarray(y)
-        if y.ndim == 2 and y.shape[1] > 1:
+        shape = np.shape(y)
+        if len(shape) == 2 and shape[1] > 1:
             y = self.classes_[check_distribution(y).argmax(axis=1)]
         return accuracy_score(y, predicted, sample_weight=sample_weight)
 

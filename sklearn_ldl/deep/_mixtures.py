@@ -136,8 +136,8 @@ class KernelMixture:
             Minus infinity outside of all cells of uniform kernels.
         """
         points = self.to_units(points)
-        arguments = map(torch.from_numpy, (Z, points, self.centres))
-        log_density = -kernel_density_nll(*arguments, kernel=self.kernel).numpy()
+        logits, places, centres = map(torch.from_numpy, (Z, points, self.centres))
+        log_density = -kernel_density_nll(logits, places, centres, kernel=self.kernel).numpy()
         if self.kernel == "uniform":
             distance, _ = cKDTree(self.centres).query(points, p=np.inf)
             log_density[distance > 0.5 + _ROUNDING] = -np.inf

@@ -103,10 +103,12 @@ def _redraw(module: nn.Module, draw: Callable[[Tensor], Any]) -> None:
     for layer in module.modules():
         if isinstance(layer, nn.PReLU):
             nn.init.constant_(layer.weight, 0.25)
-        elif isinstance(getattr(layer, "weight", None), nn.Parameter) and layer.weight.ndim > 1:
-            draw(layer.weight)
-            if getattr(layer, "bias", None) is not None:
-                nn.init.zeros_(layer.bias)
+            continue
+        weight, bias = getattr(layer, "weight", None), getattr(layer, "bias", None)
+        if isinstance(weight, nn.Parameter) and weight.ndim > 1:
+            draw(weight)
+            if bias is not None:
+                nn.init.zeros_(bias)
 
 
 def _normal(module: nn.Module) -> None:

@@ -186,7 +186,7 @@ class LDLNet(NeuralNet):
     def release(self) -> None:
         """Let go of data and teachers."""
         self.objective = self.row_loss = None
-        self.callbacks = None
+        self.callbacks: Any = None
         self.callbacks_: list = []
         # The builder knows the estimator that holds this net.
         self.module = type(self.module_)

@@ -266,7 +266,7 @@ def net_estimator(
         if name not in omit
     }
 
-    def decorate(cls: _Estimator) -> _Estimator:
+    def decorate(cls: Any) -> Any:
         own_init = vars(cls).get("__init__")
         own = _own_parameters(own_init, table) if own_init else []
         full = _full_signature(own, table)

@@ -57,6 +57,8 @@ def _permuted_partners(X: torch.Tensor, rng: np.random.Generator) -> torch.Tenso
 class _BatchMixing:
     """What the augmentations share: the checks and the batches that stay as they are."""
 
+    prob: float
+
     _parameter_constraints: ClassVar[dict] = {
         "alpha": [Interval(Real, 0, None, closed="neither")],
         "beta": [Interval(Real, 0, None, closed="neither")],
@@ -102,6 +104,9 @@ class _BatchMixing:
         if n_samples < 2 or rng.random() >= self.prob:
             return _mixed(X.clone(), [1.0], _indices([np.arange(n_samples)], X.device))
         return self._mix(X, rng)
+
+    def _mix(self, X: torch.Tensor, rng: np.random.Generator) -> Mixed:
+        raise NotImplementedError
 
     def _check_shape(self, shape: torch.Size) -> None:
         if len(shape) != 4:

@@ -7,7 +7,7 @@ from functools import partial
 from importlib import import_module
 from os import PathLike
 from types import ModuleType
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -168,7 +168,7 @@ def _load(model: nn.Module, file: PathLike) -> None:
 def _take_channels(model: nn.Module, in_channels: int, *, pretrained: bool) -> None:
     """Replace the first convolution by one that takes so many channels."""
     name = _names(model, nn.Conv2d)[0]
-    old = cast(nn.Conv2d, model.get_submodule(name))
+    old: Any = model.get_submodule(name)
     if old.in_channels == in_channels:
         return
     new = nn.Conv2d(
@@ -184,7 +184,7 @@ def _take_channels(model: nn.Module, in_channels: int, *, pretrained: bool) -> N
     if pretrained:
         with torch.no_grad():
             new.weight.copy_(old.weight.sum(dim=1, keepdim=True) / in_channels)
-            if old.bias is not None:
+            if new.bias is not None:
                 new.bias.copy_(old.bias)
     _replace(model, name, new)
 

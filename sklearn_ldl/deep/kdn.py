@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from numbers import Real
-from typing import Any, Literal, Unpack
+from typing import Any, Literal, Unpack, overload
 
 import numpy as np
 import torch
@@ -157,6 +157,9 @@ class KernelDensityRegressor(ValuesMixin, DeepEstimator):
         "heatmap_shape": ["array-like", None],
     }
 
+    grid_: NDArray[np.float64]
+    _mixture: KernelMixture
+
     def __init__(
         self,
         grid: ArrayLike | None = None,
@@ -288,6 +291,18 @@ class KernelDensityRegressor(ValuesMixin, DeepEstimator):
         """
         return self._weights(X).reshape(-1, *(self._maps or [self.n_labels_]))
 
+    @overload
+    def predict(
+        self, X: Any, return_std: Literal[False] = False, return_cov: Literal[False] = False
+    ) -> NDArray[np.float64]: ...
+    @overload
+    def predict(
+        self, X: Any, return_std: Literal[True], return_cov: Literal[False] = False
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
+    @overload
+    def predict(
+        self, X: Any, return_std: Literal[False] = False, *, return_cov: Literal[True]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
     def predict(
         self, X: Any, return_std: bool = False, return_cov: bool = False
     ) -> NDArray[np.float64] | tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -441,5 +456,6 @@ class KernelDensityRegressor(ValuesMixin, DeepEstimator):
         r2 : float
             1 is perfect, 0 no better than the mean of `y`.
         """
-        y, predicted = (array.reshape(len(array), -1) for array in (np.asarray(y), self.predict(X)))
-        return r2_score(y, predicted, sample_weight=sample_weight)
+        y, predicted = np.asarray(y), self.predict(X)
+        pair = (array.reshape(len(array), -1) for array in (y, predicted))
+        return r2_score(*pair, sample_weight=sample_weight)

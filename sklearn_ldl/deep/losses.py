@@ -17,7 +17,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -460,18 +460,19 @@ def get_loss(
         if loss not in losses:
             raise ValueError(f"Unknown loss {loss!r}; known losses are {sorted(losses)}.")
         return losses[loss]
+    row_loss: Any = loss
     if isinstance(loss, type) and issubclass(loss, nn.Module):
         known = inspect.signature(loss).parameters
-        loss = loss(reduction="none") if "reduction" in known else loss()
-    if not callable(loss):
+        row_loss = loss(reduction="none") if "reduction" in known else loss()
+    if not callable(row_loss):
         raise TypeError(f"loss must be a name, a callable or a torch module, got {loss!r}.")
-    reduction = getattr(loss, "reduction", "none")
+    reduction = getattr(row_loss, "reduction", "none")
     if reduction != "none":
         raise ValueError(
-            f"{loss!r} has reduction={reduction!r}, but sample weights need one value per row:"
+            f"{row_loss!r} has reduction={reduction!r}, but sample weights need one value per row:"
             " pass reduction='none'."
         )
-    return loss
+    return row_loss
 
 
 def _log_softmax(Z: Tensor, D: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from numbers import Real
-from typing import Any, Unpack
+from typing import Any, Literal, Unpack, overload
 
 import numpy as np
 import torch
@@ -200,13 +200,19 @@ class DeepRegressor(ValuesMixin, DeepEstimator):
         return ((values - self.centre_) / units).astype(np.float32)
 
     def _row_loss(self) -> Any:
-        loss = get_loss(self.loss, REGRESSION_LOSSES)
+        loss: Any = get_loss(self.loss, REGRESSION_LOSSES)
         if self.loss == "gaussian":
             return partial(loss, min_variance=_VARIANCES[0])
         if self.loss == "epsilon_insensitive":
             loss = partial(loss, epsilon=self.epsilon)
         return lambda T, Y: loss(torch.tanh(T), Y)
 
+    @overload
+    def predict(self, X: Any, return_std: Literal[False] = False) -> NDArray[np.float64]: ...
+    @overload
+    def predict(
+        self, X: Any, return_std: Literal[True]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
     def predict(
         self, X: Any, return_std: bool = False
     ) -> NDArray[np.float64] | tuple[NDArray[np.float64], NDArray[np.float64]]:

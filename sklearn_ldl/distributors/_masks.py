@@ -115,7 +115,7 @@ def smooth_mask(
         mass = np.take(mass, inside, axis=axis)
 
     D = normalize(mass.reshape(-1, n_classes)).reshape(mass.shape)
-    return np.ascontiguousarray(np.moveaxis(D, -1, -3)), (mass > 0).any(axis=-1)
+    return np.ascontiguousarray(np.moveaxis(D, -1, -3)), np.any(mass > 0, axis=-1)
 
 
 def _check_mask(mask: ArrayLike, n_classes: int, ignore: int | None) -> NDArray[np.int64]:

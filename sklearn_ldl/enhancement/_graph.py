@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +45,7 @@ def nearest_neighbors(X: NDArray[np.float64], n_neighbors: int) -> NDArray[np.in
 
 
 def knn_affinity(
-    X: NDArray[np.float64], n_neighbors: int, *, sigma: float | Literal["median"]
+    X: NDArray[np.float64], n_neighbors: int, *, sigma: Any
 ) -> tuple[csr_array, float]:
     r"""Gaussian affinities :math:`\exp(-\|x_i - x_j\|^2 / (2 \sigma^2))` of nearest neighbours.
 

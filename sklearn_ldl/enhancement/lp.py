@@ -150,9 +150,7 @@ class LPEnhancer(LabelEnhancer):
             A = rbf_kernel(X, gamma=self.gamma_)
             np.fill_diagonal(A, 0.0)
             return A
-        sigma: Any = (
-            "median" if self.gamma == "median" else (2 * kernel_width(X, self.gamma)) ** -0.5
-        )
-        A, sigma = knn_affinity(X, self.n_neighbors, sigma=sigma)
+        width = "median" if self.gamma == "median" else (2 * kernel_width(X, self.gamma)) ** -0.5
+        A, sigma = knn_affinity(X, self.n_neighbors, sigma=width)
         self.gamma_ = 1 / (2 * sigma**2) if sigma > 0 else np.inf
         return A

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklearn_ldl._dask import lazily
 from sklearn_ldl.base import LabelDistributionMixin, SoftmaxPredictionMixin, training_weight
 
 
@@ -30,6 +31,7 @@ class LinearModel(LabelDistributionMixin, BaseEstimator):
                 f"gradient {gradient_norm:.2e}"
             )
 
+    @lazily
     def decision_function(self, X: Any) -> NDArray:
         """Linear outputs ``X @ coef_.T + intercept_``, before they become distributions.
 

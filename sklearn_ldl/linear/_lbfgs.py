@@ -22,8 +22,6 @@ from sklearn_ldl.linear._penalties import Penalty
 from sklearn_ldl.linear._rows import RowSum
 from sklearn_ldl.linear._whitening import Metric
 
-# A step is accepted once the slope has fallen to this share of the slope at its start.
-_CURVATURE = 0.3
 _SUFFICIENT_DECREASE = 1e-4
 _MAX_TRIALS = 30
 # Iterations without a smaller gradient, at a decrease below rounding, before precision is reached.
@@ -155,7 +153,7 @@ def _line_search(state, rows, penalty, move, slope, *, rounding):
         value += penalty_value
         slope_t += float(np.vdot(penalty_grad, move))
         decreased = value <= state.value + _SUFFICIENT_DECREASE * t * slope + rounding
-        if np.isfinite(value) and decreased and abs(slope_t) <= _CURVATURE * abs(slope):
+        if np.isfinite(value) and decreased and abs(slope_t) <= rows.curvature * abs(slope):
             return t, value, penalty_grad
         if not np.isfinite(value) or slope_t > 0 or not decreased:
             high, n_shorter = (t, slope_t), n_shorter + 1

@@ -14,7 +14,7 @@ from sklearn_ldl.linear._design import Design
 from sklearn_ldl.linear._lbfgs import State, minimize
 from sklearn_ldl.linear._losses import Loss, cross_entropy, entropy, probabilities
 from sklearn_ldl.linear._penalties import l2
-from sklearn_ldl.linear._rows import RowsInMemory
+from sklearn_ldl.linear._rows import RowsInMemory, RowSum
 from sklearn_ldl.linear._whitening import RowSpaceDesign, choose_metric, label_moments
 
 
@@ -31,6 +31,9 @@ class SoftmaxLinearProblem:
         The penalties that will be solved for; they decide which set-up pays.
     """
 
+    # The penalty that the metric is set to.
+    _alpha: float | None = None
+
     def __init__(self, X, D, sample_weight, *, fit_intercept, alphas):
         weight = np.asarray(sample_weight, dtype=np.float64)
         weight = weight / weight.sum()
@@ -42,15 +45,15 @@ class SoftmaxLinearProblem:
         self.metric = choose_metric(
             self.design, D.shape[1], lambda: label_moments(D, weight), alphas
         )
-        self._alpha: float | None = None
         self._mean = weight @ D
+        self.dtype, self.n_labels = self.wide.X.dtype, D.shape[1]
         self.D = np.asfortranarray(D, dtype=self.design.X.dtype)
 
     def start(self, coef: NDArray | None = None, intercept: NDArray | None = None) -> State:
         """Start at the mean distribution, or at given coefficients of the raw features."""
         if coef is None:
-            shape = (self.D.shape[1], self.design.shape[1])
-            b = np.zeros(shape[0])
+            shape = (self.n_labels, self.design.shape[1])
+            b = np.zeros(self.n_labels)
             if self.fit_intercept:
                 b = centred_logits(self._mean)
             return State(np.zeros(shape), b)
@@ -69,7 +72,7 @@ class SoftmaxLinearProblem:
             self.metric.with_alpha(alpha)
             self._alpha = alpha
         return minimize(
-            RowsInMemory(self.design, self.D, loss),
+            self._rows(loss),
             l2(alpha),
             self.metric,
             state,
@@ -87,8 +90,10 @@ class SoftmaxLinearProblem:
         if self.design is not self.wide:
             coef = self.design.expand(coef)
         intercept = state.intercept - coef @ self.wide.mean
-        dtype = self.wide.X.dtype
-        return coef.astype(dtype), intercept.astype(dtype)
+        return coef.astype(self.dtype), intercept.astype(self.dtype)
+
+    def _rows(self, loss: Loss) -> RowSum:
+        return RowsInMemory(self.design, self.D, loss)
 
 
 def warn_if_not_converged(state: Any, tol: float) -> None:

@@ -19,6 +19,9 @@ class RowSum(Protocol):
 
     #: Relative size of the rounding errors of a value.
     resolution: float
+    #: A step is accepted once the slope has fallen to this share of the slope at its start: the
+    #: less a trial costs, the smaller.
+    curvature: float
     #: How often `X` and its transpose were multiplied with one matrix each.
     n_evaluations: int
 
@@ -44,6 +47,8 @@ class RowsInMemory:
     Since logits are linear in the coefficients, a direction is multiplied with the features once,
     and every trial step along it then costs no product.
     """
+
+    curvature = 0.3
 
     def __init__(self, design: Design, D: NDArray, loss: Loss):
         self.design, self.D, self.loss = design, D, loss

@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval
 
 from sklearn_ldl._callbacks import CallbackSupportMixin, IterationReporter, with_callbacks
+from sklearn_ldl._dask import is_dask
 from sklearn_ldl._decorators import _fit_context
 from sklearn_ldl.linear._base import SoftmaxLinearModel
 from sklearn_ldl.linear._lbfgs import State
@@ -170,9 +171,7 @@ class BFGSLDL(CallbackSupportMixin, SoftmaxLinearModel):
                     f"shape {self.coef_.shape}, these data need {(D.shape[1], X.shape[1])}."
                 )
             start = {"coef": self.coef_, "intercept": self.intercept_}
-        problem = SoftmaxLinearProblem(
-            X, D, sample_weight, fit_intercept=self.fit_intercept, alphas=[alpha]
-        )
+        problem = self._problem(X, D, sample_weight, [alpha])
         state = problem.start(**start)
         reporter = IterationReporter(
             self, self.max_iter, X=X, y=D, metadata={"sample_weight": sample_weight}
@@ -192,6 +191,20 @@ class BFGSLDL(CallbackSupportMixin, SoftmaxLinearModel):
         warn_if_not_converged(state, self.tol)
         reporter.close()
         return self
+
+    def _validate_data(self, X, y, sample_weight):
+        if is_dask(X, y):
+            from sklearn_ldl.linear._chunks import validate_chunks
+
+            return validate_chunks(self, X, y, sample_weight)
+        return super()._validate_data(X, y, sample_weight)
+
+    def _problem(self, X, D, sample_weight, alphas) -> SoftmaxLinearProblem:
+        """Prepare the data, in memory or in blocks, for some penalties."""
+        kind = SoftmaxLinearProblem
+        if is_dask(X):
+            from sklearn_ldl.linear._chunks import ChunkedProblem as kind
+        return kind(X, D, sample_weight, fit_intercept=self.fit_intercept, alphas=alphas)
 
     def _keep(self, problem: SoftmaxLinearProblem, state: State) -> None:
         self.coef_, self.intercept_ = problem.coefficients(state)

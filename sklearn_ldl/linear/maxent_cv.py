@@ -16,9 +16,10 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import Interval
 
 from sklearn_ldl._callbacks import with_callbacks
+from sklearn_ldl._dask import is_dask
 from sklearn_ldl._decorators import _fit_context
 from sklearn_ldl.linear._design import Design
-from sklearn_ldl.linear._problem import SoftmaxLinearProblem, warn_if_not_converged
+from sklearn_ldl.linear._problem import warn_if_not_converged
 from sklearn_ldl.linear.maxent import BFGSLDL
 from sklearn_ldl.metrics import get_ldl_scorer, get_ldl_scorer_names
 
@@ -158,7 +159,7 @@ n_features_in_, feature_names_in_
             As :meth:`BFGSLDL.fit`; also for a negative penalty or when no score is finite.
         """
         X, D, sample_weight = self._validate_data(X, y, sample_weight)
-        alphas = self._alpha_grid(X, sample_weight)
+        alphas = self._alpha_grid(X, D, sample_weight)
         scorer = self._scorer()
         splits = list(check_cv(self.cv, D, classifier=False).split(X, D, groups))
         results = Parallel(n_jobs=self.n_jobs)(
@@ -182,10 +183,9 @@ n_features_in_, feature_names_in_
             warn_if_not_converged(worst, self.tol)
         return self._fit_validated(X, D, sample_weight, self.alpha_)
 
-    def _alpha_grid(self, X, sample_weight) -> NDArray[np.float64]:
+    def _alpha_grid(self, X, D, sample_weight) -> NDArray[np.float64]:
         if self.alphas is None or isinstance(self.alphas, Integral):
-            design = Design(X, sample_weight / sample_weight.sum(), center=True)
-            scale = float(design.variance().mean()) or 1.0
+            scale = self._mean_variance(X, D, sample_weight) or 1.0
             n_alphas = _DEFAULT_N_ALPHAS if self.alphas is None else int(self.alphas)
             return scale * np.logspace(2, -5, n_alphas)
         alphas = np.asarray(self.alphas, dtype=np.float64)
@@ -194,6 +194,15 @@ n_features_in_, feature_names_in_
                 f"alphas must be a 1-D array of finite penalties >= 0, got {self.alphas}."
             )
         return np.sort(alphas)[::-1]
+
+    def _mean_variance(self, X, D, sample_weight) -> float:
+        if is_dask(X):
+            from sklearn_ldl.linear._chunks import ChunkedDesign
+
+            design: Any = ChunkedDesign(X, D, sample_weight, center=True)
+        else:
+            design = Design(X, sample_weight / sample_weight.sum(), center=True)
+        return float(design.variance().mean())
 
     def _scorer(self):
         if self.scoring is None:
@@ -205,16 +214,10 @@ n_features_in_, feature_names_in_
 
 def _score_path(model, X, D, sample_weight, alphas, scorer, train, test):
     """Walk the penalties on one fold; return held-out scores and the worst unfinished state."""
-    X_train, X_test = _safe_indexing(X, train), _safe_indexing(X, test)
-    problem = SoftmaxLinearProblem(
-        X_train,
-        D[train],
-        sample_weight[train],
-        fit_intercept=model.fit_intercept,
-        alphas=alphas,
-    )
+    problem = model._problem(*_select(X, D, sample_weight, train), alphas)
+    X_test, D_test, weight_test = _held_out(X, D, sample_weight, test)
     takes_weight = "sample_weight" in signature(getattr(scorer, "_score_func", scorer)).parameters
-    weight = {"sample_weight": sample_weight[test]} if takes_weight else {}
+    weight = {"sample_weight": weight_test} if takes_weight else {}
     fitted = BFGSLDL(fit_intercept=model.fit_intercept)
     fitted.n_features_in_, fitted.n_labels_ = X.shape[1], D.shape[1]
     state, worst, scores = problem.start(), None, []
@@ -223,5 +226,21 @@ def _score_path(model, X, D, sample_weight, alphas, scorer, train, test):
         if not state.converged and (worst is None or state.gradient_norm > worst.gradient_norm):
             worst = replace(state)
         fitted.coef_, fitted.intercept_ = problem.coefficients(state)
-        scores.append(scorer(fitted, X_test, D[test], **weight))
+        scores.append(float(scorer(fitted, X_test, D_test, **weight)))
     return scores, worst
+
+
+def _select(X, D, sample_weight, rows):
+    """Training rows of a fold; blocks keep all of their rows, the others without weight."""
+    if not is_dask(X):
+        return _held_out(X, D, sample_weight, rows)
+    mask = np.zeros(X.shape[0])
+    mask[rows] = 1
+    return X, D, mask if sample_weight is None else sample_weight * mask
+
+
+def _held_out(X, D, sample_weight, rows):
+    if is_dask(X) and rows[-1] - rows[0] == len(rows) - 1:
+        rows = slice(rows[0], rows[-1] + 1)  # spares the blocks a copy
+    X_rows = X[rows] if is_dask(X) else _safe_indexing(X, rows)
+    return X_rows, D[rows], None if sample_weight is None else sample_weight[rows]

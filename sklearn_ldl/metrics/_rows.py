@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Literal, Protocol, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sklearn_ldl._dask import is_dask, map_rows, mean_of_rows
 from sklearn_ldl.metrics._checks import check_pair, mean_or_rows
 
 _PARAMETERS = """\
@@ -37,6 +39,25 @@ class RowMetric(Protocol):
 
     __name__: str
 
+    @overload
+    def __call__(
+        self,
+        D_true: ArrayLike,
+        D_pred: ArrayLike,
+        *,
+        sample_weight: ArrayLike | None = None,
+        per_row: Literal[False] = False,
+        **options: Any,
+    ) -> float: ...
+    @overload
+    def __call__(
+        self,
+        D_true: ArrayLike,
+        D_pred: ArrayLike,
+        *,
+        per_row: Literal[True],
+        **options: Any,
+    ) -> NDArray[np.float64]: ...
     def __call__(
         self,
         D_true: ArrayLike,
@@ -57,17 +78,24 @@ def row_metric(formula: Callable[..., NDArray]) -> RowMetric:
     """
 
     def metric(D_true, D_pred, *, sample_weight=None, per_row=False, **options):
+        if is_dask(D_true, D_pred):
+            on_rows = partial(metric, per_row=True, **options)
+            values = map_rows(on_rows, D_true, D_pred, n_columns=None, dtype=np.float64)
+            return values if per_row else mean_of_rows(values, sample_weight)
         values = formula(*check_pair(D_true, D_pred), **options)
         return mean_or_rows(values, sample_weight, per_row)
 
-    # functools.wraps would report the signature of the formula.
-    for attribute in ("__module__", "__name__", "__qualname__"):
-        setattr(metric, attribute, getattr(formula, attribute))
     signature = inspect.signature(RowMetric.__call__)
     common = list(signature.parameters.values())[1:-1]  # without self and **options
     options = list(inspect.signature(formula).parameters.values())[2:]  # without D and P
-    metric.__signature__ = signature.replace(parameters=[*common, *options])
-    metric.__doc__ = _complete_docstring(inspect.getdoc(formula))
+    # functools.wraps would report the signature of the formula.
+    attributes = {
+        name: getattr(formula, name) for name in ("__module__", "__name__", "__qualname__")
+    }
+    attributes["__signature__"] = signature.replace(parameters=[*common, *options])
+    attributes["__doc__"] = _complete_docstring(inspect.getdoc(formula) or "")
+    for name, value in attributes.items():
+        setattr(metric, name, value)
     return metric
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import rel_entr
+from scipy.special import entr, rel_entr
 
-from sklearn_ldl._simplex import safe_log
+from sklearn_ldl._dask import as_rows, is_dask, map_rows, mean_of_rows
+from sklearn_ldl._simplex import check_distribution, safe_log
 from sklearn_ldl.metrics._checks import check_floor, check_pair, check_weights
 from sklearn_ldl.metrics._rows import row_metric
 
@@ -175,14 +178,30 @@ def kl_skill(
     >>> kl_skill(D, [[0.8, 0.2], [0.2, 0.8]])
     0.900...
     """
+    if is_dask(D_true, D_pred):
+        return _lazy_skill(D_true, D_pred, sample_weight, floor)
     D, P = check_pair(D_true, D_pred)
     weights = check_weights(sample_weight, len(D))
     mean = np.average(D, axis=0, weights=weights)
     model = np.average(_kl(D, P, floor), weights=weights)
     baseline = np.average(_kl(D, mean, floor), weights=weights)
-    if baseline <= _ROUNDING:
-        return float(model <= _ROUNDING)
-    return float(1 - model / baseline)
+    return float(_skill(model, baseline))
+
+
+def _skill(model: ArrayLike, baseline: ArrayLike) -> NDArray:
+    flat = np.asarray(baseline) <= _ROUNDING
+    perfect = np.asarray(model) <= _ROUNDING
+    return np.where(flat, perfect, 1 - np.divide(model, np.where(flat, 1, baseline)))
+
+
+def _lazy_skill(D: Any, P: Any, sample_weight: Any, floor: float) -> Any:
+    """Do the same for Dask collections, in one pass."""
+    model = kl_divergence(D, P, sample_weight=sample_weight, floor=floor)
+    D = map_rows(check_distribution, D, n_columns=as_rows(D).shape[1], dtype=np.float64)
+    mean = mean_of_rows(D, sample_weight)
+    information = mean_of_rows((-entr(D)).sum(axis=1), sample_weight)
+    baseline = information - mean @ np.log(np.maximum(mean, floor))
+    return model.map_blocks(_skill, baseline, dtype=np.float64)
 
 
 def _kl(D: NDArray, P: NDArray, floor: float) -> NDArray:

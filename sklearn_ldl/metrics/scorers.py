@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import inspect
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +24,12 @@ from sklearn_ldl.metrics._labels import one_hot
 
 class _NamedScorer(_Scorer):
     """A scikit-learn scorer that knows under which name it is registered."""
+
+    if TYPE_CHECKING:
+
+        def __call__(
+            self, estimator: Any, X: Any, y_true: Any, sample_weight: Any = None, **kwargs: Any
+        ) -> float: ...
 
     @property
     def name(self) -> str:

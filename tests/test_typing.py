@@ -1,0 +1,273 @@
+"""What type checkers know of the public API."""
+
+import ast
+import inspect
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import pytest
+
+import sklearn_ldl
+
+pytest.importorskip("mypy")
+
+ROOT = Path(sklearn_ldl.__file__).parent
+
+# What users write. Nothing here runs: `reveal_type` would not stop at an Any, `assert_type` does.
+USER = """
+from typing import Any, assert_type
+
+import numpy as np
+from numpy.typing import NDArray
+
+import sklearn_ldl
+from sklearn_ldl import (
+    BFGSLDL, BFGSLDLCV, EDLLRL, IISLDL, LDLLCLR, LDLLDM, LDLSCL, LDLSF, LDSVR, PTSVMLDL,
+    DecoupledLabelSplitter, GaussianLabelDistributor, GLLEEnhancer, GradientBoostingLDL,
+    KNeighborsLDL, LabelEnhancementClassifier, LabelShiftCorrector, LabelSmoother, LDLClassifier,
+    LDLRegressor, MultiLabelDistributor, PTBayesLDL, StackingLDL, TemperatureScaler,
+    AuxGraphNeighbors, check_distribution, fit_temperature, gaussian_label_distribution,
+    project_simplex, smooth_labels, smooth_mask, split_dominant, to_logical_labels,
+    vote_table_to_distribution, votes_to_distribution,
+)
+from sklearn_ldl.datasets import (
+    IMBALANCED_PROTOCOLS, ImbalancedKFold, fetch_ldl, list_datasets, load_ldl,
+    make_label_shift, make_ldl, make_ldl_surface,
+)
+from sklearn_ldl.decoding import argmax, decode, expectation, median, mode, threshold_sets
+from sklearn_ldl.distributors import DominantSplit, VoteTable
+from sklearn_ldl.metrics import (
+    brier_score, chebyshev, cumulative_score, cumulative_score_curve, emd, get_ldl_scorer,
+    get_ldl_scorer_names, head_euclidean, head_labels, kl_divergence, kl_skill, mean_iu,
+    neg_kl_divergence_scorer,
+)
+
+Floats = NDArray[np.float64]
+Array = NDArray[Any]
+
+assert_type(sklearn_ldl.__version__, str)
+X, D = make_ldl(100, random_state=0)
+assert_type(D, Floats)
+y = np.arange(100)
+
+# distributions in, distributions out
+model = BFGSLDL(alpha=1e-3)
+assert_type(model, BFGSLDL)
+assert_type(model.fit(X, D), BFGSLDL)
+assert_type(model.predict(X), Array)
+assert_type(model.predict_proba(X), Array)
+assert_type(model.score(X, D), float)
+assert_type(BFGSLDLCV(5).fit(X, D), BFGSLDLCV)
+assert_type(IISLDL().fit(X, D), IISLDL)
+assert_type(LDLLDM().fit(X, D), LDLLDM)
+assert_type(EDLLRL().fit(X, D), EDLLRL)
+assert_type(LDLLCLR().fit(X, D), LDLLCLR)
+assert_type(LDLSF().fit(X, D), LDLSF)
+assert_type(LDLSCL().fit(X, D), LDLSCL)
+assert_type(LDSVR().fit(X, D), LDSVR)
+assert_type(PTSVMLDL().fit(X, D), PTSVMLDL)
+assert_type(PTBayesLDL().fit(X, D).predict(X), Floats)
+assert_type(GradientBoostingLDL().fit(X, D), GradientBoostingLDL)
+assert_type(KNeighborsLDL(7).fit(X, D).predict(X), Array)
+assert_type(StackingLDL().fit(X, D).predict(X), Floats)
+assert_type(TemperatureScaler(model).fit(X, D).decision_function(X), Array)
+assert_type(LabelShiftCorrector(model).fit(X, D).adapt(X), LabelShiftCorrector)
+assert_type(fit_temperature(D, D), float)
+
+# labels or values in, labels or values out
+assert_type(LDLClassifier(model).fit(X, y), LDLClassifier)
+assert_type(LDLClassifier(model).predict(X), Array)
+assert_type(LDLClassifier(model).decision_function(X), Array)
+assert_type(LDLRegressor(decode="median").fit(X, y).predict(X), Floats)
+assert_type(LabelEnhancementClassifier(GLLEEnhancer()).fit(X, D).predict_proba(X), Floats)
+
+# transformers of targets
+smoother = LabelSmoother(alpha=0.1).fit(y)
+assert_type(smoother, LabelSmoother)
+assert_type(smoother.transform(y), Floats)
+assert_type(smoother.fit_transform(y), Array)
+assert_type(GaussianLabelDistributor(sigma=2.0).fit(y), GaussianLabelDistributor)
+assert_type(MultiLabelDistributor().fit(y), MultiLabelDistributor)
+assert_type(DecoupledLabelSplitter().fit(D), DecoupledLabelSplitter)
+assert_type(AuxGraphNeighbors(5).fit(D), AuxGraphNeighbors)
+assert_type(smooth_labels(D, 0.1), Floats)
+assert_type(gaussian_label_distribution([1.0], [0.0, 1.0], 2.0), Floats)
+assert_type(votes_to_distribution([[3, 1]]), Floats)
+assert_type(vote_table_to_distribution(["a"], ["b"]), VoteTable)
+assert_type(vote_table_to_distribution(["a"], ["b"]).D, Floats)
+assert_type(split_dominant(D), DominantSplit)
+assert_type(smooth_mask([[0, 1]], 2), tuple[Floats, NDArray[np.bool_]])
+assert_type(check_distribution(D), Floats)
+assert_type(project_simplex(D), NDArray[np.floating[Any]])
+assert_type(to_logical_labels(D), NDArray[np.int8])
+
+# metrics and scorers
+assert_type(kl_divergence(D, D), float)
+assert_type(kl_divergence(D, D, floor=1e-10, sample_weight=y), float)
+assert_type(chebyshev(D, D, per_row=True), Floats)
+assert_type(emd(D, D, grid=[1, 2, 3]), float)
+assert_type(head_euclidean(D, D, head=head_labels(D)), float)
+assert_type(kl_skill(D, D), float)
+assert_type(brier_score(D, D, kind="multiclass"), float)
+assert_type(cumulative_score(y, y, 5), float)
+assert_type(cumulative_score_curve(y, y, [5]), Floats)
+assert_type(mean_iu(y, y, n_classes=100), float)
+assert_type(get_ldl_scorer_names(), list[str])
+assert_type(get_ldl_scorer("neg_emd", grid=[1, 2, 3])(model, X, D), float)
+assert_type(neg_kl_divergence_scorer(model, X, D, sample_weight=y), float)
+
+# values of distributions
+for rule in (argmax, expectation, median, mode):
+    assert_type(rule(D, [1, 2, 3]), Floats)
+assert_type(decode(D, [1, 2, 3], "mode"), Floats)
+assert_type(threshold_sets(D, 0.3), NDArray[np.bool_])
+
+# data
+assert_type(make_ldl_surface(), tuple[Floats, Floats])
+assert_type(make_label_shift(), tuple[Floats, Floats])
+assert_type(load_ldl("votes.csv", return_X_y=True), tuple[Any, Any])
+assert_type(fetch_ldl("Movie", return_X_y=True), tuple[Any, Any])
+assert_type(list_datasets(), dict[str, str])
+assert_type(ImbalancedKFold(**IMBALANCED_PROTOCOLS["Movie"]), ImbalancedKFold)
+"""
+
+DEEP = """
+from typing import Any, assert_type
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from sklearn_ldl import (
+    CPNN, AuxGraphLDLClassifier, AuxGraphNeighbors, DeepLDLClassifier, DeepLDLRegressor,
+    DeepRegressor, DILDLRegressor, DistillationClassifier, KernelDensityRegressor,
+    OfflineLDLClassifier, OFRRegressor, OGRClassifier, OnlineLDLClassifier, RDARegressor,
+)
+from sklearn_ldl.datasets import make_ldl
+from sklearn_ldl.deep import PRESETS, MixUp, backbone, pixel_loss
+
+Floats = NDArray[np.float64]
+X, D = make_ldl(100)
+y = np.arange(100)
+
+net = DeepLDLClassifier(torch.nn.Linear(3, 3), augment=MixUp(), lr=0.1, random_state=0)
+assert_type(net.fit(X, y), DeepLDLClassifier)
+assert_type(net.predict_proba(X), Floats)
+assert_type(net.history_, dict[str, NDArray[Any]])
+assert_type(DeepLDLClassifier(backbone("resnet18"), **PRESETS["finetune"]), DeepLDLClassifier)
+assert_type(DeepLDLRegressor(hidden_layer_sizes=(5,), loss="mse").fit(X, D), DeepLDLRegressor)
+assert_type(DeepLDLRegressor().fit(X, D).predict(X), Floats)
+assert_type(DeepRegressor(loss="gaussian").fit(X, y).predict(X), Floats)
+assert_type(DeepRegressor().predict(X, return_std=True), tuple[Floats, Floats])
+assert_type(DeepRegressor().quantile(X, 0.5), Floats)
+assert_type(KernelDensityRegressor([1, 2, 3], max_epochs=5).fit(X, y), KernelDensityRegressor)
+assert_type(KernelDensityRegressor().predict(X), Floats)
+assert_type(KernelDensityRegressor().predict(X, return_cov=True), tuple[Floats, Floats])
+assert_type(CPNN("onehot", optimizer="adam").fit(X, D), CPNN)
+assert_type(RDARegressor(hidden_dim=5, label_smoothing=0.1).fit(X, D), RDARegressor)
+assert_type(DILDLRegressor(0.5, clip_norm="adaptive").fit(X, D), DILDLRegressor)
+assert_type(OFRRegressor("fl", dropout=0.5).fit(X, D), OFRRegressor)
+assert_type(OfflineLDLClassifier(net, module=torch.nn.Linear).fit(X, y), OfflineLDLClassifier)
+assert_type(OnlineLDLClassifier([net], mc_samples=3).fit(X, y), OnlineLDLClassifier)
+assert_type(DistillationClassifier(temperature=2.0).fit(X, y), DistillationClassifier)
+assert_type(OGRClassifier(use="weight").fit(X, y), OGRClassifier)
+assert_type(AuxGraphLDLClassifier(AuxGraphNeighbors()).fit(X, y, D), AuxGraphLDLClassifier)
+assert_type(pixel_loss(torch.ones(1), torch.ones(1), torch.ones(1)), torch.Tensor)
+"""
+
+# What a type checker must find.
+MISTAKES = """
+from sklearn_ldl import BFGSLDL, Nonsense  # wrong
+from sklearn_ldl.metrics import kl_divergence
+
+BFGSLDL(aplha=1)  # wrong
+BFGSLDL(alpha="large")  # wrong
+BFGSLDL().fit()  # wrong
+kl_divergence([[1, 0]])  # wrong
+"""
+
+DEEP_MISTAKES = """
+from sklearn_ldl import CPNN, DeepLDLClassifier, RDARegressor
+
+DeepLDLClassifier(learning_rate=0.1)  # wrong
+DeepLDLClassifier(lr="fast")  # wrong
+RDARegressor(loss="kl")  # wrong
+CPNN(module=None)  # wrong
+"""
+
+
+@pytest.fixture(scope="module")
+def mypy(tmp_path_factory):
+    """Run mypy in a folder of its own, without our settings; give its output by file."""
+    folder = tmp_path_factory.mktemp("user")
+
+    def run(*arguments, sources=None):
+        for name, source in (sources or {}).items():
+            Path(folder, name).write_text(source)
+        result = subprocess.run(
+            [sys.executable, "-m", "mypy", f"--cache-dir={folder}", *arguments, *(sources or {})],
+            cwd=folder,
+            env={**os.environ, "MYPYPATH": str(ROOT.parent)},
+            capture_output=True,
+            text=True,
+        )
+        assert not result.stderr
+        return [line for line in result.stdout.splitlines() if ": error: " in line]
+
+    return run
+
+
+def as_user(mypy, source):
+    return mypy("--strict", "--follow-imports=silent", sources={"user.py": source})
+
+
+def test_users_get_types(mypy):
+    assert as_user(mypy, USER) == []
+
+
+def test_users_of_networks_get_types(mypy):
+    pytest.importorskip("skorch")
+    assert as_user(mypy, DEEP) == []
+
+
+@pytest.mark.parametrize("source", [MISTAKES, DEEP_MISTAKES], ids=["core", "deep"])
+def test_mistakes_are_found(mypy, source):
+    if source is DEEP_MISTAKES:
+        pytest.importorskip("skorch")
+    found = {int(error.split(":")[1]) for error in as_user(mypy, source)}
+    wrong = {n for n, line in enumerate(source.splitlines(), 1) if "# wrong" in line}
+    assert found == wrong
+
+
+def test_the_package_agrees_with_its_types(mypy):
+    pytest.importorskip("numpy", minversion="2", reason="types of NumPy 1 differ")
+    settings = ROOT.parent / "setup.cfg"
+    assert mypy(f"--config-file={settings}", str(ROOT)) == []
+
+
+def test_the_stub_holds_what_the_package_holds():
+    tree = ast.parse(ROOT.joinpath("__init__.pyi").read_text())
+    names = {}
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom):
+            assert all(alias.asname == alias.name for alias in node.names)  # exported
+            module = node.module.removeprefix("sklearn_ldl").removeprefix(".")
+            names |= {alias.name: module for alias in node.names}
+    assert {name for name, module in names.items() if not module} == set(sklearn_ldl._MODULES)
+    assert {name: module for name, module in names.items() if module} == sklearn_ldl._PUBLIC
+
+
+def test_options_of_networks_are_those_that_constructors_take():
+    pytest.importorskip("skorch")
+    deep = sklearn_ldl.deep
+    classes = [getattr(deep, name) for name in deep.__all__]
+    classes = [cls for cls in classes if hasattr(cls, "fit")]
+    assert len(classes) >= 13
+    for cls in classes:
+        stated = inspect.signature(cls.__init__.__wrapped__).parameters
+        (options,) = get_args(get_type_hints(cls.__init__.__wrapped__)["net"])
+        names = {*stated, *get_type_hints(options)} - {"self", "net"}
+        assert names == set(inspect.signature(cls).parameters), cls
