@@ -194,7 +194,8 @@ class LDLClassifier(ClassifierMixin, TargetWrapper):
     Notes
     -----
     With one-hot rows and the default estimator this is multinomial logistic regression, penalised
-    by ``alpha = 1 / (C * n_samples)`` in the terms of scikit-learn's ``LogisticRegression``.
+    by ``alpha = 1 / (C * n_samples)`` in the terms of scikit-learn's ``LogisticRegression``; with
+    two classes by twice as much, since that class then has one vector of coefficients, not two.
 
     References
     ----------

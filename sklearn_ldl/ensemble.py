@@ -100,9 +100,9 @@ class GradientBoostingLDL(SoftmaxPredictionMixin, BaseEstimator):
         Logits at the start.
     n_iter_ : int
         Number of trees.
-    train_loss_ : ndarray of shape (n_iter_ + 1,)
+    train_loss_ : ndarray of shape (n_iter + 1,)
         Mean KL divergence on the training rows, at the start and after every round.
-    validation_loss_ : ndarray of shape (n_iter_ + 1,) or None
+    validation_loss_ : ndarray of shape (n_iter + 1,) or None
         The same on the held-out rows.
     feature_importances_ : ndarray of shape (n_features,)
         Share of the reduction of impurity that is due to splits by a feature.

@@ -91,7 +91,7 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
         The number of neighbours used.
     n_features_in_ : int
         Number of auxiliary labels.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Their names, when `A` was a data frame with string columns.
 
     See Also

@@ -109,7 +109,7 @@ class LDSVR(SoftmaxPredictionMixin, BaseEstimator):
         Intercept :math:`b`.
     gamma_ : float
         Width that was used.
-    objective_curve_ : ndarray of shape (n_iter_ + 1,)
+    objective_curve_ : ndarray of shape (n_iter + 1,)
         Objective divided by :math:`C \sum_i s_i`, at the start and after every iteration.
     gradient_norm_ : float
         Largest absolute entry of its final gradient.

@@ -195,3 +195,8 @@ for ax, row in zip(display.axes_, rows, strict=True):
 for ax in display.axes_[3:]:
     ax.set_xlabel("Stars")
 plt.show()
+
+# %%
+# The model foresees where viewers will disagree, but not that they fall into two camps: its divided
+# histograms are flat instead of split. The logits of a film with two camps are no linear function
+# of the features here; :ref:`guide-choosing` names models that are not linear.

@@ -18,7 +18,7 @@ from sklearn_ldl.datasets._registry import BASE_URL, DATASETS
 
 
 def list_datasets() -> dict[str, str]:
-    """Names of the data sets that :func:`fetch_ldl` knows, with their publications.
+    """List the data sets that can be fetched, with their publications.
 
     Returns
     -------

@@ -30,7 +30,7 @@ class DominantSplit(NamedTuple):
 
     See Also
     --------
-    split_dominant : Makes one, and says where it comes from.
+    sklearn_ldl.split_dominant : Makes one, and says where it comes from.
 
     Examples
     --------

@@ -86,7 +86,7 @@ class VoteTable(NamedTuple):
 
     See Also
     --------
-    vote_table_to_distribution : Makes one.
+    sklearn_ldl.vote_table_to_distribution : Makes one.
 
     Examples
     --------

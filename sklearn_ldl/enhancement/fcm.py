@@ -72,7 +72,7 @@ class FCMEnhancer(InductiveLabelEnhancer):
         Shares :math:`a_{jk}` in [0, 1].
     fuzziness_ : float
         The exponent used.
-    objective_curve_ : ndarray of shape (n_iter_ + 1,)
+    objective_curve_ : ndarray of shape (n_iter + 1,)
         The sum that is minimised, at the start and after every update.
     n_iter_ : int
         Number of updates.

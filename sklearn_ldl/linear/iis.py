@@ -69,7 +69,7 @@ class IISLDL(SoftmaxLinearModel):
     intercept_ : ndarray of shape (n_labels,)
         Intercept :math:`b`. That of a label without any mass in `y`, whose optimum is minus
         infinity, stays finite at a degree of about 1e-8.
-    objective_curve_ : ndarray of shape (n_iter_ + 1,)
+    objective_curve_ : ndarray of shape (n_iter + 1,)
         Objective :math:`F` at the start and after every sweep; it never rises.
     gradient_norm_ : float
         Largest absolute entry of the final gradient.

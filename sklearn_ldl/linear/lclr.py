@@ -96,9 +96,9 @@ class LDLLCLR(SplittingModel):
         Number of ADMM iterations.
     n_evaluations_ : int
         Number of gradients: products of `X` and its transpose with one matrix each.
-    objective_curve_ : ndarray of shape (n_iter_ + 1,)
+    objective_curve_ : ndarray of shape (n_iter + 1,)
         Objective at the start, with ``S = 0``, and after every iteration.
-    residuals_ : ndarray of shape (n_iter_, 2)
+    residuals_ : ndarray of shape (n_iter, 2)
         The primal residual :math:`(\|\mathrm{diag}(\sqrt s) (D - P S - E)\|_F^2 +
         \|S - Z\|_F^2)^{1/2}`, and the dual one: the largest of the gradient of the Lagrangian in
         `S`, of the gradient that the coefficients were left with, and of the change (in the norm of

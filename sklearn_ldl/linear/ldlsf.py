@@ -82,9 +82,9 @@ class LDLSF(LinearModel):
         Coefficients :math:`W_2` of features shared by all labels; whole columns are exactly zero.
     intercept_ : ndarray of shape (n_labels,)
         Intercept :math:`b`.
-    objective_curve_ : ndarray of shape (n_iter_ + 1,)
+    objective_curve_ : ndarray of shape (n_iter + 1,)
         Objective at the start and after every iteration.
-    residuals_ : ndarray of shape (n_iter_, 2)
+    residuals_ : ndarray of shape (n_iter, 2)
         Primal residual (how far `W` is from :math:`W_1 + W_2`) and dual residual, Frobenius norms.
     n_iter_ : int
         Number of iterations.

@@ -75,7 +75,7 @@ class LDLLDM(SoftmaxLinearModel):
         The matrix of every cluster; the identity for a cluster without a term.
     cluster_labels_ : ndarray of shape (n_samples,)
         Cluster of every training row; all zero when there is no local part.
-    objective_curve_ : ndarray of shape (n_iter_ + 1,)
+    objective_curve_ : ndarray of shape (n_iter + 1,)
         Objective :math:`F` at the start and after every iteration; but for rounding, it never
         rises.
     gradient_norm_ : float

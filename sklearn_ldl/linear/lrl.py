@@ -74,9 +74,9 @@ class EDLLRL(SplittingModel):
         Number of ADMM iterations.
     n_evaluations_ : int
         Number of gradients: products of `X` and its transpose with one matrix each.
-    objective_curve_ : ndarray of shape (n_iter_ + 1,)
+    objective_curve_ : ndarray of shape (n_iter + 1,)
         Objective at the start and after every iteration.
-    residuals_ : ndarray of shape (n_iter_, 2)
+    residuals_ : ndarray of shape (n_iter, 2)
         The primal residual :math:`\|\mathrm{diag}(\sqrt s) (P - Z)\|_F`, and the dual one: the
         larger of the gradient that the coefficients were left with and of the change (in the norm
         of the first) of what the multipliers then added to the gradient in the logits.

@@ -72,7 +72,7 @@ class BFGSLDL(CallbackSupportMixin, SoftmaxLinearModel):
         Column names of `y`, when it was a data frame with string columns.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Column names of `X`, when they are all strings.
 
     Warns

@@ -69,9 +69,10 @@ class BFGSLDLCV(BFGSLDL):
         Scores on the held-out folds.
     best_score_ : float
         Mean over folds of the score at `alpha_`.
-    coef_, intercept_, loss_, gradient_norm_, n_iter_, n_evaluations_, n_labels_, label_names_, \
-n_features_in_, feature_names_in_
+    coef_, intercept_, loss_, gradient_norm_, n_iter_, n_evaluations_
         As in :class:`BFGSLDL`, of the final fit to all rows.
+    n_labels_, label_names_, n_features_in_, feature_names_in_
+        As in :class:`BFGSLDL`.
 
     See Also
     --------

@@ -81,7 +81,7 @@ class LDLSCL(SoftmaxLinearModel):
         Mean distributions :math:`\mu_g` of the clusters.
     code_model_ : Ridge
         The regression of the codes on the features.
-    objective_curve_ : ndarray of shape (n_iter_ + 1,)
+    objective_curve_ : ndarray of shape (n_iter + 1,)
         Objective at the start and after every iteration.
     gradient_norm_ : float
         Largest absolute entry of the final gradient (an upper bound with more features than rows),

@@ -46,11 +46,12 @@ def emd(D, P, *, grid: ArrayLike | None = None):
 
 @row_metric
 def cad(D, P):
-    r"""Cumulative absolute distance: the name of :func:`emd` with unit steps in ordinal LDL.
+    r"""Cumulative absolute distance: the name of the EMD with unit steps in ordinal LDL.
 
     .. math:: \sum_{k=1}^{C} \left| \sum_{j \le k} (d_j - p_j) \right|
 
-    The last term is zero because both distributions sum to one.
+    The last term is zero because both distributions sum to one. :func:`emd` takes steps of any
+    length.
 
     Returns
     -------

@@ -225,7 +225,7 @@ def get_ldl_scorer(name: str, **options: Any) -> _NamedScorer:
 
 
 def get_ldl_scorer_names() -> list[str]:
-    """Get the names that :func:`get_ldl_scorer` knows.
+    """Get the names that :func:`~sklearn_ldl.metrics.get_ldl_scorer` knows.
 
     Returns
     -------

@@ -1,0 +1,225 @@
+"""Rows beyond one memory or one core: BFGSLDL on blocks that Dask holds, and a model of its cost.
+
+Usage: ``python benchmarks/bench_scale.py [--quick] [--rows N ...] [--out FILE]``, with the extra
+``dask``. Blocks of 100,000 rows lie in files, of which 10 million rows take 4.4 GB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import dask
+import dask.array as da
+import numpy as np
+from _common import Table, machine
+from distributed import Client, LocalCluster
+from scipy.optimize import nnls
+from scipy.special import softmax
+
+from sklearn_ldl import BFGSLDL
+
+INTRODUCTION = """\
+# More rows than memory, more cores than one
+
+Made by `{command}`.
+
+`BFGSLDL(alpha=1e-3)` on rows of 100 features in single precision and 10 labels (ten votes a row
+from a softmax-linear truth), in blocks of 100,000 rows. Workers are processes with one thread. An
+evaluation is one pass over all rows, for the value of the objective and its gradient.
+"""
+P, C, BLOCK = 100, 10, 100_000
+ALPHA = 1e-3
+# Links and sizes that the model of cost is drawn out to.
+LARGE = [(10**8, 16), (10**9, 16), (10**9, 128), (10**9, 1024)]
+
+
+def make_block(number: int, n_rows: int = BLOCK) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of one block, the same whenever they are asked for."""
+    W = np.random.default_rng(0).standard_normal((C, P)) / np.sqrt(P)
+    rng = np.random.default_rng([1, number])
+    X = rng.standard_normal((n_rows, P), dtype=np.float32)
+    D = rng.multinomial(10, softmax(X @ W.T, axis=1).astype(np.float64)) / 10
+    return X, D.astype(np.float32)
+
+
+def write_block(folder: Path, number: int, n_rows: int) -> None:
+    X, D = make_block(number, n_rows)
+    np.save(folder / f"X{number}.npy", X)
+    np.save(folder / f"D{number}.npy", D)
+
+
+def read_block(path: Path) -> np.ndarray:
+    """Read rows, and let the system forget the file: other machines have no warm cache."""
+    return np.load(path)
+
+
+def collection(folder: Path, name: str, n_rows: int, n_columns: int) -> da.Array:
+    """Dask array of the first rows of the files."""
+    sizes = [BLOCK] * (n_rows // BLOCK) + ([n_rows % BLOCK] if n_rows % BLOCK else [])
+    read = dask.delayed(read_block, pure=True)
+    blocks = [
+        da.from_delayed(
+            read(folder / f"{name}{k}.npy")[:size], shape=(size, n_columns), dtype=np.float32
+        )
+        for k, size in enumerate(sizes)
+    ]
+    return da.concatenate(blocks, axis=0)
+
+
+class Memory(threading.Thread):
+    """Samples the largest resident size of this process and of the workers, in MB."""
+
+    def __init__(self, client: Client | None):
+        super().__init__(daemon=True)
+        self.pids = [os.getpid(), *(client.run(os.getpid).values() if client else ())]
+        self.peak = 0.0
+        self.done = threading.Event()
+
+    def run(self) -> None:
+        """Look ten times a second."""
+        while not self.done.wait(0.1):
+            self.peak = max(self.peak, *(resident(pid) for pid in self.pids))
+
+
+def resident(pid: int) -> float:
+    """Resident size without pages of files, in MB; 0 for a process that has ended."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return 0.0
+    return int(status.split("RssAnon:")[1].split()[0]) / 1e3
+
+
+def fit(X: Any, D: Any, client: Client | None = None) -> tuple[BFGSLDL, float, float]:
+    """Fitted model, seconds by the clock and peak memory in MB."""
+    memory = Memory(client)
+    memory.start()
+    start = time.perf_counter()
+    model = BFGSLDL(ALPHA).fit(X, D)
+    seconds = time.perf_counter() - start
+    memory.done.set()
+    memory.join()
+    return model, seconds, memory.peak
+
+
+def with_workers(n_workers: int, function: Callable[[Client], Any]) -> Any:
+    """Call a function with a cluster of worker processes on this machine."""
+    with (
+        LocalCluster(
+            n_workers=n_workers,
+            threads_per_worker=1,
+            memory_limit=0,
+            dashboard_address=None,
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        return function(client)
+
+
+def in_memory(n_rows: int, folder: Path) -> tuple[BFGSLDL, float, float]:
+    X = collection(folder, "X", n_rows, P).compute(scheduler="synchronous")
+    D = collection(folder, "D", n_rows, C).compute(scheduler="synchronous")
+    return fit(X, D)
+
+
+def in_blocks(n_rows: int, folder: Path, *, persist: bool):
+    def run(client: Client) -> tuple[BFGSLDL, float, float]:
+        X, D = collection(folder, "X", n_rows, P), collection(folder, "D", n_rows, C)
+        if persist:
+            X, D = client.persist([X, D])
+        return fit(X, D, client)
+
+    return run
+
+
+SETTINGS = {
+    "in memory": lambda n_rows, folder: in_memory(n_rows, folder),
+    "1 worker": lambda n_rows, folder: with_workers(1, in_blocks(n_rows, folder, persist=True)),
+    "2 workers": lambda n_rows, folder: with_workers(2, in_blocks(n_rows, folder, persist=True)),
+    "2 workers, from files": lambda n_rows, folder: with_workers(
+        2, in_blocks(n_rows, folder, persist=False)
+    ),
+}
+# Rows that several copies of which must not be held on a small machine.
+MOST_IN_MEMORY = 10**7
+
+
+def measure(sizes: list[int], folder: Path) -> tuple[Table, list[dict]]:
+    """Fit every size in every setting."""
+    table = Table(
+        **{"rows": ",d", "rows are": "", "evaluations": "d", "seconds": ".1f"},
+        **{"ms per evaluation": ".0f", "time / in memory": ".2f", "MB per process": ".0f"},
+        **{"difference of coefficients": ".0e"},
+    )
+    measured = []
+    for n_rows in sizes:
+        reference = None
+        for name, run in SETTINGS.items():
+            if n_rows > MOST_IN_MEMORY and name != "2 workers, from files":
+                continue
+            model, seconds, megabytes = run(n_rows, folder)
+            reference = reference or (model, seconds)
+            per_evaluation = seconds / model.n_evaluations_
+            measured.append({"n": n_rows, "setting": name, "seconds": per_evaluation})
+            values = [n_rows, name, model.n_evaluations_, seconds, 1e3 * per_evaluation]
+            if reference[0] is not model:
+                values += [seconds / reference[1], megabytes]
+                values.append(np.abs(model.coef_ - reference[0].coef_).max())
+            else:
+                values += [None, megabytes]
+            table.row(**dict(zip(table.columns, values, strict=False)))
+    return table, measured
+
+
+def cost_model(measured: list[dict]) -> tuple[float, float, list[str]]:
+    """Seconds of an evaluation on one worker: per row, and per pass; with what was measured."""
+    own = [m for m in measured if m["setting"] == "2 workers"]
+    t = np.array([m["seconds"] for m in own])
+    # Relative errors count: times spread over orders of magnitude.
+    A = np.array([[m["n"] / 2, 1.0] for m in own]) / t[:, None]
+    per_row, per_pass = nnls(A, np.ones(len(t)))[0]
+    lines = [
+        f"{per_row * 1e6:.3f} microseconds for a row on its worker, {per_pass * 1e3:.1f} "
+        "milliseconds for a pass; measured / modelled: "
+        + ", ".join(
+            f"{m['n']:,d} rows {m['seconds'] / (m['n'] / 2 * per_row + per_pass):.2f}" for m in own
+        )
+    ]
+    return per_row, per_pass, lines
+
+
+def extrapolate(per_row: float, per_pass: float) -> Table:
+    """Draw the model out to clusters; coefficients and gradients go over the link of the client."""
+    table = Table(
+        **{"rows": ",d", "workers": "d", "s per evaluation": ".2f", "of it network": ".2f"},
+        **{"GB per worker": ".1f"},
+    )
+    for n_rows, n_workers in LARGE:
+        # Eight partial sums at a time are added on workers, so that the client receives one; every
+        # worker is sent the coefficients, and sends what it has added up.
+        network = 2 * n_workers * 8 * C * (P + 1) / BANDWIDTH
+        seconds = n_rows / n_workers * per_row + per_pass * n_rows / n_workers / BLOCK / 10 + network
+        size = n_rows / n_workers * 4 * (P + C) / 1e9
+        table.row(
+            **dict(
+                zip(table.columns, (n_rows, n_workers, seconds, network, size), strict=True)
+            )
+        )
+    return table
+
+
+def main() -> None:
+    """Measure, fit the model of cost, draw it out, and write the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="at most 300,000 rows")
+    parser.add_argument("--rows", type=int, nargs="+", help="numbers of rows")
+    parser.add_argument("--out", type=Path, help="also write the tables to this file")
+    options = parser.parse_args()
