@@ -117,6 +117,6 @@ def _draw_chart(app):
 
 
 def setup(app):
-    """Hook the functions above into Sphinx."""
+    """Connect the functions above with Sphinx."""
     app.connect("autodoc-skip-member", _skip_inherited)
     app.connect("builder-inited", _draw_chart)

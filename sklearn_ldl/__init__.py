@@ -57,6 +57,7 @@ _PUBLIC = {
     "RDARegressor": "deep",
     "StackingLDL": "stacking",
     "TemperatureScaler": "calibration",
+    "as_weighted_rows": "problem_transformation",
     "check_distribution": "_simplex",
     "fit_temperature": "calibration",
     "gaussian_label_distribution": "distributors",

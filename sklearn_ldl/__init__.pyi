@@ -74,7 +74,11 @@ from sklearn_ldl.linear import (
     LDLSF as LDLSF,
 )
 from sklearn_ldl.neighbors import KNeighborsLDL as KNeighborsLDL
-from sklearn_ldl.problem_transformation import PTBayesLDL as PTBayesLDL, PTSVMLDL as PTSVMLDL
+from sklearn_ldl.problem_transformation import (
+    PTBayesLDL as PTBayesLDL,
+    PTSVMLDL as PTSVMLDL,
+    as_weighted_rows as as_weighted_rows,
+)
 from sklearn_ldl.shift import LabelShiftCorrector as LabelShiftCorrector
 from sklearn_ldl.stacking import StackingLDL as StackingLDL
 from sklearn_ldl.svm import LDSVR as LDSVR

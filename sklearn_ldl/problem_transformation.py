@@ -26,14 +26,83 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ldl._decorators import _fit_context
-from sklearn_ldl._simplex import normalize
+from sklearn_ldl._simplex import check_distribution, normalize
 from sklearn_ldl.base import LabelDistributionMixin, training_weight
+
+
+def as_weighted_rows(
+    D: ArrayLike, sample_weight: ArrayLike | None = None
+) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
+    """Turn distributions into single labels with weights, for classifiers that take weights.
+
+    Every row stands for one example of each of its labels with a positive degree. No features are
+    copied: the examples are the rows ``X[rows]`` of an array, a CSR matrix or a Polars data frame,
+    ``X.iloc[rows]`` of pandas, all at once or a part at a time.
+
+    Parameters
+    ----------
+    D : array-like of shape (n_samples, n_labels)
+        Label distributions; rows sum to one.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights of the rows, not all zero.
+
+    Returns
+    -------
+    rows : ndarray of shape (n_examples,)
+        The row of each example, ascending. They are the groups that keep the examples of a row
+        together when data are split, as in ``GroupKFold``.
+    labels : ndarray of shape (n_examples,)
+        Its label: the number of a column of `D`.
+    weights : ndarray of shape (n_examples,)
+        Its weight: the degree of the label times the weight of the row, positive. The sum is that
+        of `sample_weight`, or ``n_samples``.
+
+    Raises
+    ------
+    ValueError
+        If `D` does not hold distributions (see :func:`~sklearn_ldl.check_distribution`), or if the
+        weights are not one per row, negative or all zero.
+
+    See Also
+    --------
+    BFGSLDL : Finds the minimum of :class:`sklearn.linear_model.LogisticRegression` on such
+        examples without copying a row.
+
+    References
+    ----------
+    X. Geng, "Label distribution learning", IEEE Transactions on Knowledge and Data Engineering,
+    2016 (problem transformation).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from sklearn_ldl import as_weighted_rows
+    >>> X = np.array([[0.0], [1.0], [2.0]])
+    >>> D = [[0.8, 0.2, 0.0], [0.0, 1.0, 0.0], [0.3, 0.3, 0.4]]
+    >>> rows, labels, weights = as_weighted_rows(D)
+    >>> rows, labels, weights
+    (array([0, 0, 1, 2, 2, 2]), array([0, 1, 1, 0, 1, 2]), array([0.8, 0.2, 1. , 0.3, 0.3, 0.4]))
+    >>> tree = DecisionTreeClassifier().fit(X[rows], labels, sample_weight=weights)
+    >>> tree.predict_proba(X).round(2)
+    array([[0.8, 0.2, 0. ],
+           [0. , 1. , 0. ],
+           [0.3, 0.3, 0.4]])
+    """
+    D = check_distribution(D, input_name="D")
+    return _examples(_weighted(D, sample_weight, D))
 
 
 def _weighted(D: NDArray, sample_weight: ArrayLike | None, X: NDArray) -> NDArray[np.float64]:
     """Weight of every (row, label) example; not all zero."""
     weight = training_weight(sample_weight, X, dtype=np.float64)
     return D * weight[:, None]
+
+
+def _examples(weight: NDArray) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray]:
+    """Row, label and weight of the examples that have a weight."""
+    rows, labels = np.nonzero(weight)
+    return rows, labels, weight[rows, labels]
 
 
 class PTBayesLDL(LabelDistributionMixin, BaseEstimator):
@@ -268,7 +337,7 @@ class PTSVMLDL(LabelDistributionMixin, BaseEstimator):
         used = np.flatnonzero(weight.any(axis=1))
         if self.max_samples is not None and len(used) > self.max_samples:
             used = np.sort(random.choice(used, self.max_samples, replace=False))
-        rows, labels = np.nonzero(weight[used])
+        rows, labels, weights = _examples(weight[used])
         self.classes_seen_ = np.unique(labels)
         self.estimator_ = None
         if len(self.classes_seen_) == 1:
@@ -289,7 +358,7 @@ class PTSVMLDL(LabelDistributionMixin, BaseEstimator):
             for train, test in folds.split(used)
         ]
         self.estimator_ = CalibratedClassifierCV(machine, cv=splits, ensemble=False)
-        self.estimator_.fit(X[used[rows]], labels, sample_weight=weight[used[rows], labels])
+        self.estimator_.fit(X[used[rows]], labels, sample_weight=weights)
         return self
 
     def predict(self, X: Any) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""Every example of the gallery runs as a script, in less than half a minute, and writes no files."""
+"""Every example of the gallery runs as a script, in less than a minute, and writes no files."""
 
 import os
 import subprocess

@@ -68,7 +68,7 @@ predicted = compare(X, D, X_new, D_new)
 
 # %%
 # The errors of every label: predictions of the linear model are too high for the label that was
-# frequent, and too low for the one that was rare. The uniform prior goes half of the way. The
+# frequent, and too low for the one that was rare. The uniform prior goes most of the way. The
 # estimated one, which takes the features of the new samples but none of their labels, leaves little
 # to correct. Balanced in the loss, predictions become flatter, whatever the target.
 

@@ -68,9 +68,9 @@ plt.show()
 # -------------------------------------
 # Both estimates are consistent here, because the distributions are class probabilities. Their error
 # falls about with the square root of the number of rows, labelled ones for training and unlabelled
-# ones of the target, as far as twelve repetitions tell. A model that knows the truth is wrapped in a
-# :class:`~sklearn.frozen.FrozenEstimator`, so that the labelled rows serve the estimate alone; with
-# :class:`~sklearn_ldl.BFGSLDL` in its place the picture is the same.
+# ones of the target, as far as twelve repetitions tell. A model that knows the truth is frozen, so
+# that the labelled rows serve the estimate alone; with :class:`~sklearn_ldl.BFGSLDL` in its place
+# the picture is the same.
 
 truth = FrozenEstimator(BFGSLDL(alpha=1e-8).fit(*make_label_shift(20_000, prior=source)))
 sizes, n_repeats = np.array([100, 300, 1000, 3000]), 12
@@ -111,6 +111,6 @@ for share in (0.7, 0.65, 0.5, 0.3):
 # %%
 # Label distributions are not always class probabilities, and other things than the labels may
 # change. Then the correction is an approximation, and whether it helps is for a labelled sample of
-# the new place to say: :ref:`sphx_glr_auto_examples_plot_imbalance.py` shows a case in which it does
-# not. The mathematics are in :ref:`guide-imbalance`, figures for real data on the page of
-# :doc:`results </results/imbalanced>`.
+# the new place to say: :ref:`sphx_glr_auto_examples_plot_imbalance.py` has a case in which it does
+# not. The mathematics are in :ref:`guide-imbalance`, figures for real data in
+# :doc:`/results/imbalanced`.

@@ -12,6 +12,8 @@ from scipy import sparse
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from sklearn_ldl.deep._distributed import Part, Processes
+
 
 class Batch(NamedTuple):
     """Rows of the training set, on the device of the net."""
@@ -25,6 +27,8 @@ class Batch(NamedTuple):
     rows: Tensor
     #: Where further rows can be taken from.
     source: RowSource
+    #: Rows here, by those of the batches of all processes.
+    share: float = 1.0
 
 
 class RowSource:
@@ -43,7 +47,12 @@ class RowSource:
         Weights of all rows of the data set.
     device : torch.device
         Where batches are wanted.
+    processes : Processes, default=None
+        Those that share every batch; None means this one.
     """
+
+    #: What is drawn from besides torch's current random state, if anything.
+    generator: torch.Generator | None = None
 
     def __init__(
         self,
@@ -53,18 +62,21 @@ class RowSource:
         shuffle: bool,
         weight: Tensor | None,
         device: torch.device,
+        processes: Processes | None = None,
     ):
         self.rows = rows
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.device = device
+        self.processes = Processes() if processes is None else processes
         self.weight = None if weight is None else weight.to(device)
         sizes = [batch_size] * (len(rows) // batch_size)
         if len(rows) % batch_size:
             sizes.append(len(rows) % batch_size)
         if len(sizes) > 1 and sizes[-1] == 1 < batch_size:
             sizes[-2:] = [batch_size + 1]
-        self._sizes = sizes
+        #: Rows of the batches of an epoch.
+        self.sizes = sizes
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -72,14 +84,21 @@ class RowSource:
     @property
     def n_batches(self) -> int:
         """Number of batches per epoch."""
-        return len(self._sizes)
+        return len(self.sizes)
 
-    def _epoch(self) -> tuple[Tensor, ...]:
-        order = self.rows[torch.randperm(len(self.rows))] if self.shuffle else self.rows
-        return order.split(self._sizes)
+    def _epoch(self) -> list[Part]:
+        rows = self.rows
+        if self.shuffle:
+            rows = rows[self.processes.from_first(torch.randperm(len(rows)))]
+        return [self.processes.part(batch) for batch in rows.split(self.sizes)]
 
-    def _weight(self, rows: Tensor) -> Tensor | None:
-        return None if self.weight is None else self.weight[rows]
+    def _batch(self, part: Part, X: Tensor, target: Tensor) -> Batch:
+        rows = part.rows.to(self.device)
+        weight = None if self.weight is None else self.weight[rows]
+        if part.n_own < len(rows):
+            weight = torch.ones(len(rows), device=self.device) if weight is None else weight
+            weight[part.n_own :] = 0
+        return Batch(X, target, weight, rows, self, len(rows) / part.n_rows)
 
     def __iter__(self) -> Iterator[Batch]:
         raise NotImplementedError
@@ -120,10 +139,9 @@ class ArraySource(RowSource):
         return self._dense.index_select(0, rows.to(self._dense.device)).to(self.device)
 
     def __iter__(self) -> Iterator[Batch]:
-        for rows in self._epoch():
-            X = self.take(rows)
-            rows = rows.to(self.device)
-            yield Batch(X, self.target.index_select(0, rows), self._weight(rows), rows, self)
+        for part in self._epoch():
+            target = self.target.index_select(0, part.rows.to(self.device))
+            yield self._batch(part, self.take(part.rows), target)
 
 
 class DatasetSource(RowSource):
@@ -161,29 +179,28 @@ class DatasetSource(RowSource):
         self.encode: Any = encode
         self.num_workers = num_workers
         # Seeds of the workers, apart from the draws of the batches: those are the ones of arrays.
-        self._generator = torch.Generator().manual_seed(torch.initial_seed())
+        self.generator = torch.Generator().manual_seed(torch.initial_seed())
 
     def take(self, rows: Tensor) -> Tensor:
         return _features([self.dataset[int(row)] for row in rows]).to(self.device)
 
     def __iter__(self) -> Iterator[Batch]:
-        batches = self._epoch()
+        parts = self._epoch()
         loader = DataLoader(
             self.dataset,
-            batch_sampler=[rows.tolist() for rows in batches],
+            batch_sampler=[part.rows.tolist() for part in parts],
             num_workers=self.num_workers,
             collate_fn=_collate,
-            generator=self._generator,
+            generator=self.generator,
             pin_memory=self.device.type == "cuda",
         )
-        for rows, (X, y) in zip(batches, loader, strict=True):
+        for part, (X, y) in zip(parts, loader, strict=True):
             if self.target is not None:
-                target = self.target[rows]
+                target = self.target[part.rows]
             else:
                 target = torch.from_numpy(self.encode(y))
-            rows = rows.to(self.device)
             X, target = (tensor.to(self.device, non_blocking=True) for tensor in (X, target))
-            yield Batch(X, target, self._weight(rows), rows, self)
+            yield self._batch(part, X, target)
 
 
 def _features(items: list) -> Tensor:

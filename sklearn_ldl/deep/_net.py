@@ -21,6 +21,7 @@ from skorch.callbacks import EpochTimer, PrintLog
 from torch import Tensor, nn
 
 from sklearn_ldl.deep._batches import Batch, RowSource
+from sklearn_ldl.deep._distributed import ACCELERATE, Processes, get_accelerator
 from sklearn_ldl.deep._optimization import check_patterns
 
 
@@ -105,6 +106,10 @@ class LDLNet(NeuralNet):
         self.row_loss = row_loss
         self.amp = amp
         self.compiled = compiled
+        #: Those that train this net together.
+        self.processes = Processes()
+        #: Where the state goes after every epoch, if anywhere.
+        self.checkpoint: Any = None
 
     @property
     def _default_callbacks(self):
@@ -121,26 +126,31 @@ class LDLNet(NeuralNet):
         self.check_training_readiness()
         forward = Forward(self.module_, amp=self.amp, compiled=self.compiled)
         datasets = {"dataset_train": X.train, "dataset_valid": X.valid}
-        for _ in range(self.max_epochs if epochs is None else epochs):
+        done = 0 if self.checkpoint is None else self.checkpoint.load(self, X.train)
+        for _ in range(done, self.max_epochs if epochs is None else epochs):
             self.notify("on_epoch_begin", **datasets)
             self._run(X.train, "train", lambda batch: self._train_on(forward, batch))
             if X.valid is not None:
                 self._run(X.valid, "valid", self._validate_on)
             self.notify("on_epoch_end", **datasets)
+            if self.checkpoint is not None:
+                self.checkpoint.save(self, X.train)
         return self
 
     def _run(self, source: RowSource, prefix: str, step: Callable[[Batch], dict]) -> None:
         """One epoch; its mean losses go to the history."""
         training = prefix == "train"
         self._set_training(training)
-        losses, sizes = [], []
+        losses = []
         for batch in source:
             self.notify("on_batch_begin", batch=batch, training=training)
             result = step(batch)
             losses.append(result["terms"])
-            sizes.append(len(batch.rows))
             self.notify("on_batch_end", batch=batch, training=training, **result)
-        share = torch.tensor(sizes, dtype=torch.float64) / sum(sizes)
+        if training:
+            # Running statistics, of the rows that each process has seen.
+            self.processes.average([b for b in self.module_.buffers() if b.is_floating_point()])
+        share = torch.tensor(source.sizes, dtype=torch.float64) / len(source)
         for name in losses[0]:
             values = torch.stack([terms[name] for terms in losses]).double().cpu()
             self.history.record(f"{prefix}_{name}", float(values @ share))
@@ -164,6 +174,8 @@ class LDLNet(NeuralNet):
                 loss = _mean(rows, batch)
             loss.backward()
             terms["loss"] = loss.detach()
+            gradients = [p.grad for p in self.module_.parameters() if p.grad is not None]
+            self.processes.add([*gradients, *terms.values()])
             # A list: every callback goes through it anew.
             named_parameters = list(self.module_.named_parameters())
             self.notify("on_grad_computed", named_parameters=named_parameters, batch=batch)
@@ -176,6 +188,7 @@ class LDLNet(NeuralNet):
     def _validate_on(self, batch: Batch) -> dict[str, Any]:
         output = self.module_(batch.X)
         loss = _mean(self.row_loss(output, batch.target), batch)
+        self.processes.add([loss])
         return {"loss": loss, "terms": {"loss": loss}, "y_pred": output}
 
     def check_weights(self) -> None:
@@ -185,7 +198,8 @@ class LDLNet(NeuralNet):
 
     def release(self) -> None:
         """Let go of data and teachers."""
-        self.objective = self.row_loss = None
+        self.objective = self.row_loss = self.checkpoint = None
+        self.processes = Processes()
         self.callbacks: Any = None
         self.callbacks_: list = []
         # The builder knows the estimator that holds this net.
@@ -211,7 +225,8 @@ def _mean(rows: Tensor, batch: Batch) -> Tensor:
             f"The loss must be one number per row: expected shape {tuple(batch.rows.shape)}, got "
             f"{tuple(rows.shape)}."
         )
-    return rows.mean() if batch.weight is None else (rows * batch.weight).mean()
+    mean = rows.mean() if batch.weight is None else (rows * batch.weight).mean()
+    return mean * batch.share
 
 
 def _to_float32(output: Any) -> Any:
@@ -228,6 +243,8 @@ def resolve_device(device: str) -> torch.device:
     ValueError
         If the name is unknown, or the device absent.
     """
+    if device == ACCELERATE:
+        return get_accelerator().device
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import warnings
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Self
 
+import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval
 
 from sklearn_ldl._callbacks import CallbackSupportMixin, IterationReporter, with_callbacks
@@ -29,9 +31,10 @@ class BFGSLDL(CallbackSupportMixin, SoftmaxLinearModel):
 
     which is convex, with a unique minimiser in `W` for :math:`\alpha > 0`: neither a start nor a
     seed has any influence. One-hot rows make it multinomial logistic regression with
-    ``C = 1 / (alpha * n_samples)``. The search is a limited-memory BFGS in whitened variables,
-    whose number of iterations hardly depends on the scale of the features; the penalty does
-    depend on it, so standardise features (or choose `alpha` with :class:`BFGSLDLCV`).
+    ``C = 1 / (alpha * n_samples)`` (for two labels twice that). The search is a limited-memory
+    BFGS in whitened variables, whose number of iterations hardly depends on the scale of the
+    features; the penalty does depend on it, so standardise features (or choose `alpha` with
+    :class:`BFGSLDLCV`).
 
     Parameters
     ----------
@@ -127,6 +130,54 @@ class BFGSLDL(CallbackSupportMixin, SoftmaxLinearModel):
         self.tol = tol
         self.warm_start = warm_start
         self.verbose = verbose
+
+    @classmethod
+    def from_coefficients(
+        cls, coef: ArrayLike, intercept: ArrayLike | None = None, **parameters: Any
+    ) -> Self:
+        """Make a fitted estimator of coefficients that another program has found.
+
+        Parameters
+        ----------
+        coef : array-like of shape (n_labels, n_features)
+            Coefficients :math:`W`, finite; float32 stays float32. They are copied.
+        intercept : array-like of shape (n_labels,), default=None
+            Intercept :math:`b`; None means zeros.
+        **parameters : dict
+            Parameters of the constructor. With ``warm_start=True``, `fit` goes on from here.
+
+        Returns
+        -------
+        model : BFGSLDL
+            An estimator that predicts; it has no attributes that tell of a search.
+
+        Raises
+        ------
+        ValueError
+            If the shapes do not belong together, for fewer than two labels, or for coefficients
+            that are not finite.
+
+        Examples
+        --------
+        >>> from sklearn_ldl import BFGSLDL
+        >>> model = BFGSLDL.from_coefficients([[1.0], [0.0], [-1.0]])
+        >>> model.predict([[0.0], [2.0]]).round(2)
+        array([[0.33, 0.33, 0.33],
+               [0.87, 0.12, 0.02]])
+        """
+        options: dict[str, Any] = {"dtype": [np.float64, np.float32], "copy": True}
+        W = check_array(coef, ensure_min_samples=2, input_name="coef", **options)
+        if intercept is None:
+            intercept = np.zeros(len(W), dtype=W.dtype)
+        b = check_array(intercept, ensure_2d=False, input_name="intercept", **options)
+        if b.shape != W.shape[:1]:
+            raise ValueError(
+                f"coef of shape {W.shape} needs an intercept of shape {W.shape[:1]}, got {b.shape}."
+            )
+        model = cls(**parameters)
+        model.coef_, model.intercept_ = W, b.astype(W.dtype, copy=False)
+        model.n_labels_, model.n_features_in_ = W.shape
+        return model
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
