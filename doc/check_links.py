@@ -32,7 +32,9 @@ class Page(HTMLParser):
 def broken_links(root: Path) -> list[str]:
     """Lines ``page: link`` for every internal link in `root` that leads nowhere."""
     root = root.resolve()
-    pages = {path: Page(path) for path in root.rglob("*.html")}
+    # Templates of the theme lie among its files.
+    files = (path for path in root.rglob("*.html") if "_static" not in path.parts)
+    pages = {path: Page(path) for path in files}
     broken = []
     for path, page in pages.items():
         for link in page.links:

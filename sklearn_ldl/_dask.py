@@ -53,9 +53,10 @@ def align(X: Any, array: Any, *, name: str) -> Any:
     if array.shape[:1] != X.shape[:1]:
         raise ValueError(f"X has {X.shape[0]} rows, {name} has shape {array.shape}.")
     chunks = (X.chunks[0], *((size,) for size in array.shape[1:]))
-    if is_dask(array):
-        return array if array.chunks == chunks else array.rechunk(chunks)
-    return da.from_array(array, chunks=chunks)
+    if not is_dask(array):
+        return da.from_array(array, chunks=chunks)
+    lazy: Any = array
+    return lazy if lazy.chunks == chunks else lazy.rechunk(chunks)
 
 
 def map_rows(function: Callable[..., Any], *arrays: Any, n_columns: int | None, dtype: Any) -> Any:

@@ -16,6 +16,7 @@ from scipy.sparse import csr_array, issparse, sparray, spmatrix
 from sklearn import config_context
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.neighbors import KNeighborsTransformer
+from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -65,11 +66,12 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
         "exact" is scikit-learn's search; "approximate" is nearest neighbour descent, which needs
         the package pynndescent and compiles itself for up to a minute on first use; "auto" is
         exact up to 40,000 samples. Not used if `neighbors` is given.
-    neighbors : transformer, default=None
+    neighbors : transformer or "precomputed", default=None
         Any transformer of samples into a sparse graph of distances, such as
         ``KNeighborsTransformer(metric="manhattan")`` or ``PyNNDescentTransformer()``, to be used
         instead. It is cloned. It must find `n_neighbors` samples besides the sample itself, whose
-        distances replace the Euclidean ones in the formula.
+        distances replace the Euclidean ones in the formula. "precomputed" says that `A` itself is
+        such a graph, of one task, whose stored zeros are distances.
     n_jobs : int, default=None
         Parallel jobs of the built-in searches. None means 1, -1 all processors.
     random_state : int, RandomState instance or None, default=None
@@ -131,7 +133,11 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
         "sigma": [StrOptions({"median"}), Interval(Real, 0, None, closed="neither"), "array-like"],
         "aux_groups": [list, tuple, None],
         "algorithm": [StrOptions({"auto", "exact", "approximate"})],
-        "neighbors": [HasMethods(["fit_transform", "transform"]), None],
+        "neighbors": [
+            HasMethods(["fit_transform", "transform"]),
+            StrOptions({"precomputed"}),
+            None,
+        ],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
     }
@@ -162,7 +168,8 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         A : array-like of shape (n_samples, n_aux)
-            Auxiliary labels, at least two samples. The tasks stand side by side.
+            Auxiliary labels, at least two samples. The tasks stand side by side. A sparse matrix
+            of distances, of shape (n_samples, n_samples), with ``neighbors="precomputed"``.
         y : None
             Ignored: the similarity comes from the auxiliary labels alone.
 
@@ -175,8 +182,9 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
         ------
         ValueError
             If `A` is not one 2-D array of finite numbers, if a group is empty, repeats a column
-            or names one that `A` lacks, if there is not one positive sigma per task, or if
-            `neighbors` does not give finite, non-negative distances to the samples.
+            or names one that `A` lacks, if there is not one positive sigma per task, if
+            `neighbors` does not give finite, non-negative distances to the samples, or if a
+            precomputed graph is not square or comes with `aux_groups`.
         TypeError
             If `A` or what `neighbors` returns is of the wrong kind.
         ImportError
@@ -188,7 +196,9 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
             If `neighbors` finds fewer than `n_neighbors` neighbours of every sample.
         """
         _refuse_many_arrays(A)
-        A = validate_data(self, A, dtype=np.float64, ensure_min_samples=2)
+        A = self._validate_aux(A, ensure_min_samples=2)
+        if self._is_precomputed() and self.aux_groups is not None:
+            raise ValueError("A precomputed graph is one task: leave aux_groups at None.")
         n_samples, n_aux = A.shape
         self.aux_groups_ = _check_groups(self.aux_groups, n_aux)
         scales = _check_sigma(self.sigma, len(self.aux_groups_))
@@ -198,7 +208,7 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
         self.graphs_ = []
         self.sigmas_ = np.empty(len(scales))
         for task, (columns, sigma) in enumerate(zip(self.aux_groups_, scales, strict=True)):
-            points = np.ascontiguousarray(A[:, columns])
+            points = _columns(A, columns)
             search = self._new_search(n_samples)
             found = _find(search.fit_transform, points, n_samples)
             distances = _nearest(found, self.n_neighbors_, skip_self=True)
@@ -215,7 +225,8 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         A : array-like of shape (n_queries, n_aux)
-            Auxiliary labels of the new samples.
+            Auxiliary labels of the new samples. A sparse matrix of distances to the fitted ones,
+            of shape (n_queries, n_samples), with ``neighbors="precomputed"``.
 
         Returns
         -------
@@ -230,19 +241,33 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         _refuse_many_arrays(A)
-        A = validate_data(self, A, dtype=np.float64, reset=False)
+        A = self._validate_aux(A, reset=False)
         graphs = []
         for columns, sigma, search in zip(
             self.aux_groups_, self.sigmas_, self._searches, strict=True
         ):
-            points = np.ascontiguousarray(A[:, columns])
+            points = _columns(A, columns)
             found = _find(search.transform, points, self.graph_.shape[1])
             distances = _nearest(found, self.n_neighbors_, skip_self=False)
             graphs.append(_similarity(distances, sigma))
         return reduce(add, graphs)
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = tags.input_tags.pairwise = self._is_precomputed()
+        return tags
+
+    def _is_precomputed(self) -> bool:
+        return isinstance(self.neighbors, str)
+
+    def _validate_aux(self, A: Any, **options: Any) -> Any:
+        sparse = "csr" if self._is_precomputed() else False
+        return validate_data(self, A, accept_sparse=sparse, dtype=np.float64, **options)
+
     def _new_search(self, n_samples: int) -> Any:
         """Return an unfitted transformer of points into a sparse graph of distances."""
+        if self._is_precomputed():
+            return FunctionTransformer()  # the points are the distances
         if self.neighbors is not None:
             if getattr(self.neighbors, "mode", "distance") != "distance":
                 raise ValueError("neighbors must return distances: set its mode to 'distance'.")
@@ -321,12 +346,8 @@ def neighbor_table(graph: spmatrix | sparray) -> tuple[NDArray[np.intp], NDArray
            [0.5, 0. ],
            [0. , 0. ]])
     """
-    if not issparse(graph):
-        raise TypeError(f"graph must be sparse, got {type(graph).__name__}.")
+    graph = csr_array(_check_square(graph))
     n_samples = graph.shape[0]
-    if graph.shape != (n_samples, n_samples):
-        raise ValueError(f"graph must be square, got shape {graph.shape}.")
-    graph = csr_array(graph)
     counts = np.diff(graph.indptr)
     width = counts.max(initial=0)
     stored = np.arange(width) < counts[:, None]
@@ -364,14 +385,28 @@ class _EuclideanSearch:
         return found
 
 
-def _find(search: Callable, points: NDArray[np.float64], n_samples: int) -> Any:
+def _check_square(graph: Any) -> Any:
+    """Return a graph between the samples of one set as it is."""
+    if not issparse(graph):
+        raise TypeError(f"graph must be sparse, got {type(graph).__name__}.")
+    if graph.shape[0] != graph.shape[1]:
+        raise ValueError(f"graph must be square, got shape {graph.shape}.")
+    return graph
+
+
+def _columns(A: Any, columns: NDArray[np.intp]) -> Any:
+    """Columns of a task; a precomputed graph is one task."""
+    return A if issparse(A) else np.ascontiguousarray(A[:, columns])
+
+
+def _find(search: Callable, points: Any, n_samples: int) -> Any:
     """Run a search and return its graph of distances to the `n_samples` fitted points as CSR."""
     # A sparse graph has no data frame form, whatever output the user prefers elsewhere.
     with config_context(transform_output="default"):
         found = search(points)
     if not issparse(found):
         raise TypeError(f"neighbors must return a sparse graph, got {type(found).__name__}.")
-    shape = (len(points), n_samples)
+    shape = (points.shape[0], n_samples)
     if found.shape != shape:
         raise ValueError(f"neighbors returned a graph of shape {found.shape}, expected {shape}.")
     return found.tocsr()

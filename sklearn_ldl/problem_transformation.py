@@ -359,6 +359,7 @@ class PTSVMLDL(LabelDistributionMixin, BaseEstimator):
         ]
         self.estimator_ = CalibratedClassifierCV(machine, cv=splits, ensemble=False)
         self.estimator_.fit(X[used[rows]], labels, sample_weight=weights)
+        self.estimator_.cv = folds  # the splits list every row, and would be pickled
         return self
 
     def predict(self, X: Any) -> NDArray[np.float64]:

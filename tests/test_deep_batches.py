@@ -68,7 +68,7 @@ SOURCES = [array_source, dataset_source]
 )
 def test_sizes_of_batches(n_rows, batch_size, sizes):
     source = RowSource(torch.arange(n_rows), **settings(batch_size=batch_size))
-    assert source._sizes == sizes
+    assert source.sizes == sizes
     assert source.n_batches == len(sizes)
     assert len(source) == n_rows
 

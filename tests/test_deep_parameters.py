@@ -129,6 +129,7 @@ BAD = {
     "callbacks": [None, 3],
     "net_params": [["verbose", 1]],
     "warm_start": [None],
+    "checkpoint": [0, True],
     "verbose": [-1],
     "random_state": ["seed"],
 }

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from sklearn_ldl import _PUBLIC
+
 EXAMPLES = sorted((Path(__file__).parents[1] / "doc" / "examples").glob("*.py"))
 # What an example mentions, and the package that it needs then.
 NEEDS = {
     "matplotlib": "matplotlib",
     "torch": "torch",
-    "deep": "skorch",
+    **{name.lower(): "skorch" for name, module in _PUBLIC.items() if module == "deep"},
     "pandas": "pandas",
     "mapie": "mapie",
     "skops": "skops",

@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_ldl import BFGSLDL
+from sklearn_ldl import BFGSLDL, BFGSLDLCV
 from sklearn_ldl.datasets import make_ldl
 
 
@@ -350,3 +350,66 @@ def test_not_fitted_and_wrong_width(data):
         BFGSLDL().predict(X)
     with pytest.raises(ValueError, match="features"):
         BFGSLDL().fit(X, D).predict(X[:, :2])
+
+
+# Coefficients from elsewhere
+
+
+def test_coefficients_predict_as_the_model_that_found_them(data):
+    X, D = data
+    fitted = BFGSLDL(1e-3).fit(X, D)
+    model = BFGSLDL.from_coefficients(fitted.coef_.tolist(), fitted.intercept_.tolist())
+    assert_array_equal(model.predict(X), fitted.predict(X))
+    assert_array_equal(model.predict(sp.csr_array(X)), fitted.predict(sp.csr_array(X)))
+    assert model.score(X, D) == fitted.score(X, D)
+    assert (model.n_labels_, model.n_features_in_) == (3, X.shape[1])
+    assert_array_equal(pickle.loads(pickle.dumps(model)).predict(X), fitted.predict(X))
+    with pytest.raises(ValueError, match="expecting 7 features"):
+        model.predict(X[:, :2])
+
+
+def test_coefficients_come_with_parameters():
+    model = BFGSLDL.from_coefficients(np.eye(2), alpha=0.5, max_iter=7)
+    assert (model.alpha, model.max_iter) == (0.5, 7)
+    assert_array_equal(model.intercept_, [0, 0])
+    again = clone(model)
+    assert again.alpha == 0.5
+    with pytest.raises(NotFittedError):
+        again.predict(np.eye(2))
+    assert type(BFGSLDLCV.from_coefficients(np.eye(2))) is BFGSLDLCV
+
+
+def test_a_fit_goes_on_from_given_coefficients(data):
+    X, D = data
+    fitted = BFGSLDL(1e-3).fit(X, D)
+    model = BFGSLDL.from_coefficients(
+        fitted.coef_, fitted.intercept_, alpha=1e-3, tol=1e-5, warm_start=True
+    )
+    assert model.fit(X, D).n_iter_ == 0
+    assert_allclose(model.coef_, fitted.coef_, atol=1e-12)
+
+
+def test_given_coefficients_are_copied_in_their_precision():
+    W, b = np.eye(3, dtype=np.float32), np.zeros(3)
+    model = BFGSLDL.from_coefficients(W, b)
+    assert model.coef_.dtype == model.intercept_.dtype == np.float32
+    assert model.predict(np.eye(3, dtype=np.float32)).dtype == np.float32
+    model.coef_[:] = model.intercept_[:] = 7
+    assert_array_equal(W, np.eye(3))
+    assert_array_equal(b, 0)
+
+
+@pytest.mark.parametrize(
+    ("coef", "intercept", "message"),
+    [
+        ([1.0, 2.0], None, "2D array"),
+        ([[1.0, 2.0]], None, "minimum of 2"),
+        ([[1.0], [np.nan]], None, "coef contains NaN"),
+        ([[1.0], [0.0]], [0.0, np.inf], "intercept contains infinity"),
+        ([[1.0], [0.0]], [0.0], r"needs an intercept of shape \(2,\), got \(1,\)"),
+        ([[1.0], [0.0]], [[0.0], [0.0]], r"needs an intercept of shape \(2,\)"),
+    ],
+)
+def test_bad_coefficients(coef, intercept, message):
+    with pytest.raises(ValueError, match=message):
+        BFGSLDL.from_coefficients(coef, intercept)

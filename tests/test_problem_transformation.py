@@ -2,15 +2,90 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
+from sklearn.utils import gen_batches
 
-from sklearn_ldl import PTSVMLDL, PTBayesLDL
+from sklearn_ldl import BFGSLDL, PTSVMLDL, PTBayesLDL, as_weighted_rows
 from sklearn_ldl.datasets import make_ldl
 
 
 @pytest.fixture(scope="module")
 def data():
     return make_ldl(80, n_votes=6, random_state=0)
+
+
+# --- single labels with weights
+
+
+@pytest.mark.parametrize("weight", [None, np.linspace(0, 2, 80)])
+def test_examples_hold_the_distributions(data, weight):
+    _, D = data
+    assert (D == 0).any()
+    rows, labels, weights = as_weighted_rows(D, weight)
+    expected = D if weight is None else D * weight[:, None]
+    found = sp.coo_array((weights, (rows, labels)), shape=D.shape).toarray()
+    assert_allclose(found, expected, rtol=1e-14)
+    assert len(rows) == np.count_nonzero(expected)
+    assert (np.diff(rows) >= 0).all()
+    assert (weights > 0).all()
+
+
+def test_examples_give_a_classifier_the_objective_of_the_linear_model(data):
+    X, D = data
+    s = np.linspace(0, 2, len(X))
+    rows, labels, weights = as_weighted_rows(D, sample_weight=s)
+    classifier = LogisticRegression(C=1 / (0.1 * s.sum()), tol=1e-9, max_iter=1000)
+    model = BFGSLDL(0.1, tol=1e-9).fit(X, D, sample_weight=s)
+    for features in (X[rows], sp.csr_array(X)[rows]):
+        classifier.fit(features, labels, sample_weight=weights)
+        assert_allclose(classifier.coef_, model.coef_, atol=1e-6)
+        assert_allclose(classifier.predict_proba(X), model.predict(X), atol=1e-6)
+
+
+def test_examples_a_part_at_a_time(data):
+    X, D = data
+    rows, labels, weights = as_weighted_rows(D)
+    classifier = GaussianNB(var_smoothing=0)
+    for part in gen_batches(len(rows), 50):
+        classifier.partial_fit(X[rows[part]], labels[part], range(D.shape[1]), weights[part])
+    expected = PTBayesLDL(var_smoothing=0).fit(X, D)
+    assert_allclose(classifier.theta_, expected.theta_, rtol=1e-9, atol=1e-12)
+
+
+def test_examples_of_data_frames(data, make_frame):
+    X, D = data
+    expected = as_weighted_rows(D)
+    rows, labels, weights = as_weighted_rows(make_frame(D, [f"label {k}" for k in range(3)]))
+    for found, wanted in zip((rows, labels, weights), expected, strict=True):
+        assert_array_equal(found, wanted)
+    frame = make_frame(X, ["a", "b", "c"])
+    assert_array_equal(getattr(frame, "iloc", frame)[rows], X[rows])
+
+
+def test_examples_of_single_labels_are_the_labels():
+    rows, labels, weights = as_weighted_rows(np.eye(3, dtype=np.float32)[[2, 0, 2]])
+    assert_array_equal(rows, [0, 1, 2])
+    assert_array_equal(labels, [2, 0, 2])
+    assert_array_equal(weights, [1, 1, 1])
+    assert weights.dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("D", "weight", "error", "message"),
+    [
+        ([[0.5, 0.6]], None, ValueError, "D is not a label distribution: row 0"),
+        ([[np.nan, 1.0]], None, ValueError, "NaN"),
+        (sp.csr_array(np.eye(2)), None, TypeError, "[Ss]parse"),
+        (np.eye(2), [1.0], ValueError, "sample_weight.shape"),
+        (np.eye(2), [-1.0, 1.0], ValueError, "[Nn]egative"),
+        (np.eye(2), [0.0, 0.0], ValueError, "(?i)sample weights.*zero"),
+    ],
+)
+def test_examples_of_bad_distributions_or_weights(D, weight, error, message):
+    with pytest.raises(error, match=message):
+        as_weighted_rows(D, weight)
 
 
 # --- naive Bayes
@@ -90,14 +165,28 @@ def test_svm_learns(kernel):
     assert_array_equal(PTSVMLDL(kernel, random_state=0).fit(X, D).predict(X), P)
 
 
-def test_svm_calibrates_with_all_copies_of_a_row_in_one_fold(data):
+@pytest.fixture
+def splits(monkeypatch):
+    """Splits of the last calibration, which a fitted model does not keep."""
+    last = []
+
+    class Recorder(CalibratedClassifierCV):
+        def fit(self, *data, **weight):
+            last[:] = self.cv
+            return super().fit(*data, **weight)
+
+    monkeypatch.setattr("sklearn_ldl.problem_transformation.CalibratedClassifierCV", Recorder)
+    return last
+
+
+def test_svm_calibrates_with_all_copies_of_a_row_in_one_fold(data, splits):
     X, D = data
-    model = PTSVMLDL(cv=4, random_state=0).fit(X, D)
+    PTSVMLDL(cv=4, random_state=0).fit(X, D)
     rows, _ = np.nonzero(D)
-    for train, test in model.estimator_.cv:
+    for train, test in splits:
         assert not set(rows[train]) & set(rows[test])
         assert len(train) + len(test) == len(rows)
-    assert len(model.estimator_.cv) == 4
+    assert len(splits) == 4
 
 
 def test_svm_sparse_features(data):
@@ -120,10 +209,10 @@ def test_svm_labels_without_mass(data):
     assert_array_equal(only.predict(X), np.tile([0.0, 1.0], (len(X), 1)))
 
 
-def test_svm_max_samples_bounds_the_copies(data):
+def test_svm_max_samples_bounds_the_copies(data, splits):
     X, D = data
-    model = PTSVMLDL(max_samples=20, random_state=0).fit(X, D)
-    assert max(np.max(test) for _, test in model.estimator_.cv) < 20 * D.shape[1]
+    PTSVMLDL(max_samples=20, random_state=0).fit(X, D)
+    assert max(np.max(test) for _, test in splits) < 20 * D.shape[1]
     weight = (np.arange(len(X)) < 10).astype(float)
     few = PTSVMLDL(max_samples=20, random_state=0).fit(X, D, sample_weight=weight)
     same = PTSVMLDL(random_state=0).fit(X[:10], D[:10])

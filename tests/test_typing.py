@@ -29,9 +29,9 @@ from sklearn_ldl import (
     DecoupledLabelSplitter, GaussianLabelDistributor, GLLEEnhancer, GradientBoostingLDL,
     KNeighborsLDL, LabelEnhancementClassifier, LabelShiftCorrector, LabelSmoother, LDLClassifier,
     LDLRegressor, MultiLabelDistributor, PTBayesLDL, StackingLDL, TemperatureScaler,
-    AuxGraphNeighbors, check_distribution, fit_temperature, gaussian_label_distribution,
-    project_simplex, smooth_labels, smooth_mask, split_dominant, to_logical_labels,
-    vote_table_to_distribution, votes_to_distribution,
+    AuxGraphNeighbors, as_weighted_rows, check_distribution, fit_temperature,
+    gaussian_label_distribution, project_simplex, smooth_labels, smooth_mask, split_dominant,
+    to_logical_labels, vote_table_to_distribution, votes_to_distribution,
 )
 from sklearn_ldl.datasets import (
     IMBALANCED_PROTOCOLS, ImbalancedKFold, fetch_ldl, list_datasets, load_ldl,
@@ -61,6 +61,8 @@ assert_type(model.predict(X), Array)
 assert_type(model.predict_proba(X), Array)
 assert_type(model.score(X, D), float)
 assert_type(BFGSLDLCV(5).fit(X, D), BFGSLDLCV)
+assert_type(BFGSLDL.from_coefficients(D), BFGSLDL)
+assert_type(as_weighted_rows(D)[2], Floats)
 assert_type(IISLDL().fit(X, D), IISLDL)
 assert_type(LDLLDM().fit(X, D), LDLLDM)
 assert_type(EDLLRL().fit(X, D), EDLLRL)

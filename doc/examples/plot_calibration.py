@@ -1,5 +1,4 @@
 """
-==================================
 Calibration by temperature scaling
 ==================================
 
@@ -9,7 +8,7 @@ order of the labels stays, and so does the accuracy.
 
 - For class labels scikit-learn has ``CalibratedClassifierCV(method="temperature")``, since
   version 1.8.
-- For distributions there is :class:`~sklearn_ldl.calibration.TemperatureScaler`.
+- For distributions there is :class:`~sklearn_ldl.TemperatureScaler`.
 """
 
 # %%
@@ -29,8 +28,7 @@ from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import train_test_split
 
-from sklearn_ldl import BFGSLDL, LDLClassifier
-from sklearn_ldl.calibration import TemperatureScaler
+from sklearn_ldl import BFGSLDL, LDLClassifier, TemperatureScaler
 from sklearn_ldl.metrics import kl_divergence
 from sklearn_ldl.plotting import ReliabilityDisplay
 
@@ -45,11 +43,13 @@ if tuple(map(int, sklearn.__version__.split(".")[:2])) >= (1, 8):
     models["temperature"] = scaled.fit(X_held, y_held)
 
 # %%
-# The reliability diagram compares the confidence in the predicted class with the accuracy, over all
-# classes; scikit-learn's ``CalibrationDisplay`` does so for the degree of one class. The accuracy
-# of the two models is the same.
+# The reliability diagram of :class:`~sklearn_ldl.plotting.ReliabilityDisplay` compares the
+# confidence in the predicted class with the accuracy, over all classes; scikit-learn's
+# :class:`~sklearn.calibration.CalibrationDisplay` does so for the degree of one class. Before
+# scaling, most predictions claim far more than they keep. A temperature brings the points to the
+# diagonal. The accuracy of the two models is the same.
 
-_, axes = plt.subplots(1, 2, figsize=(10.5, 5), layout="constrained")
+_, axes = plt.subplots(1, 2, figsize=(10, 5), layout="constrained")
 for name, model in models.items():
     print(f"{name:<12} accuracy {model.score(X_test, y_test):.3f}")
     ReliabilityDisplay.from_estimator(model, X_test, y_test, name=name, ax=axes[0])
@@ -64,11 +64,11 @@ plt.show()
 # %%
 # Distributions
 # -------------
-# Five votes per row make the targets. ``TemperatureScaler`` finds its temperature on held-out rows
-# of a cross-validation, then fits the learner to all rows. With as few as 100 rows, five folds
-# would leave much less to train on and give too high a temperature: hence twenty. Any learner does.
-# One without logits is scaled by the logarithms of what it predicts, as the forest here, which
-# averages its trees and is not sure enough.
+# Five votes per row make the targets. :class:`~sklearn_ldl.TemperatureScaler` finds its temperature
+# on held-out rows of a cross-validation, then fits the learner to all rows. With as few as 100
+# rows, five folds would leave much less to train on and give too high a temperature: hence twenty.
+# Any learner does. One without logits is scaled by the logarithms of what it predicts, as the
+# forest here, which averages its trees and is not sure enough.
 
 rng = np.random.default_rng(0)
 X = rng.standard_normal((2000, 30))
@@ -93,7 +93,7 @@ for name, learner in learners.items():
 # How good is the temperature that 100 training rows give? The curves show the divergence from the
 # truth on the test rows at any temperature, the points what was chosen.
 
-_, ax = plt.subplots(figsize=(6, 4), layout="constrained")
+_, ax = plt.subplots(figsize=(6.4, 4), layout="constrained")
 temperatures = np.geomspace(0.2, 6, 40)
 for name, scaler in scalers.items():
     logits = scaler.decision_function(X[test]) * scaler.temperature_
@@ -102,7 +102,9 @@ for name, scaler in scalers.items():
     chosen = kl_divergence(truth[test], scaler.predict(X[test]))
     ax.plot(scaler.temperature_, chosen, "o", color=line.get_color())
 ax.axvline(1, color="k", linestyle=":", label="not scaled")
-ax.set_xscale("log", base=2)
+ax.set_xscale("log")
+ax.set_xticks([0.25, 0.5, 1, 2, 4], ["1/4", "1/2", "1", "2", "4"])
+ax.minorticks_off()
 ax.set(xlabel="Temperature", ylabel="KL divergence from the truth", ylim=(0, 1))
 ax.legend()
 plt.show()

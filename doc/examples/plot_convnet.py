@@ -73,8 +73,9 @@ class ConvNet(nn.Sequential):
 # %%
 # Distributions against the winner of the vote
 # --------------------------------------------
-# Images are arrays of shape (n_samples, channels, height, width). :class:`~sklearn_ldl.
-# DeepLDLClassifier` takes distributions as targets, or labels, which may be smoothed.
+# Images are arrays of shape (n_samples, channels, height, width).
+# :class:`~sklearn_ldl.DeepLDLClassifier` takes distributions as targets, or labels, which may be
+# smoothed.
 #
 # The shares of the votes tell better than the winners which digit is meant, and far better how the
 # crowd would vote: the divergence from its distribution is the smallest.
@@ -96,21 +97,32 @@ for name, model in models.items():
     print(f"{name:<22}{model.score(images[test], digit[test]):>10.3f}{divergence:>28.3f}")
 
 # %%
+# The curves in ``history_``: each loss is compared with its own targets, so their levels say
+# little, but all of them have come to rest.
+
+_, ax = plt.subplots(figsize=(6.4, 3.2), layout="constrained")
+for name, model in models.items():
+    ax.plot(range(1, model.n_iter_ + 1), model.history_["train_loss"], marker=".", label=name)
+ax.set(xlabel="epoch", ylabel="training loss (KL divergence)", ylim=(0, None))
+ax.legend()
+plt.show()
+
+# %%
 # Images on which the crowd disagrees most, with its votes and those that the network predicts.
 
 doubtful = test[np.argsort(crowd[test].max(axis=1))[:60:12]]
 predicted = models["shares of the votes"].predict_proba(images[doubtful])
-_, axes = plt.subplots(2, len(doubtful), figsize=(10, 4.5), layout="constrained")
+_, axes = plt.subplots(2, len(doubtful), figsize=(10, 4.5), sharey="row", layout="constrained")
 for row, P, (above, below) in zip(doubtful, predicted, axes.T, strict=True):
     above.imshow(images[row, 0], cmap="gray_r")
-    above.set_title(f"a {digit[row]}")
+    above.set_title(f"digit {digit[row]}")
     above.set_axis_off()
     below.bar(np.arange(10) - 0.2, crowd[row], width=0.4, label="crowd")
     below.bar(np.arange(10) + 0.2, P, width=0.4, label="network")
     below.set_xticks(range(10))
-    below.set_ylim(0, 1)
-axes[1, 0].legend()
+axes[1, 2].legend(loc="upper left")
 axes[1, 0].set_ylabel("share of the votes")
+plt.show()
 
 # %%
 # In a pipeline
@@ -123,5 +135,3 @@ pipeline = make_pipeline(
 )
 scores = cross_val_score(pipeline, X, digit, cv=3)
 print(f"accuracy with the true labels: {scores.mean():.3f} +/- {scores.std():.3f}")
-
-plt.show()

@@ -1,9 +1,9 @@
-r"""
+"""
 Segmentation with soft outlines
 ===============================
 
 Where an object ends is often a matter of opinion, and a mask with one class per pixel hides that.
-:func:`~sklearn_ldl.distributors.smooth_mask` gives every pixel the distribution of the classes
+:func:`~sklearn_ldl.smooth_mask` gives every pixel the distribution of the classes
 around it. Here the same small network learns from hard and from smoothed masks, once drawn with
 care and once in a hurry, and is judged by the mean intersection over union with the true outlines.
 
@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from sklearn_ldl.deep.segmentation import pixel_loss
-from sklearn_ldl.distributors import smooth_mask
+from sklearn_ldl import smooth_mask
+from sklearn_ldl.deep import pixel_loss
 from sklearn_ldl.metrics import mean_iu
 
 SIZE = 48
@@ -51,7 +51,7 @@ X_test, masks_test = draw_shapes(np.random.default_rng(1), 100)
 # Training
 # --------
 # A mask per image is more than the estimators of this package take as a target, so the loop is
-# written by hand. :func:`~sklearn_ldl.deep.segmentation.pixel_loss` gives one value per image: the
+# written by hand. :func:`~sklearn_ldl.deep.pixel_loss` gives one value per image: the
 # mean Kullback-Leibler divergence over its valid pixels.
 
 
@@ -106,21 +106,20 @@ for masks_name, raggedness in [("careful", 0.0), ("hasty", 3.0)]:
 # Smoothing rounds off the corners of masks that were right, which costs a little; from few masks
 # with ragged outlines the network learns more, because neighbours correct each other.
 #
-# The figure shows the degree of the background for the hasty masks.
+# The figure shows the degree of the background under hasty masks, white where it is certain: in the
+# target of a training image, and in the prediction for a test image, with the true outlines.
 
-fig, axes = plt.subplots(2, 3, figsize=(7.5, 5.2), layout="constrained")
-for row, name in zip(axes, KERNELS, strict=True):
-    pictures = {
-        f"a {name} target": targets["hasty", name][0, 0],
-        f"prediction, {name} targets": predictions["hasty", name][0, 0],
-    }
-    for ax, (title, degree) in zip(row[1:], pictures.items(), strict=True):
-        ax.imshow(degree, cmap="gray", vmin=0, vmax=1)
-        ax.set_title(title)
+_, axes = plt.subplots(2, 3, figsize=(8, 5.6), layout="constrained")
 axes[0, 0].imshow(X_test[0, 0], cmap="gray")
 axes[0, 0].set_title("test image")
 axes[1, 0].imshow(masks_test[0])
 axes[1, 0].set_title("its mask")
+for (_, target, prediction), name in zip(axes, KERNELS, strict=True):
+    target.imshow(targets["hasty", name][0, 0], cmap="gray", vmin=0, vmax=1)
+    target.set_title(f"a {name} target")
+    prediction.imshow(predictions["hasty", name][0, 0], cmap="gray", vmin=0, vmax=1)
+    prediction.contour(masks_test[0] > 0, levels=[0.5], colors="C1")
+    prediction.set_title(f"prediction, {name} targets")
 for ax in axes.flat:
     ax.set_axis_off()
 plt.show()

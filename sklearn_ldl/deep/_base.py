@@ -28,6 +28,8 @@ from sklearn_ldl.deep._batches import (
     as_tensor,
     read_only_features,
 )
+from sklearn_ldl.deep._checkpoint import Checkpoint, describe
+from sklearn_ldl.deep._distributed import ACCELERATE, Processes
 from sklearn_ldl.deep._modules import INITIALIZERS, MLP, make_module
 from sklearn_ldl.deep._net import (
     LDLNet,
@@ -47,6 +49,7 @@ from sklearn_ldl.deep._optimization import (
     LearningRate,
     set_rates,
 )
+from sklearn_ldl.deep._stored import Rows, check_mapped, is_stored, to_float32
 
 # Most rows, and most numbers, in a batch of a prediction that exceeds `batch_size`.
 _ROWS, _NUMBERS = 2**12, 2**18
@@ -84,28 +87,39 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
 
     def _validate_samples(self, X: Any, y: Any) -> tuple[Any, bool]:
         """Validate the features of a fit; say whether its targets are those of a Dataset."""
+        self._check_repeatable()
         own_targets = y is None and isinstance(X, Dataset)
         if not own_targets:
             require_y(self, y)
         return self._validate_X(X, reset=True), own_targets
 
+    def _check_repeatable(self) -> None:
+        """Raise a ValueError if a fit that others repeat, here or later, could not be the same."""
+        if self.checkpoint is not None and self.warm_start:
+            raise ValueError("warm_start goes on from the estimator, not from a checkpoint.")
+        repeated = {"checkpoint": self.checkpoint is not None, "device": self.device == ACCELERATE}
+        for name in [name for name, needed in repeated.items() if needed]:
+            if self.random_state is None:
+                raise ValueError(f"{name}={getattr(self, name)!r} needs a random_state.")
+
     def _validate_X(self, X: Any, *, reset: bool) -> Any:
-        """Return features as a float32 array or CSR matrix, or a Dataset as it is."""
+        """Return features as a float32 array or CSR matrix, a Dataset or memory map as it is."""
         if isinstance(X, Dataset):
             return self._validate_dataset(X, reset=reset)
-        X = validate_data(
+        mapped = isinstance(X, np.memmap)
+        checked = validate_data(
             self,
-            X,
+            X[:1] if mapped else X,
             reset=reset,
             dtype=(np.float64, np.float32),
             order="C",
             allow_nd=True,
             accept_sparse="csr",
         )
-        with np.errstate(over="ignore"):
-            X32 = X.astype(np.float32, copy=False)
-        if X32 is not X and not np.isfinite(X32.data if sparse.issparse(X32) else X32).all():
-            raise ValueError("X holds values too large for float32: scale the features.")
+        if mapped:
+            check_mapped(X)
+        X32 = X if mapped else to_float32(checked)
+        X = X if mapped else checked
         shape = X.shape[1:]
         if X.ndim == 2 and self.input_shape is not None:
             shape = tuple(self.input_shape)
@@ -171,6 +185,7 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
     ) -> None:
         """Train a new net, or the one at hand with `warm_start`; set the fitted attributes."""
         device = resolve_device(self.device)
+        processes = Processes(self.device, amp=self.amp)
         go_on = self.warm_start and hasattr(self, "net_")
         if go_on and self.net_.optimizer_ is None:
             raise ValueError("warm_start goes on only from a fit that had warm_start=True already.")
@@ -185,14 +200,16 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         with seeded(seed, device):
             if go_on:
                 set_random_bits(self._random_bits, device)
-            sources = self._sources(training, split, device)
+            sources = self._sources(training, split, device, processes)
             reporter = IterationReporter(
                 self, self.max_epochs, task="epoch", X=training.X, y=training.target, metadata={}
             )
             net = self.net_ if go_on else self._new_net(training, device)
             net.objective = training.objective or plain_objective(training.row_loss)
             net.row_loss = training.row_loss
-            net.callbacks = self._net_callbacks(_Report(reporter, self))
+            net.processes = processes
+            verbose = net.verbose = 0 if processes.rank else int(self.verbose)
+            net.callbacks = self._net_callbacks(_Report(reporter, self), verbose)
             if go_on:
                 net.max_epochs = self.max_epochs
                 if net.lr != self.lr:
@@ -202,6 +219,8 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
             else:
                 net.initialize()
                 self._check_output(net, sources.train, training)
+                if self.checkpoint is not None or processes.count > 1:
+                    self._identify(net, training, sources, seed)
             try:
                 # skorch ends training on Ctrl-C and returns: what was reached is kept.
                 net.partial_fit(sources)
@@ -226,7 +245,11 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         self.net_ = net
 
     def _sources(
-        self, training: Training, split: tuple[NDArray, NDArray], device: torch.device
+        self,
+        training: Training,
+        split: tuple[NDArray, NDArray],
+        device: torch.device,
+        processes: Processes,
     ) -> Sources:
         X, target = training.X, training.target
         rows, valid_rows, weight = weigh(training.sample_weight, X, split)
@@ -239,6 +262,7 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
                 "shuffle": shuffle,
                 "weight": weight,
                 "device": device,
+                "processes": processes,
             }
             positions = torch.from_numpy(rows)
             if isinstance(X, Dataset):
@@ -283,6 +307,24 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
             **options,
         )
 
+    def _identify(self, net: LDLNet, training: Training, sources: Sources, seed: int) -> None:
+        """Compare this fit with those of the other processes, and prepare its checkpoint."""
+        train, valid = sources
+        arrays = {
+            "the targets": training.target,
+            "the weights of the rows": train.weight,
+            "the training rows": train.rows,
+            "the validation rows": None if valid is None else valid.rows,
+            "the seed drawn from random_state": seed,
+        }
+        description = describe(self, training.X, arrays, net.module_)
+        net.processes.check_agreement(description)
+        if self.checkpoint is not None:
+            net.checkpoint = Checkpoint(self.checkpoint, description, net.processes)
+        if net.processes.rank:
+            # The dropout of one part of a batch is not that of another.
+            torch.manual_seed(seed + net.processes.rank)
+
     def _build(self, sizes: dict[str, Any], options: dict[str, Any]) -> nn.Module:
         module = self.module
         if module is None:
@@ -292,7 +334,7 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
             (INITIALIZERS[self.init] if isinstance(self.init, str) else self.init)(built)
         return built
 
-    def _net_callbacks(self, report: Callback) -> list[Callback]:
+    def _net_callbacks(self, report: Callback, verbose: int) -> list[Callback]:
         callbacks: list[Callback] = [report]
         if self.lr_schedule is not None:
             schedule = self.lr_schedule
@@ -304,8 +346,8 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         elif self.clip_norm is not None:
             callbacks.append(GradientNormClipping(self.clip_norm))
         callbacks += copy.deepcopy(list(self.callbacks))
-        if self.verbose:
-            callbacks.append(PrintEpochs(int(self.verbose)))
+        if verbose:
+            callbacks.append(PrintEpochs(verbose))
         # Last, since it ends training before the callbacks behind it have seen the epoch.
         if self.early_stopping and self.max_epochs:
             callbacks.append(EarlyStopping(patience=self.n_iter_no_change, load_best=True))
@@ -365,9 +407,10 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         if isinstance(X, Dataset):
             yield from read_only_features(X, size, self.num_workers)
             return
+        stored = Rows(X) if is_stored(X) else None
         for start in range(0, X.shape[0], size):
-            rows = X[start : start + size]
-            yield torch.from_numpy(rows.toarray()) if sparse.issparse(rows) else as_tensor(rows)
+            rows = slice(start, start + size)
+            yield as_tensor(X[rows]) if stored is None else torch.from_numpy(stored(rows))
 
 
 class _Report(Callback):

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import sparse
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from sklearn_ldl.deep._distributed import Part, Processes
+from sklearn_ldl.deep._stored import Rows, is_stored
 
 
 class Batch(NamedTuple):
@@ -111,10 +111,12 @@ class RowSource:
 class ArraySource(RowSource):
     """Batches sliced from arrays that are converted once and kept on the device if they fit.
 
+    CSR matrices and memory maps stay as they are.
+
     Parameters
     ----------
-    X : ndarray or CSR matrix
-        Features in float32.
+    X : ndarray or CSR matrix in float32, or memory map
+        Features.
     target : ndarray of shape (n_samples, ...)
         Targets in float32.
     rows, **settings
@@ -124,18 +126,16 @@ class ArraySource(RowSource):
     def __init__(self, X: Any, target: Any, rows: Tensor, **settings: Any):
         super().__init__(rows, **settings)
         self.target = torch.from_numpy(target).to(self.device)
-        if sparse.issparse(X):
-            self._sparse, self._dense = X, None
-        else:
-            self._sparse, self._dense = None, as_tensor(X)
+        self._stored = Rows(X) if is_stored(X) else None
+        if self._stored is None:
+            self._dense = as_tensor(X)
             if fits(self._dense, self.device):
                 self._dense = self._dense.to(self.device)
-        home = self.device if self._dense is None else self._dense.device
-        self.rows = self.rows.to(home if self._sparse is None else "cpu")
+            self.rows = self.rows.to(self._dense.device)
 
     def take(self, rows: Tensor) -> Tensor:
-        if self._dense is None:
-            return torch.from_numpy(self._sparse[rows.cpu().numpy()].toarray()).to(self.device)
+        if self._stored is not None:
+            return torch.from_numpy(self._stored(rows.cpu().numpy())).to(self.device)
         return self._dense.index_select(0, rows.to(self._dense.device)).to(self.device)
 
     def __iter__(self) -> Iterator[Batch]:

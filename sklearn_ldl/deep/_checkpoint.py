@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor, nn
 from torch.utils.data import Dataset
@@ -27,9 +26,7 @@ _N_SAMPLED = 64
 _SHOWN = 60
 
 
-def describe(
-    estimator: Any, X: Any, arrays: dict[str, Any], module: nn.Module
-) -> dict[str, str]:
+def describe(estimator: Any, X: Any, arrays: dict[str, Any], module: nn.Module) -> dict[str, str]:
     """Tell fits apart by their parameters, data and first weights.
 
     Parameters
@@ -39,7 +36,7 @@ def describe(
     X : ndarray, CSR matrix or Dataset
         Of arrays, the shape and a sample of the rows count, of a Dataset its length.
     arrays : dict
-        Further arrays by name, all of whose entries count.
+        Further arrays, tensors and numbers by name, all of whose entries count, or None.
     module : torch.nn.Module
         The net, before training.
 
@@ -63,8 +60,8 @@ def describe(
         "the estimator": type(estimator).__name__,
         **parameters,
         "X": features,
-        **{name: _digest(array) for name, array in arrays.items()},
-        "the first weights": _digest(*map(_bytes, module.state_dict().values())),
+        **{name: _digest(array) for name, array in arrays.items() if array is not None},
+        "the first weights": _digest(*module.state_dict().values()),
     }
 
 
@@ -73,15 +70,14 @@ def _plain(value: Any) -> str:
     return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
 
 
-def _bytes(tensor: Tensor) -> NDArray[np.uint8]:
-    return tensor.cpu().reshape(-1).view(torch.uint8).numpy()
-
-
 def _digest(*arrays: Any) -> str:
     hashed = blake2b(digest_size=8)
-    for array in map(np.asarray, arrays):
+    for array in arrays:
+        if isinstance(array, Tensor):
+            array = array.cpu().reshape(-1).view(torch.uint8).numpy()
+        array = np.ascontiguousarray(array)
         hashed.update(f"{array.shape}{array.dtype}".encode())
-        hashed.update(np.ascontiguousarray(array).tobytes())
+        hashed.update(array.data)
     return hashed.hexdigest()
 
 
@@ -98,9 +94,7 @@ class Checkpoint:
         Those that train together; the first reads and writes.
     """
 
-    def __init__(
-        self, path: str | os.PathLike, description: dict[str, str], processes: Processes
-    ):
+    def __init__(self, path: str | os.PathLike, description: dict[str, str], processes: Processes):
         self.path = Path(path)
         self.description = {**description, "the number of processes": str(processes.count)}
         self.processes = processes
@@ -228,7 +222,7 @@ def _attributes(owner: Any) -> dict[str, Any]:
 
 def _set_attributes(owner: Any, state: dict[str, Any]) -> None:
     for name, value in state.items():
-        current = getattr(owner, name, None)
+        current: Any = getattr(owner, name, None)
         if hasattr(current, "load_state_dict"):
             current.load_state_dict(value)
         elif isinstance(current, Tensor):

@@ -95,7 +95,7 @@ class Processes:
                 tensor.div_(self.count)
 
     def from_first(self, value: _Value) -> _Value:
-        """What the process of rank 0 has."""
+        """Return what the process of rank 0 has."""
         if self.count == 1:
             return value
         from accelerate.utils import broadcast_object_list
@@ -103,7 +103,7 @@ class Processes:
         return broadcast_object_list([value])[0]
 
     def gather(self, value: _Value) -> list[_Value]:
-        """What the processes have, by rank."""
+        """Return what the processes have, by rank."""
         if self.count == 1:
             return [value]
         from accelerate.utils import gather_object

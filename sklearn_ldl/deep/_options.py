@@ -6,6 +6,7 @@ constructor takes; :mod:`._parameters` says what it means.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypedDict
 
@@ -41,6 +42,7 @@ class TrainingOptions(TypedDict, total=False):
     callbacks: Sequence[Any]
     net_params: dict[str, Any] | None
     warm_start: bool
+    checkpoint: str | os.PathLike[str] | None
     verbose: int
     random_state: int | RandomState | None
 

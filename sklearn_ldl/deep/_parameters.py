@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import wraps
 from inspect import Parameter, Signature, signature
@@ -167,7 +168,10 @@ NET_PARAMETERS: dict[str, NetParameter] = {
         "cpu",
         [str],
         "str",
-        'Where to compute: "cpu", "cuda", "cuda:1", ..., or "auto" for CUDA where there is one.',
+        """
+        Where to compute: "cpu", "cuda", "cuda:1", ..., or "auto" for CUDA where there is one.
+        "accelerate" means the devices of all processes that Hugging Face accelerate or torchrun has
+        started: each trains on its part of every batch, and ends with the same net.""",
     ),
     "amp": NetParameter(
         False, ["boolean"], "bool", "Whether forward passes of training run in bfloat16."
@@ -213,6 +217,15 @@ NET_PARAMETERS: dict[str, NetParameter] = {
         Whether a further `fit` trains `max_epochs` more from where the last one ended, optimiser
         and random numbers included, instead of starting anew. What the net was built from (module,
         optimiser, weight decay, precision) stays as it was then.""",
+    ),
+    "checkpoint": NetParameter(
+        None,
+        [str, os.PathLike, None],
+        "path-like",
+        """
+        File that keeps the state of training after every epoch. Where it exists, the same fit goes
+        on from there and ends with the same net; another fit is an error. It is loaded as a pickle:
+        use your own alone.""",
     ),
     "verbose": NetParameter(
         0, ["verbose"], "int", "Whether every epoch (or every `verbose`-th) prints its losses."

@@ -137,7 +137,8 @@ class TaughtClassifier(DeepClassifier):
         if self.teacher is not None:
             return [self.teacher]
         shared = {name: getattr(self, name) for name in NET_PARAMETERS if hasattr(self, name)}
-        return [DeepLDLClassifier(**{**shared, "warm_start": False, "random_state": None})]
+        own = {"warm_start": False, "checkpoint": None, "random_state": None}
+        return [DeepLDLClassifier(**{**shared, **own})]
 
     def _fit_teachers(self, lesson: Lesson, random_state: RandomState) -> list[BaseEstimator]:
         return [lesson.fit(teacher, random_state) for teacher in self._unfitted_teachers()]

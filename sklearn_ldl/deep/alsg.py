@@ -12,7 +12,7 @@ import torch
 from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array, check_random_state, get_tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _num_samples
 from torch import Tensor
@@ -172,8 +172,9 @@ class AuxGraphLDLClassifier(DeepClassifier):
             Class labels, or label distributions. None takes the targets of a Dataset.
         aux : array-like of shape (n_samples, n_aux)
             Auxiliary labels. Several tasks stand side by side, their columns told apart by
-            `aux_groups` of the graph; further dimensions are flattened. Without them a warning says
-            that nothing but the labels is learnt.
+            `aux_groups` of the graph; further dimensions are flattened. A sparse matrix of
+            distances between all samples where the graph has ``neighbors="precomputed"``. Without
+            them a warning says that nothing but the labels is learnt.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the rows as centres, not all zero. A row without weight is no
             neighbour either.
@@ -210,7 +211,7 @@ class AuxGraphLDLClassifier(DeepClassifier):
             rows = split[0]
             if sample_weight is not None:
                 rows = rows[training_weight(sample_weight, X)[rows] > 0]
-            table = self._neighbors(_check_aux(aux, n_rows), rows, random_state)
+            table = self._neighbors(aux, n_rows, rows, random_state)
             objective = _GraphObjective(self, row_loss, *table)
         training = Training(
             X,
@@ -225,18 +226,20 @@ class AuxGraphLDLClassifier(DeepClassifier):
         return self
 
     def _neighbors(
-        self, A: NDArray[np.float64], rows: NDArray, random_state: RandomState
+        self, aux: Any, n_rows: int, rows: NDArray, random_state: RandomState
     ) -> tuple[Tensor, Tensor]:
-        """Neighbours and similarities of all rows of `A`; those not in `rows` have and are none."""
+        """Neighbours and similarities of all rows; those not in `rows` have and are none."""
         graph = AuxGraphNeighbors() if self.graph is None else clone(self.graph)
+        precomputed = get_tags(graph).input_tags.pairwise
+        A = _check_aux(aux, n_rows, precomputed)
         if graph.random_state is None:
             graph.set_params(random_state=random_state.randint(np.iinfo(np.int32).max))
         # The searches behind the graph hold the auxiliary labels: they are let go.
-        self.graph_ = graph.fit(A[rows]).graph_
+        self.graph_ = graph.fit(A[rows][:, rows] if precomputed else A[rows]).graph_
         indices, similarities = neighbor_table(self.graph_)
         if not similarities.any():
             raise ValueError("No two rows are similar: sigma of the graph is too small.")
-        neighbors = np.zeros((len(A), indices.shape[1]), dtype=np.int64)
+        neighbors = np.zeros((n_rows, indices.shape[1]), dtype=np.int64)
         weights = np.zeros(neighbors.shape, dtype=np.float32)
         neighbors[rows], weights[rows] = rows[indices], similarities
         return torch.from_numpy(neighbors), torch.from_numpy(weights)
@@ -247,6 +250,9 @@ class _GraphObjective:
 
     `neighbors` and `weights` have a row per sample of the data set.
     """
+
+    #: What a checkpoint keeps.
+    progress = ("n_steps",)
 
     def __init__(
         self,
@@ -341,8 +347,8 @@ def _gather(values: Tensor, position: Tensor, weights: Tensor) -> Tensor:
     return torch.einsum("nk,nkc->nc", weights, values[position])
 
 
-def _check_aux(aux: ArrayLike, n_rows: int) -> NDArray[np.float64]:
-    """Return auxiliary labels as one matrix with a row per sample."""
+def _check_aux(aux: Any, n_rows: int, precomputed: bool) -> Any:
+    """Return auxiliary labels as one matrix with a row per sample, or the graph that they are."""
     # Splitters hand over whatever has another length than X as it is, such as a list of tasks.
     if _num_samples(aux) != n_rows:
         raise ValueError(
@@ -350,5 +356,14 @@ def _check_aux(aux: ArrayLike, n_rows: int) -> NDArray[np.float64]:
             f"{n_rows} samples. Several tasks stand side by side, their columns told apart by "
             "aux_groups of AuxGraphNeighbors."
         )
+    if precomputed:
+        A = check_array(aux, accept_sparse="csr", dtype=np.float64, input_name="aux")
+        if A.shape[1] != n_rows:
+            raise ValueError(
+                f"aux of shape {A.shape} is no graph between {n_rows} samples. Searches and "
+                "cross-validation slice its rows alone: there, give AuxGraphNeighbors a "
+                "transformer instead of a precomputed graph."
+            )
+        return A
     A = check_array(aux, dtype=np.float64, allow_nd=True, input_name="aux")
     return A.reshape(n_rows, -1)

@@ -94,6 +94,9 @@ def over_fitting_ratio(
 class _ClassObjective:
     """Loss that depends on ratios, which are measured before every epoch."""
 
+    #: What a checkpoint keeps.
+    progress = ("steps", "losses", "ratio")
+
     def __init__(
         self,
         row_loss: Callable[[Tensor, Tensor], Tensor],

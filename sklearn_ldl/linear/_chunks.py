@@ -83,7 +83,7 @@ class ChunkedDesign:
         """Weighted covariance of some columns."""
         (S,) = self.sum(_covariance, self.scale, self._centre, columns, dtype)
         if self.sparse:
-            mean = self.mean[columns].astype(dtype)
+            mean: NDArray = self.mean[columns].astype(dtype)
             S -= np.outer(mean, mean)
         return S
 
@@ -103,7 +103,8 @@ class RowsInChunks:
 
     def __init__(self, design: ChunkedDesign, loss: Loss):
         self.design, self.loss = design, loss
-        self.resolution = 10 * float(np.finfo(design.dtype).eps)
+        dtype: Any = design.dtype
+        self.resolution = 10 * float(np.finfo(dtype).eps)
         self.n_evaluations = 0
         self.gradient_norm = design.gradient_norm
 

@@ -196,7 +196,7 @@ def _skill(model: ArrayLike, baseline: ArrayLike) -> NDArray:
 
 def _lazy_skill(D: Any, P: Any, sample_weight: Any, floor: float) -> Any:
     """Do the same for Dask collections, in one pass."""
-    model = kl_divergence(D, P, sample_weight=sample_weight, floor=floor)
+    model: Any = kl_divergence(D, P, sample_weight=sample_weight, floor=floor)
     D = map_rows(check_distribution, D, n_columns=as_rows(D).shape[1], dtype=np.float64)
     mean = mean_of_rows(D, sample_weight)
     information = mean_of_rows((-entr(D)).sum(axis=1), sample_weight)
