@@ -25,8 +25,9 @@ from sklearn_ldl._decorators import _fit_context
 
 __all__ = ["AuxGraphNeighbors"]
 
-#: Up to here the exact search takes seconds, less than compiling the approximate one.
-EXACT_MAX_ROWS = 40_000
+#: Up to here the exact search takes less time than compiling and running the approximate one:
+#: measured by benchmarks/bench_graphs.py in the worst case, many columns.
+EXACT_MAX_ROWS = 60_000
 #: pynndescent finds clearly fewer of the true neighbours when it is asked for less than this.
 APPROXIMATE_MIN_NEIGHBORS = 14
 #: Neighbour pairs whose differences are held in memory at once.
@@ -64,8 +65,8 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
         share columns and need not cover all. None means one task with all columns.
     algorithm : {"auto", "exact", "approximate"}, default="auto"
         "exact" is scikit-learn's search; "approximate" is nearest neighbour descent, which needs
-        the package pynndescent and compiles itself for up to a minute on first use; "auto" is
-        exact up to 40,000 samples. Not used if `neighbors` is given.
+        the package pynndescent and compiles itself for half a minute in every new process; "auto"
+        is exact up to 60,000 samples. Not used if `neighbors` is given.
     neighbors : transformer or "precomputed", default=None
         Any transformer of samples into a sparse graph of distances, such as
         ``KNeighborsTransformer(metric="manhattan")`` or ``PyNNDescentTransformer()``, to be used
@@ -197,8 +198,10 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
         """
         _refuse_many_arrays(A)
         A = self._validate_aux(A, ensure_min_samples=2)
-        if self._is_precomputed() and self.aux_groups is not None:
-            raise ValueError("A precomputed graph is one task: leave aux_groups at None.")
+        if self._is_precomputed():
+            _check_square(A)
+            if self.aux_groups is not None:
+                raise ValueError("A precomputed graph is one task: leave aux_groups at None.")
         n_samples, n_aux = A.shape
         self.aux_groups_ = _check_groups(self.aux_groups, n_aux)
         scales = _check_sigma(self.sigma, len(self.aux_groups_))
@@ -261,8 +264,8 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
         return isinstance(self.neighbors, str)
 
     def _validate_aux(self, A: Any, **options: Any) -> Any:
-        sparse = "csr" if self._is_precomputed() else False
-        return validate_data(self, A, accept_sparse=sparse, dtype=np.float64, **options)
+        kind = "csr" if self._is_precomputed() else False
+        return validate_data(self, A, accept_sparse=kind, dtype=np.float64, **options)
 
     def _new_search(self, n_samples: int) -> Any:
         """Return an unfitted transformer of points into a sparse graph of distances."""
@@ -346,14 +349,14 @@ def neighbor_table(graph: spmatrix | sparray) -> tuple[NDArray[np.intp], NDArray
            [0.5, 0. ],
            [0. , 0. ]])
     """
-    graph = csr_array(_check_square(graph))
-    n_samples = graph.shape[0]
+    _check_square(graph)
+    graph = csr_array(graph)
     counts = np.diff(graph.indptr)
     width = counts.max(initial=0)
     stored = np.arange(width) < counts[:, None]
-    indices = np.repeat(np.arange(n_samples)[:, None], width, axis=1)
+    indices = np.repeat(np.arange(graph.shape[0])[:, None], width, axis=1)
     indices[stored] = graph.indices
-    weights = np.zeros((n_samples, width))
+    weights = np.zeros(indices.shape)
     weights[stored] = graph.data
     return indices, weights
 
@@ -385,13 +388,11 @@ class _EuclideanSearch:
         return found
 
 
-def _check_square(graph: Any) -> Any:
-    """Return a graph between the samples of one set as it is."""
+def _check_square(graph: Any) -> None:
     if not issparse(graph):
         raise TypeError(f"graph must be sparse, got {type(graph).__name__}.")
     if graph.shape[0] != graph.shape[1]:
         raise ValueError(f"graph must be square, got shape {graph.shape}.")
-    return graph
 
 
 def _columns(A: Any, columns: NDArray[np.intp]) -> Any:

@@ -12,6 +12,7 @@ from sklearn.datasets import load_digits
 from sklearn.ensemble import BaggingClassifier
 from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_validate
+from sklearn.neighbors import KNeighborsTransformer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, scale
 
@@ -285,6 +286,28 @@ def test_one_array_with_a_row_per_sample_in_any_form(data):
     assert_array_equal(points, before)
     single = small().fit(X, y, aux=A.astype(np.float32))
     assert_allclose(weights_of(single), expected, atol=1e-4)
+
+
+def test_precomputed_distances(data):
+    X, y, A = data
+    distances = KNeighborsTransformer(n_neighbors=N_ROWS - 1).fit_transform(A)
+    weight = np.where(np.arange(N_ROWS) < 10, 0.0, 1.0)
+    for options, fit in [({}, {}), ({"early_stopping": True}, {"sample_weight": weight})]:
+        expected = small(**options).fit(X, y, aux=A, **fit)
+        graph = AuxGraphNeighbors(neighbors="precomputed")
+        model = small(graph=graph, **options).fit(X, y, aux=distances, **fit)
+        assert_allclose(model.graph_.toarray(), expected.graph_.toarray(), rtol=1e-6)
+        assert_allclose(weights_of(model), weights_of(expected), atol=1e-5)
+
+
+def test_a_search_cannot_slice_precomputed_distances(data):
+    X, y, A = data
+    distances = KNeighborsTransformer(n_neighbors=5).fit_transform(A)
+    model = small(graph=AuxGraphNeighbors(neighbors="precomputed"))
+    with pytest.raises(ValueError, match=r"aux of shape \(40, 60\) is no graph .* transformer"):
+        GridSearchCV(model, GRID, **SEARCH).fit(X, y, aux=distances)
+    with pytest.raises(TypeError, match="sparse"):
+        model.fit(X, y, aux=distances.toarray())
 
 
 def test_data_frames(data, make_frame):

@@ -19,6 +19,7 @@ NEEDS = {
     "mapie": "mapie",
     "skops": "skops",
     "safetensors": "safetensors",
+    "optuna": "optuna",
 }
 
 

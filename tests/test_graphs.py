@@ -1,5 +1,8 @@
 import pickle
+import re
 import sys
+import textwrap
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,8 +14,14 @@ from scipy.sparse import coo_array, csr_array, csr_matrix, issparse
 from scipy.spatial.distance import cdist
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.neighbors import KNeighborsTransformer, RadiusNeighborsTransformer
+from sklearn.neighbors import (
+    KNeighborsTransformer,
+    RadiusNeighborsTransformer,
+    sort_graph_by_row_values,
+)
 from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import get_tags
+from sklearn.utils.metaestimators import _safe_split
 
 from sklearn_ldl import graphs
 from sklearn_ldl.graphs import AuxGraphNeighbors, neighbor_table
@@ -399,6 +408,114 @@ def test_index_minus_one_is_no_edge(A):
         expected[expected < np.sort(expected)[-3]] = 0
         np.testing.assert_allclose(graph[i], expected)
     assert neighbors.transform(A[:1]).toarray()[0, 0] == 0
+
+
+def doc_class(name):
+    """A class that the guide shows, so that what is printed there is what is tested."""
+    text = (Path(__file__).parents[1] / "doc" / "guide" / "scaling.rst").read_text("utf-8")
+    blocks = re.findall(r"^\.\. code-block:: python\n\n((?: .*\n|\n)+)", text, re.MULTILINE)
+    [block] = [block for block in blocks if f"class {name}" in block]
+    namespace = {"__name__": "guide"}
+    exec(compile(textwrap.dedent(block), "scaling.rst", "exec"), namespace)
+    return namespace[name]
+
+
+@pytest.mark.parametrize("groups", [None, [slice(0, 3), slice(3, 6)]])
+def test_faiss(A, rng, groups):
+    pytest.importorskip("faiss")
+    search = doc_class("FaissTransformer")(n_neighbors=5)
+    exact = AuxGraphNeighbors(aux_groups=groups).fit(A)
+    found = AuxGraphNeighbors(aux_groups=groups, neighbors=search).fit(A)
+    np.testing.assert_allclose(found.graph_.toarray(), exact.graph_.toarray(), rtol=1e-4)
+    queries = rng.normal(size=(7, 6))
+    expected = exact.transform(queries).toarray()
+    np.testing.assert_allclose(found.transform(queries).toarray(), expected, rtol=1e-4)
+    cells = clone(found).set_params(neighbors__index="IVF4,Flat").fit(A)
+    assert cells.graph_.multiply(exact.graph_ > 0).nnz > exact.graph_.nnz / 4
+
+
+# Precomputed distances
+
+
+def distances_of(A, n_neighbors=4):
+    return KNeighborsTransformer(n_neighbors=n_neighbors).fit_transform(A)
+
+
+@pytest.mark.parametrize("kind", [csr_matrix, csr_array, coo_array])
+def test_precomputed_distances(A, rng, kind):
+    queries = rng.normal(size=(7, 6))
+    search = KNeighborsTransformer(n_neighbors=4).fit(A)
+    expected = AuxGraphNeighbors().fit(A)
+    given = kind(search.transform(A))
+    before = given.copy()
+    found = AuxGraphNeighbors(neighbors="precomputed").fit(given)
+    np.testing.assert_allclose(found.graph_.toarray(), expected.graph_.toarray(), rtol=1e-6)
+    np.testing.assert_allclose(found.sigmas_, expected.sigmas_)
+    assert found.n_features_in_ == 40
+    np.testing.assert_allclose(
+        found.transform(kind(search.transform(queries))).toarray(),
+        expected.transform(queries).toarray(),
+        rtol=1e-6,
+    )
+    np.testing.assert_array_equal(given.toarray(), before.toarray())
+    again = pickle.loads(pickle.dumps(clone(found).fit(given)))
+    np.testing.assert_array_equal(again.graph_.toarray(), found.graph_.toarray())
+
+
+def test_precomputed_distances_may_be_more_and_in_order(A):
+    expected = AuxGraphNeighbors(3).fit(A).graph_.toarray()
+    given = sort_graph_by_row_values(distances_of(A, 12), warn_when_not_sorted=False)
+    for distances in (given, given.astype(np.float32)):
+        found = AuxGraphNeighbors(3, neighbors="precomputed").fit(distances)
+        np.testing.assert_allclose(found.graph_.toarray(), expected, rtol=1e-4)
+
+
+def test_precomputed_distances_of_zero_are_neighbours():
+    given = csr_array(([0.0, 2.0, 0.0, 2.0], ([0, 1, 1, 2], [1, 2, 0, 0])), shape=(3, 3))
+    graph = AuxGraphNeighbors(2, neighbors="precomputed", sigma=2.0).fit(given).graph_
+    near = np.exp(-0.5)
+    np.testing.assert_allclose(graph.toarray(), [[0, 1, 0], [1, 0, near], [near, 0, 0]])
+
+
+def test_cross_validation_slices_precomputed_distances_on_both_sides(A):
+    neighbors = AuxGraphNeighbors(3, neighbors="precomputed", sigma=3.0)
+    tags = get_tags(neighbors).input_tags
+    assert tags.pairwise
+    assert tags.sparse
+    assert not get_tags(AuxGraphNeighbors()).input_tags.pairwise
+    given, train, test = distances_of(A, 39), np.arange(0, 30), np.arange(30, 40)
+    inner, _ = _safe_split(neighbors, given, None, train)
+    outer, _ = _safe_split(neighbors, given, None, test, train)
+    expected = AuxGraphNeighbors(3, sigma=3.0).fit(A[train])
+    found = neighbors.fit(inner)
+    np.testing.assert_allclose(found.graph_.toarray(), expected.graph_.toarray(), rtol=1e-6)
+    np.testing.assert_allclose(
+        found.transform(outer).toarray(), expected.transform(A[test]).toarray(), rtol=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("make", "parameters", "error", "message"),
+    [
+        (lambda G: G.toarray(), {}, TypeError, "graph must be sparse, got ndarray"),
+        (lambda G: G[:, :30], {}, ValueError, r"graph must be square, got shape \(40, 30\)"),
+        (lambda G: G * np.nan, {}, ValueError, "NaN"),
+        (lambda G: -G, {}, ValueError, "negative, infinite or NaN"),
+        (lambda G: csr_array((40, 40)), {}, ValueError, "no neighbour of any sample"),
+        (lambda G: G, {"aux_groups": [[0], [1]]}, ValueError, "leave aux_groups at None"),
+    ],
+)
+def test_bad_precomputed_distances(A, make, parameters, error, message):
+    with pytest.raises(error, match=message):
+        AuxGraphNeighbors(neighbors="precomputed", **parameters).fit(make(distances_of(A)))
+
+
+def test_precomputed_distances_of_new_samples_are_to_the_fitted_ones(A):
+    found = AuxGraphNeighbors(neighbors="precomputed").fit(distances_of(A))
+    with pytest.raises(ValueError, match="expecting 40 features"):
+        found.transform(csr_array((3, 30)))
+    with pytest.raises(TypeError, match="sparse graph, got ndarray"):
+        found.transform(np.zeros((3, 40)))
 
 
 # The approximate search

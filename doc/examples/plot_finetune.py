@@ -82,9 +82,9 @@ net = copy.deepcopy(pretrained.net_.module_)
 net.head = nn.Linear(net.head.in_features, 5)
 
 # %%
-# The recipe is an entry of :data:`~sklearn_ldl.deep.PRESETS`: stochastic gradient descent with a rate
-# that falls, and rates of their own for the parameters of the layer called head. Parameters behind
-# it win.
+# The recipe is an entry of :data:`~sklearn_ldl.deep.PRESETS`: stochastic gradient descent with a
+# rate that falls, and rates of their own for the parameters of the layer called head. Parameters
+# behind it win.
 
 for name, value in PRESETS["finetune"].items():
     print(f"{name:<14}{value}")

@@ -321,6 +321,7 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         net.processes.check_agreement(description)
         if self.checkpoint is not None:
             net.checkpoint = Checkpoint(self.checkpoint, description, net.processes)
+        net.processes.start(net.module_)
         if net.processes.rank:
             # The dropout of one part of a batch is not that of another.
             torch.manual_seed(seed + net.processes.rank)

@@ -27,7 +27,7 @@ _SHOWN = 60
 
 
 def describe(estimator: Any, X: Any, arrays: dict[str, Any], module: nn.Module) -> dict[str, str]:
-    """Tell fits apart by their parameters, data and first weights.
+    """Tell fits apart by their parameters, data and the shapes of their weights.
 
     Parameters
     ----------
@@ -38,13 +38,14 @@ def describe(estimator: Any, X: Any, arrays: dict[str, Any], module: nn.Module) 
     arrays : dict
         Further arrays, tensors and numbers by name, all of whose entries count, or None.
     module : torch.nn.Module
-        The net, before training.
+        The net.
 
     Returns
     -------
     description : dict of str
         Equal for fits that give the same result.
     """
+    shapes = [f"{name}: {tuple(w.shape)}" for name, w in module.state_dict().items()]
     parameters = {
         name: _plain(value)
         for name, value in estimator.get_params().items()
@@ -61,7 +62,7 @@ def describe(estimator: Any, X: Any, arrays: dict[str, Any], module: nn.Module) 
         **parameters,
         "X": features,
         **{name: _digest(array) for name, array in arrays.items() if array is not None},
-        "the first weights": _digest(*module.state_dict().values()),
+        "the weights of the module": ", ".join(shapes),
     }
 
 
@@ -70,15 +71,9 @@ def _plain(value: Any) -> str:
     return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
 
 
-def _digest(*arrays: Any) -> str:
-    hashed = blake2b(digest_size=8)
-    for array in arrays:
-        if isinstance(array, Tensor):
-            array = array.cpu().reshape(-1).view(torch.uint8).numpy()
-        array = np.ascontiguousarray(array)
-        hashed.update(f"{array.shape}{array.dtype}".encode())
-        hashed.update(array.data)
-    return hashed.hexdigest()
+def _digest(array: Any) -> str:
+    array = np.ascontiguousarray(array.cpu() if isinstance(array, Tensor) else array)
+    return f"{array.shape}, {blake2b(array.data, digest_size=8).hexdigest()}"
 
 
 class Checkpoint:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 #: Value of the parameter `device` that asks for accelerate.
 ACCELERATE = "accelerate"
@@ -93,6 +93,14 @@ class Processes:
             self.add(tensors)
             for tensor in tensors:
                 tensor.div_(self.count)
+
+    def start(self, module: nn.Module) -> None:
+        """Give all processes the weights that the first one has."""
+        if self.count > 1:
+            from accelerate.utils import broadcast
+
+            for tensor in module.state_dict().values():
+                tensor.copy_(broadcast(tensor))
 
     def from_first(self, value: _Value) -> _Value:
         """Return what the process of rank 0 has."""

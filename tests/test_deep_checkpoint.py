@@ -1,0 +1,306 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from scipy import sparse
+from sklearn.base import clone
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("skorch")
+
+from skorch.callbacks import Callback, LRScheduler  # noqa: E402
+from torch import nn  # noqa: E402
+from torch.utils.data import Dataset  # noqa: E402
+
+from sklearn_ldl import (  # noqa: E402
+    AuxGraphLDLClassifier,
+    DeepLDLClassifier,
+    DeepLDLRegressor,
+    OnlineLDLClassifier,
+)
+from sklearn_ldl.datasets import make_ldl  # noqa: E402
+from sklearn_ldl.deep import OGRClassifier  # noqa: E402
+
+X, D = make_ldl(53, random_state=0)
+Y = D.argmax(axis=1)
+
+
+class Interruption(Callback):
+    """Ends training before an epoch, as Ctrl-C does; not a parameter of the fit."""
+
+    epoch = None
+
+    def on_epoch_begin(self, net, **kwargs):
+        if len(net.history) - 1 == self.epoch:
+            raise KeyboardInterrupt
+
+
+@pytest.fixture
+def interrupt(monkeypatch):
+    return lambda epoch: monkeypatch.setattr(Interruption, "epoch", epoch)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "runs" / "fit.pt"
+
+
+def settings(**parameters):
+    defaults = {
+        "hidden_layer_sizes": (6,),
+        "batch_size": 10,
+        "max_epochs": 6,
+        "dropout": 0.3,
+        "random_state": 0,
+        "callbacks": [Interruption()],
+    }
+    return defaults | parameters
+
+
+def model(**parameters):
+    return DeepLDLRegressor(**settings(**parameters))
+
+
+class Noisy(Dataset):
+    """Draws random numbers for its items, in this process or in workers."""
+
+    def __len__(self):
+        return len(X)
+
+    def __getitem__(self, row):
+        return X[row] + 0.1 * torch.randn(3).numpy(), D[row]
+
+
+NORM = nn.Sequential(nn.Linear(3, 6), nn.BatchNorm1d(6), nn.Dropout(), nn.Linear(6, 3))
+SCHEDULER = LRScheduler("StepLR", step_size=2, gamma=0.5)
+FITS = {
+    "adam": (model(), X, D),
+    "momentum": (model(optimizer="sgd", lr=0.1), X, D),
+    "a schedule": (model(lr_schedule="warmup_cosine"), X, D),
+    "a scheduler": (model(callbacks=[Interruption(), SCHEDULER]), X, D),
+    "adaptive clipping": (model(clip_norm="adaptive"), X, D),
+    "early stopping": (model(early_stopping=True, n_iter_no_change=2, lr=0.5), X, D),
+    "early stopping in time": (model(early_stopping=True, n_iter_no_change=1, lr=3.0), X, D),
+    "batch normalisation": (model(module=NORM, batch_size=17), X, D),
+    "mixing": (model(augment="mixup"), X, D),
+    "a seed of NumPy": (model(random_state=np.random.RandomState(3)), X, D),
+    "a dataset": (model(), Noisy(), None),
+    "workers": (model(num_workers=1, max_epochs=3), Noisy(), None),
+    "csr": (model(), sparse.csr_array(X), D),
+    "labels": (DeepLDLClassifier(**settings()), X, Y),
+    "a ramp of the graph": (AuxGraphLDLClassifier(**settings(ramp=1.0)), X, Y),
+    "ratios": (OGRClassifier(**settings(gap=1)), X, Y),
+    "teachers": (OnlineLDLClassifier(**settings()), X, Y),
+}
+
+
+def fit(name, **parameters):
+    # A RandomState is a parameter with a memory.
+    estimator, features, targets = FITS[name]
+    extra = {"aux": X[:, :2]} if isinstance(estimator, AuxGraphLDLClassifier) else {}
+    return clone(estimator).set_params(**parameters).fit(features, targets, **extra)
+
+
+def assert_same(one, other):
+    states = [fitted.net_.module_.state_dict() for fitted in (one, other)]
+    assert states[0].keys() == states[1].keys()
+    for key, value in states[0].items():
+        assert_array_equal(value, states[1][key])
+    assert one.history_.keys() == other.history_.keys()
+    for key, value in one.history_.items():
+        assert_array_equal(value, other.history_[key])
+
+
+@pytest.mark.parametrize("name", FITS)
+def test_an_interrupted_fit_goes_on_to_the_same_weights(name, path, interrupt):
+    whole = fit(name)
+    interrupt(2)
+    partial = fit(name, checkpoint=path)
+    assert partial.n_iter_ == 2
+    interrupt(None)
+    resumed = fit(name, checkpoint=path)
+    assert_same(resumed, whole)
+    assert_array_equal(resumed.predict(X), whole.predict(X))
+    if name == "ratios":
+        assert_array_equal(resumed.ratio_, whole.ratio_)
+
+
+def test_early_stopping_in_time_is_that():
+    assert fit("early stopping in time").n_iter_ < 6
+
+
+@pytest.mark.parametrize("name", ["adam", "early stopping", "early stopping in time"])
+def test_a_finished_fit_is_not_repeated(name, path, interrupt):
+    first = fit(name, checkpoint=path)
+    assert_same(first, fit(name))
+    interrupt(0 if name == "early stopping in time" else None)
+    assert_same(fit(name, checkpoint=path), first)
+
+
+def test_writing_a_checkpoint_changes_nothing(path):
+    assert_same(model(checkpoint=str(path)).fit(X, D), model().fit(X, D))
+    assert [file.name for file in path.parent.iterdir()] == ["fit.pt"]
+
+
+def test_it_is_written_after_every_epoch_and_holds_no_data(path):
+    class Watch(Callback):
+        seen: list = []
+
+        def on_epoch_begin(self, net, **kwargs):
+            state = torch.load(path, weights_only=False) if path.exists() else {"history": []}
+            self.seen.append(len(state["history"]))
+
+    many = np.tile(X, (200, 1)), np.tile(D, (200, 1))
+    model(checkpoint=path, callbacks=[Watch()], max_epochs=3, batch_size="all").fit(*many)
+    assert Watch.seen == [0, 1, 2]
+    assert path.stat().st_size < 20_000 < many[0].nbytes
+
+
+OTHER = {
+    "lr was 0.01 and is 0.02": {"lr": 0.02},
+    "max_epochs was 6 and is 7": {"max_epochs": 7},
+    "random_state was 0 and is 1": {"random_state": 1},
+    r"hidden_layer_sizes was \(6,\) and is \(7,\)": {"hidden_layer_sizes": (7,)},
+    "loss was 'kl' and is 'js'": {"loss": "js"},
+}
+
+
+@pytest.mark.parametrize("match", OTHER)
+def test_other_parameters_are_an_error(match, path):
+    model(checkpoint=path).fit(X, D)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match=f"{path} is that of another fit: .*{match}"):
+        model(checkpoint=path, **OTHER[match]).fit(X, D)
+    assert path.read_bytes() == before
+
+
+def shuffled(module):
+    return module
+
+
+DATA = {
+    "X was (53, 3)": (X[:50], D[:50], None),
+    "X was": (X + 1, D, None),
+    "the targets was": (X, D[::-1], None),
+    "the weights of the rows was absent": (X, D, np.arange(53)),
+}
+
+
+@pytest.mark.parametrize("match", DATA)
+def test_other_data_are_an_error(match, path):
+    model(checkpoint=path).fit(X, D)
+    features, targets, weight = DATA[match]
+    with pytest.raises(ValueError, match="another fit") as error:
+        model(checkpoint=path).fit(features, targets, sample_weight=weight)
+    assert match in str(error.value)
+
+
+def test_other_modules_and_estimators_are_an_error(path):
+    model(checkpoint=path, module=lambda: nn.Linear(3, 3)).fit(X, D)
+    with pytest.raises(ValueError, match=r"the weights of the module was .*another file, or rem"):
+        model(checkpoint=path, module=lambda: nn.Linear(3, 3, bias=False)).fit(X, D)
+    with pytest.raises(ValueError, match="the estimator was DeepLDLRegressor and is DeepLDLClass"):
+        DeepLDLClassifier(**settings(checkpoint=path)).fit(X, D)
+
+
+def test_parameters_that_change_no_result_may_change(path, capsys):
+    first = model(checkpoint=path).fit(X, D)
+    moved = path.rename(path.with_name("moved.pt"))
+    second = model(checkpoint=str(moved), inference_dtype="float32", num_workers=1, verbose=1)
+    assert_same(second.fit(X, D), first)
+
+
+def test_functions_count_by_their_names(path):
+    first = model(checkpoint=path, init=nn.Module.float).fit(X, D)
+    assert_same(model(checkpoint=path, init=nn.Module.float).fit(X, D), first)
+    with pytest.raises(ValueError, match=r"init was <function Module.float> and is <function M"):
+        model(checkpoint=path, init=nn.Module.eval).fit(X, D)
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", None])
+def test_other_files_are_an_error_and_stay(content, path):
+    path.parent.mkdir()
+    if content is None:
+        torch.save([1, 2], path)
+    else:
+        path.write_bytes(content)
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="is not a checkpoint of a deep estimator"):
+        model(checkpoint=path).fit(X, D)
+    assert path.read_bytes() == before
+
+
+def test_a_folder_is_an_error(tmp_path):
+    with pytest.raises(IsADirectoryError):
+        model(checkpoint=tmp_path).fit(X, D)
+
+
+def test_it_needs_a_seed_and_no_warm_start(path):
+    with pytest.raises(ValueError, match=r"checkpoint=.* needs a random_state"):
+        model(checkpoint=path, random_state=None).fit(X, D)
+    with pytest.raises(ValueError, match="warm_start goes on from the estimator, not from a check"):
+        model(checkpoint=path, warm_start=True).fit(X, D)
+    assert not path.parent.exists()
+
+
+class Unpicklable(Callback):
+    def on_train_begin(self, net, **kwargs):
+        self.file_ = open(os.devnull)
+
+    def on_train_end(self, net, **kwargs):
+        self.file_.close()
+
+
+def test_callbacks_whose_state_is_lost_are_an_error(path):
+    with pytest.raises(TypeError, match="the state of a callback is not saved: cannot pickle"):
+        model(checkpoint=path, callbacks=[Unpicklable()]).fit(X, D)
+    assert not path.exists()
+
+
+KILLED = """
+import sys, time
+from test_deep_checkpoint import X, D, model
+from skorch.callbacks import Callback
+
+class Slow(Callback):
+    def on_epoch_end(self, net, **kwargs):
+        print(len(net.history), flush=True)
+
+    def on_batch_end(self, net, training=None, **kwargs):
+        time.sleep(0.03)
+
+model(checkpoint=sys.argv[1], max_epochs=200, callbacks=[Slow()]).fit(X, D)
+"""
+
+
+class Slow(Callback):
+    """That of the killed process."""
+
+    started: list = []
+
+    def on_epoch_begin(self, net, **kwargs):
+        self.started.append(len(net.history))
+
+
+def test_a_killed_process_loses_one_epoch_at_most(path):
+    command = [sys.executable, "-c", KILLED, str(path)]
+    folder = os.path.dirname(__file__)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder) as process:
+        for line in process.stdout:
+            if line.strip() == "4":
+                # Somewhere in the middle of the epochs that follow.
+                time.sleep(0.5)
+                process.send_signal(signal.SIGKILL)
+                break
+        n_done = int((process.stdout.read().split() or ["4"])[-1])
+    assert process.returncode == -signal.SIGKILL
+    assert 4 <= n_done < 200
+
+    resumed = model(checkpoint=path, max_epochs=200, callbacks=[Slow()]).fit(X, D)
+    assert n_done <= Slow.started[0] <= n_done + 1
+    assert_same(resumed, model(max_epochs=200, callbacks=[]).fit(X, D))
