@@ -1,6 +1,7 @@
 """Settings of the documentation: ``make -C doc`` builds it, with warnings as errors."""
 
 import inspect
+import re
 import sys
 from pathlib import Path
 
@@ -102,12 +103,18 @@ html_sidebars = {"whats_new": [], "index": []}
 
 
 def _skip_inherited(app, what, name, member, skip, options):
-    """Members that come from scikit-learn are described there."""
+    """Members that come from elsewhere are described there: scikit-learn's, and tuples'."""
     function = inspect.unwrap(getattr(member, "fget", None) or getattr(member, "__func__", member))
-    module = getattr(function, "__module__", None)
-    if what == "class" and module is not None and not module.startswith("sklearn_ldl"):
+    owner = getattr(function, "__objclass__", function)
+    module = getattr(owner, "__module__", None) or type(function).__module__
+    if what == "class" and not module.startswith("sklearn_ldl"):
         return True
     return None
+
+
+def _escape_initials(app, what, name, obj, options, lines):
+    """Keep a line such as "X. Geng, ..." from becoming an item of a list."""
+    lines[:] = [re.sub(r"^(\s*)([A-Z]\. )", r"\1\\\2", line) for line in lines]
 
 
 def _draw_chart(app):
@@ -119,4 +126,5 @@ def _draw_chart(app):
 def setup(app):
     """Connect the functions above with Sphinx."""
     app.connect("autodoc-skip-member", _skip_inherited)
+    app.connect("autodoc-process-docstring", _escape_initials, priority=400)
     app.connect("builder-inited", _draw_chart)

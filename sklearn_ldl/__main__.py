@@ -31,7 +31,7 @@ _EXAMPLES = """\
 examples:
   python -m sklearn_ldl
   python -m sklearn_ldl compare Yeast_alpha.mat --estimators bfgs knn
-  python -m sklearn_ldl compare votes.csv --label-columns like dislike --cv 5
+  python -m sklearn_ldl compare votes.csv --vote-columns like dislike --cv 5
   python -m sklearn_ldl compare Movie --sparse --n-jobs 2
   python -m sklearn_ldl list
 """
@@ -73,7 +73,19 @@ def _parser() -> argparse.ArgumentParser:
         help=".mat or .npz file with `features` and `labels`, .csv file, or name of a public data "
         f"set (default: artificial data, the shares of {N_VOTES} votes per row)",
     )
-    add("--label-columns", nargs="+", metavar="NAME", help="label columns of a .csv file")
+    columns = compare.add_mutually_exclusive_group()
+    columns.add_argument(
+        "--label-columns",
+        nargs="+",
+        metavar="NAME",
+        help="columns of a .csv file with the degrees of the labels",
+    )
+    columns.add_argument(
+        "--vote-columns",
+        nargs="+",
+        metavar="NAME",
+        help="columns of a .csv file with the votes for the labels: counts, which become shares",
+    )
     add("--sparse", action="store_true", help="hold features as CSR and do not standardise them")
     add(
         "--n-samples",
@@ -161,6 +173,7 @@ def _compare(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> 
         problem = load_problem(
             arguments.source,
             label_columns=arguments.label_columns,
+            vote_columns=arguments.vote_columns,
             sparse=arguments.sparse,
             n_samples=arguments.n_samples,
             n_folds=arguments.cv,

@@ -25,8 +25,7 @@ from sklearn_ldl._decorators import _fit_context
 
 __all__ = ["AuxGraphNeighbors"]
 
-#: Up to here the exact search takes less time than compiling and running the approximate one:
-#: measured by benchmarks/bench_graphs.py in the worst case, many columns.
+#: Up to here exact search is faster than compiling the other, by benchmarks/bench_graphs.py.
 EXACT_MAX_ROWS = 60_000
 #: pynndescent finds clearly fewer of the true neighbours when it is asked for less than this.
 APPROXIMATE_MIN_NEIGHBORS = 14

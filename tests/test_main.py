@@ -157,6 +157,17 @@ class TestRealData:
         assert "p = 3 features, C = 3 labels" in stdout
         assert load_problem(argv[1], label_columns=labels, n_folds=2).labels == labels
 
+    @pytest.mark.parametrize("sparse", [False, True])
+    def test_csv_file_of_votes(self, tmp_path, sparse):
+        path = tmp_path / "votes.csv"
+        path.write_text("a,like,dislike\n0,3,1\n2,0,5\n1,2,2\n")
+        names = ["like", "dislike"]
+        problem = load_problem(str(path), vote_columns=names, n_folds=2, sparse=sparse)
+        np.testing.assert_allclose(problem.D, [[0.75, 0.25], [0, 1], [0.5, 0.5]])
+        assert problem.X.shape == (3, 1)
+        assert problem.sparse is sparse
+        assert problem.labels == names
+
     def test_sparse_leaves_out_what_needs_dense_features(self, compare, mat_file, out):
         code, stdout, _ = compare("compare", str(mat_file), "--sparse", "--cv", "2")
         assert code == 0
@@ -202,8 +213,10 @@ class TestErrors:
             (["--cv", "1"], "must be at least 2, got 1"),
             (["--cv", "11", "--n-samples", "10"], "--cv 11 needs as many rows, got 10"),
             (["--n-jobs", "0"], "n_jobs == 0"),
-            (["--sparse"], "--sparse and --label-columns need a FILE"),
-            (["--label-columns", "a", "b"], "--sparse and --label-columns need a FILE"),
+            (["--sparse"], "--sparse, --label-columns and --vote-columns need a FILE"),
+            (["--label-columns", "a", "b"], "--vote-columns need a FILE"),
+            (["--vote-columns", "a", "b"], "--vote-columns need a FILE"),
+            (["compare", "a.mat", "--vote-columns", "a"], "--vote-columns is for .csv files only"),
             (["compare", "SJAFFE", "--label-columns", "a"], "--label-columns is for .csv files"),
             (["compare", "a.mat", "--n-samples", "9"], "--n-samples is for the artificial data"),
             (["nonsense"], "invalid choice: 'nonsense'"),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import sklearn_ldl
+from sklearn_ldl.__main__ import main
 from sklearn_ldl.datasets import make_ldl
 
 ROOT = Path(__file__).parents[1]
@@ -35,6 +36,13 @@ def test_python_blocks_run(block, votes):
     pyplot.close("all")
     [picture] = re.findall(r'savefig\("(\S+)"', block)
     assert (votes / picture).stat().st_size > 1000
+
+
+def test_command_for_votes_runs(votes, capsys):
+    [command] = re.findall(r"^python -m sklearn_ldl (compare votes.csv.*)$", README, re.MULTILINE)
+    quick = ["--estimators", "knn", "--cv", "2", "--quiet", "--no-plot"]
+    assert main([*command.split(), *quick]) == 0
+    assert "votes: n = 100 rows, p = 3 features, C = 3 labels" in capsys.readouterr().out
 
 
 def test_the_first_example_is_short():

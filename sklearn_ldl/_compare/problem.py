@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import issparse
+from scipy.sparse import csr_array, issparse
 from sklearn.model_selection import KFold
 
-from sklearn_ldl.datasets import fetch_ldl, list_datasets, load_ldl, make_ldl
+from sklearn_ldl.datasets import fetch_ldl, list_datasets, load_ldl, make_ldl, read_csv
+from sklearn_ldl.distributors import votes_to_distribution
 
 #: Name of the embedded data. Every row is a share of that many votes, so that no model is perfect.
 ARTIFICIAL, N_VOTES = "artificial", 20
@@ -67,6 +68,7 @@ def load_problem(
     source: str | None,
     *,
     label_columns: Sequence[str] | None = None,
+    vote_columns: Sequence[str] | None = None,
     sparse: bool = False,
     n_samples: int | None = None,
     n_folds: int = 10,
@@ -74,13 +76,20 @@ def load_problem(
 ) -> Problem:
     """Load a file or a public data set; without a source, make the artificial data."""
     if source is None:
-        if sparse or label_columns:
-            raise ValueError("--sparse and --label-columns need a FILE.")
+        if sparse or label_columns or vote_columns:
+            raise ValueError("--sparse, --label-columns and --vote-columns need a FILE.")
         n_samples = 1000 if n_samples is None else n_samples
         X, D = make_ldl(n_samples, n_votes=N_VOTES, random_state=seed)
         return Problem(ARTIFICIAL, X, D, None, n_folds, seed)
     if n_samples is not None:
         raise ValueError("--n-samples is for the artificial data, which a FILE replaces.")
+    if vote_columns:
+        if Path(source).suffix != ".csv":
+            raise ValueError("--vote-columns is for .csv files only.")
+        table = read_csv(source, vote_columns)
+        D = votes_to_distribution(table["labels"])
+        X = csr_array(table["features"]) if sparse else table["features"]
+        return Problem(Path(source).stem, X, D, table["target_names"], n_folds, seed)
     if source in list_datasets() and not Path(source).exists():
         if label_columns:
             raise ValueError("--label-columns is for .csv files only.")

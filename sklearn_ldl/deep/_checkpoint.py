@@ -210,15 +210,19 @@ def _attributes(owner: Any) -> dict[str, Any]:
     ]
     values = {name: getattr(owner, name) for name in names}
     return {
-        name: value.state_dict() if hasattr(value, "state_dict") else value
-        for name, value in values.items()
+        name: value.state_dict() if _has_state(value) else value for name, value in values.items()
     }
+
+
+def _has_state(value: Any) -> bool:
+    """Whether a value is like a scheduler of torch, which must not be replaced by a copy."""
+    return hasattr(value, "load_state_dict") and not isinstance(value, type)
 
 
 def _set_attributes(owner: Any, state: dict[str, Any]) -> None:
     for name, value in state.items():
         current: Any = getattr(owner, name, None)
-        if hasattr(current, "load_state_dict"):
+        if _has_state(current):
             current.load_state_dict(value)
         elif isinstance(current, Tensor):
             setattr(owner, name, value.to(current.device))
