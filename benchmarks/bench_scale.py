@@ -164,7 +164,7 @@ SETTINGS = {
 def measure(sizes: list[int], folder: Path) -> tuple[Table, list[dict]]:
     """Fit every size in every setting."""
     table = Table(
-        **{"rows": ",d", "rows are": "", "evaluations": "d", "seconds": ".1f"},
+        **{"rows": "d", "rows are": "", "evaluations": "d", "seconds": ".1f"},
         **{"ms per evaluation": ".0f", "time / in memory": ".2f", "MB per process": ".0f"},
         **{"difference of coefficients": ".0e"},
     )
@@ -213,7 +213,7 @@ def n_blocks(n_rows: int) -> int:
 def extrapolate(per_row: float, per_block: float) -> Table:
     """Draw the model out; blocks grow with the rows, so that the scheduler has few of them."""
     table = Table(
-        **{"rows": ",d", "workers": "d", "blocks": ",d", "GB per worker": ".1f"},
+        **{"rows": "d", "workers": "d", "blocks": "d", "GB per worker": ".1f"},
         **{"s per evaluation": ".2f", "of it network": ".3f"},
     )
     for n_rows, n_workers in LARGE:

@@ -231,6 +231,24 @@ def test_other_files_are_an_error_and_stay(content, path):
     assert path.read_bytes() == before
 
 
+def test_a_process_that_dies_while_it_writes_leaves_the_last_epoch(path, monkeypatch):
+    save = torch.save
+
+    def fail(state, file):
+        if len(state["history"]) == 3:
+            file.write(b"half of")
+            raise OSError("No space left on device")
+        save(state, file)
+
+    monkeypatch.setattr(torch, "save", fail)
+    with pytest.raises(OSError, match="No space left"):
+        fit("adam", checkpoint=path)
+    monkeypatch.undo()
+    assert len(torch.load(path, weights_only=False)["history"]) == 2
+    assert_same(fit("adam", checkpoint=path), fit("adam"))
+    assert [file.name for file in path.parent.iterdir()] == ["fit.pt"]
+
+
 def test_a_folder_is_an_error(tmp_path):
     with pytest.raises(IsADirectoryError):
         model(checkpoint=tmp_path).fit(X, D)
@@ -275,6 +293,7 @@ PROGRAM = """
 import sys
 from test_deep_checkpoint import D, Epochs, X, model
 
+assert "accelerate" not in sys.modules
 Epochs.pause = 0.03
 model(checkpoint=sys.argv[1], max_epochs=100, callbacks=[Epochs()]).fit(X, D)
 """

@@ -339,6 +339,6 @@ def test_fits_in_threads_do_not_disturb_each_other():
 def test_forward_batches_leaves_the_features_alone():
     features = torch.randn(4, 3)
     kept = features.clone()
-    outputs = forward_batches(nn.ReLU(inplace=True), [features], CPU, torch.float32)
+    outputs = forward_batches(nn.ReLU(inplace=True), [features], 4, CPU, torch.float32)
     assert_array_equal(outputs, kept.clamp(min=0))
     assert torch.equal(features, kept)

@@ -52,6 +52,7 @@ ONLY_IN = {
     "rich": {"__main__"},
     "dask": {"_dask"},
     "distributed": set(),
+    "accelerate": {"deep"},
 }
 # (importer, imported): why the rule does not hold.
 EXCEPTIONS = {

@@ -135,6 +135,6 @@ for name, model in models.items():
 
 # %%
 # Several processes can share a study that is kept in a database: ``storage=`` of
-# ``optuna.create_study``. Trials in threads, ``n_jobs=`` of ``optimize``, gain nothing here, because
-# fits of networks wait for each other. An estimator without ``warm_start`` can report after every
-# fold of a cross-validation instead of every few epochs.
+# ``optuna.create_study``. Threads, ``n_jobs=`` of ``optimize``, gain nothing here, because fits of
+# networks wait for each other. An estimator without ``warm_start`` can report after every fold of a
+# cross-validation instead of every few epochs.

@@ -377,7 +377,7 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
                 f"samples; expected {expected}."
             )
         try:
-            self._infer(net, [X])
+            self._infer(net, [X], len(X))
         except (RuntimeError, TypeError) as error:
             raise ValueError(
                 f"The module does not compute in {self.inference_dtype}, as predictions do: set "
@@ -388,7 +388,7 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         """Compute what the fitted module returns for `X`."""
         check_is_fitted(self, "net_")
         X = self._validate_X(X, reset=False)
-        outputs = self._infer(self.net_, self._batches(X)).astype(np.float64)
+        outputs = self._infer(self.net_, self._batches(X), _num_samples(X)).astype(np.float64)
         if not np.isfinite(outputs).all():
             raise ValueError(
                 "The network returns NaN or infinity: X holds such values, or is far from the "
@@ -396,11 +396,11 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
             )
         return outputs
 
-    def _infer(self, net: LDLNet, batches: Iterable[Tensor]) -> NDArray[np.floating]:
+    def _infer(self, net: LDLNet, batches: Iterable[Tensor], n_rows: int) -> NDArray[np.floating]:
         module, dtype = net.module_.eval(), getattr(torch, self.inference_dtype)
         if dtype != torch.float32:
             module = copy.deepcopy(module).to(dtype)
-        return forward_batches(module, batches, torch.device(net.device), dtype)
+        return forward_batches(module, batches, n_rows, torch.device(net.device), dtype)
 
     def _batches(self, X: Any) -> Iterator[Tensor]:
         size = 1 if self.batch_size == "all" else int(self.batch_size)

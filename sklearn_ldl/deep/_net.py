@@ -296,9 +296,22 @@ def set_random_bits(bits: list[Tensor], device: torch.device) -> None:
 
 @torch.no_grad()
 def forward_batches(
-    module: nn.Module, batches: Iterable[Tensor], device: torch.device, dtype: torch.dtype
+    module: nn.Module,
+    batches: Iterable[Tensor],
+    n_rows: int,
+    device: torch.device,
+    dtype: torch.dtype,
 ) -> NDArray[np.floating]:
-    """Run a module over batches of features, in the precision of `dtype`."""
-    # Copies, since a module may work in place and the features may be the caller's.
-    copies = (X.to(device=device, dtype=dtype, copy=True) for X in batches)
-    return np.concatenate([module(X).cpu().numpy() for X in copies])
+    """Run a module over batches of features, `n_rows` in all, in the precision of `dtype`."""
+    outputs: Any = None
+    start = 0
+    for X in batches:
+        # A copy, since a module may work in place and the features may be the caller's.
+        part = module(X.to(device=device, dtype=dtype, copy=True)).cpu().numpy()
+        # One array from the start: many small ones would lie in the memory that batches have left,
+        # which then is too short for the next.
+        if outputs is None:
+            outputs = np.empty((n_rows, *part.shape[1:]), dtype=part.dtype)
+        outputs[start : start + len(part)] = part
+        start += len(part)
+    return outputs

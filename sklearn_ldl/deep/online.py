@@ -226,13 +226,13 @@ class OnlineLDLClassifier(TaughtClassifier):
             module = MCDropout(module, self.mc_samples)
         return lambda X: over_classes(module(X.reshape(len(X), *shape)).softmax(1), selection)
 
-    def _infer(self, net: LDLNet, batches: Iterable[Tensor]) -> NDArray[np.floating]:
+    def _infer(self, net: LDLNet, batches: Iterable[Tensor], n_rows: int) -> NDArray[np.floating]:
         if not self.predict_mc_samples:
-            return super()._infer(net, batches)
+            return super()._infer(net, batches, n_rows)
         device, dtype = torch.device(net.device), getattr(torch, self.inference_dtype)
         module = MCDropout(copy.deepcopy(net.module_).to(dtype), self.predict_mc_samples)
         with seeded(self._mc_seed, device):
-            return forward_batches(module, batches, device, dtype)
+            return forward_batches(module, batches, n_rows, device, dtype)
 
 
 def _network(teacher: BaseEstimator) -> DeepClassifier | None:
