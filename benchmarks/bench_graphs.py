@@ -90,7 +90,7 @@ def break_even(n_rows, exact, other):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="small samples, less than a minute")
+    parser.add_argument("--quick", action="store_true", help="small samples, about a minute")
     parser.add_argument("--out", type=Path, help="also write the tables to this file")
     options = parser.parse_args()
     n_rows = N_ROWS[:2] if options.quick else N_ROWS
@@ -114,7 +114,7 @@ def main():
     A = np.random.default_rng(0).standard_normal((n_rows[1], 32))
     found = percent_found(*(cpu_time(algorithm, A)[1] for algorithm in ("exact", "approximate")))
     hard = f"Found among {n_rows[1]} rows of 32 independent columns: {found:.1f} %."
-    print(hard)
+    print(f"\n{hard}")
     text += [*table.lines, "", hard]
     if options.out:
         options.out.write_text("\n".join(text) + "\n")

@@ -8,6 +8,9 @@ from sklearn.utils.validation import _get_feature_names
 
 from sklearn_ldl.datasets import load_ldl
 
+# Holds no doctests, and has the name of a module in doc/.
+collect_ignore = ["conftest.py"]
+
 
 @pytest.fixture(scope="session")
 def ldl_data():

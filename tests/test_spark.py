@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas"),
 ]
 
-GUIDE = (Path(__file__).parents[1] / "doc" / "guide" / "scaling.rst").read_text("utf-8")
+GUIDE = (Path(__file__).parents[1] / "doc" / "guide" / "clusters.rst").read_text("utf-8")
 BLOCKS = [
     textwrap.dedent(block)
     for block in re.findall(r"^\.\. code-block:: python\n\n((?: .*\n|\n)+)", GUIDE, re.MULTILINE)
@@ -74,7 +74,7 @@ def centred(values):
 
 
 def run(code, namespace):
-    exec(compile(code, "scaling.rst", "exec"), namespace)
+    exec(compile(code, "clusters.rst", "exec"), namespace)
     return namespace
 
 
