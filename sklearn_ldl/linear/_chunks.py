@@ -8,6 +8,7 @@ caller has persisted them, so that memory is bounded by their size.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,9 @@ from sklearn_ldl.linear._design import Design
 from sklearn_ldl.linear._losses import Loss, entropy
 from sklearn_ldl.linear._problem import SoftmaxLinearProblem
 from sklearn_ldl.linear._whitening import choose_metric, label_moments
+
+# Features that are read at a time; they should stay in the cache between two products.
+_CACHED = 400_000
 
 
 def validate_chunks(estimator: Any, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
@@ -202,9 +206,25 @@ def _label_moments(first, X, D, weight, scale):
 
 
 def _evaluate(first, X, D, weight, scale, loss, coef, shift):
-    """Value of the loss on a block, and its gradient in coefficients and intercept."""
+    """Value of the loss on a block, and its gradient in coefficients and intercept.
+
+    A few rows at a time: what the first product has read is still in the cache for the second.
+    """
     design = _design(X, weight, scale)
-    D = np.maximum(np.asarray(D), 0)
-    D = np.asfortranarray(D / D.sum(axis=1, keepdims=True), dtype=design.X.dtype)
-    value, E = loss(design.logits(coef, shift), D, design.weight.astype(D.dtype))
-    return value, *design.gradient(E)
+    step = len(D) if design.sparse else max(1, _CACHED // design.shape[1])
+    sums = _evaluate_rows(design, D, slice(0, step), loss, coef, shift)
+    for start in range(step, len(D), step):
+        rows = slice(start, start + step)
+        sums = tuple(map(add, sums, _evaluate_rows(design, D, rows, loss, coef, shift)))
+    return sums
+
+
+def _evaluate_rows(design, D, rows, loss, coef, shift):
+    dtype = design.X.dtype
+    part = Design(design.X[rows], design.weight[rows], center=False)
+    D = np.array(D[rows], dtype=dtype, order="F")
+    np.maximum(D, 0, out=D)
+    D /= D.sum(axis=1)[:, None]
+    Z = part.logits(coef, shift)
+    value, E = loss(Z, D, part.weight.astype(dtype), out=Z)
+    return value, *part.gradient(E)
