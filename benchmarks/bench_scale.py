@@ -41,8 +41,8 @@ every block is read at every pass; else the workers hold the rows. Memory is the
 size, without pages of files, of any process; of fits that hold their rows it contains them.
 """
 EXTRAPOLATED = """\
-Drawn out from these figures, for links of 10 Gbit/s: nothing here was measured. A fit takes some 20
-to 30 evaluations.
+Drawn out from these figures, for links of 10 Gbit/s: nothing here was measured. A fit of these data
+takes 13 evaluations.
 """
 P, C, BLOCK = 100, 10, 100_000
 ALPHA = 1e-3
@@ -254,8 +254,8 @@ def cost_model(measured: list[dict]) -> tuple[np.ndarray, str]:
     text = (
         "The seconds of an evaluation of n rows, p features and C labels on w workers are modelled "
         f"as {cost[0]:.1e} n p C / w + {cost[1]:.1e} n (p + C) / w + {cost[2]:.1e} blocks + "
-        f"{cost[3]:.1e} + 16 C (p + 1) w / bandwidth. The last term, for coefficients and gradients in double "
-        "precision, is not measured on one machine. For the fits on two workers above, measured "
+        f"{cost[3]:.1e} + 16 C (p + 1) w / bandwidth. The last term, for coefficients and "
+        "gradients in double precision, is not measured on one machine. For the fits on two workers above, measured "
         f"over modelled is between {ratios.min():.2f} and {ratios.max():.2f}."
     )
     return cost, text

@@ -33,15 +33,13 @@ def as_rows(X: Any, *, name: str = "X") -> Any:
 
     if hasattr(X, "to_dask_array"):
         X = X.to_dask_array()
-    elif not is_dask(X):
-        return X
+    if not isinstance(X, da.Array):
+        raise TypeError(f"{name} must be a Dask array or DataFrame, got {type(X).__name__}.")
     if np.isnan(X.shape[0]):
         X = X.copy()  # the next line would change the caller's array
         X.compute_chunk_sizes()
     if X.ndim == 2 and X.numblocks[1] > 1:
         X = X.rechunk({1: -1})
-    if not isinstance(X, da.Array):
-        raise TypeError(f"{name} must be a Dask array or DataFrame, got {type(X).__name__}.")
     return X
 
 

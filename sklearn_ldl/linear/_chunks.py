@@ -35,18 +35,18 @@ def validate_chunks(estimator: Any, X: Any, y: Any, sample_weight: Any) -> tuple
     """
     if not (is_dask(X) and is_dask(y)):
         raise TypeError("X and y must both be Dask collections, or neither.")
-    _check_feature_names(estimator, X._meta, reset=True)
-    X, names = as_rows(X), y._meta
-    D = align(X, y, name="y")
+    rows = as_rows(X)
+    D = align(rows, y, name="y")
     if D.ndim != 2 or D.shape[1] < 2:
         check_distribution(np.zeros((1, *D.shape[1:])))  # says what is expected
-    if not X.shape[0]:
+    if not rows.shape[0]:
         raise ValueError("X has no rows.")
-    estimator._describe_labels(names, D.shape[1])
-    estimator.n_features_in_ = X.shape[1]
+    _check_feature_names(estimator, X._meta, reset=True)
+    estimator._describe_labels(y._meta, D.shape[1])
+    estimator.n_features_in_ = rows.shape[1]
     if sample_weight is not None:
-        sample_weight = align(X, sample_weight, name="sample_weight")
-    return X, D, sample_weight
+        sample_weight = align(rows, sample_weight, name="sample_weight")
+    return rows, D, sample_weight
 
 
 class ChunkedDesign:

@@ -186,10 +186,12 @@ class BFGSLDL(CallbackSupportMixin, SoftmaxLinearModel):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples; float32 stays float32, and sparse input stays sparse (CSR).
-        y : array-like of shape (n_samples, n_labels)
-            Label distributions; rows sum to one.
+        X : {array-like, sparse matrix, Dask array or frame} of shape (n_samples, n_features)
+            Samples; float32 stays float32, and sparse input stays sparse (CSR). With a Dask
+            collection, the sums over rows are computed where its blocks are, and memory is bounded
+            by their size.
+        y : {array-like, Dask array or frame} of shape (n_samples, n_labels)
+            Label distributions; rows sum to one. A Dask collection if `X` is one.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the rows, not all zero.
 
@@ -203,6 +205,8 @@ class BFGSLDL(CallbackSupportMixin, SoftmaxLinearModel):
         ValueError
             If `y` does not hold distributions (see :func:`sklearn_ldl.check_distribution`), or for
             data that scikit-learn rejects.
+        TypeError
+            If only one of `X` and `y` is a Dask collection.
         """
         X, D, sample_weight = self._validate_data(X, y, sample_weight)
         return self._fit_validated(X, D, sample_weight, self.alpha)

@@ -140,10 +140,10 @@ class BFGSLDLCV(BFGSLDL):
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
-        y : array-like of shape (n_samples, n_labels)
-            Label distributions; rows sum to one.
+        X : {array-like, sparse matrix, Dask array or frame} of shape (n_samples, n_features)
+            Samples; of a Dask collection, the sums over rows are computed where its blocks are.
+        y : {array-like, Dask array or frame} of shape (n_samples, n_labels)
+            Label distributions; rows sum to one. A Dask collection if `X` is one.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows, in training and (where the scorer takes weights) in scoring.
         groups : array-like of shape (n_samples,), default=None
