@@ -90,4 +90,4 @@ def find(name: str, *where: str) -> float:
 
 
 def _text(cell: str | float) -> str:
-    return cell if isinstance(cell, str) else f"{cell:g}"
+    return cell if isinstance(cell, str) else f"{cell:.15g}"
