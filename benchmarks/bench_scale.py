@@ -256,7 +256,8 @@ def cost_model(measured: list[dict]) -> tuple[np.ndarray, str]:
         f"as {cost[0]:.1e} n p C / w + {cost[1]:.1e} n (p + C) / w + {cost[2]:.1e} blocks + "
         f"{cost[3]:.1e} + 16 C (p + 1) w / bandwidth. The last term, for coefficients and "
         "gradients in double precision, is not measured on one machine. For the fits on two "
-        f"workers above, measured over modelled is between {ratios.min():.2f} and {ratios.max():.2f}."
+        f"workers above, measured over modelled is between {ratios.min():.2f} and "
+        f"{ratios.max():.2f}."
     )
     return cost, text
 
