@@ -76,7 +76,7 @@ class Learner:
 
 
 class CopiedRows(Learner):
-    """Every row once per label, weighted by the degree."""
+    """Every row once per label, weighted by the degree; by hand, since our helper checks targets."""
 
     def fit(self, model: Any, X: Any, D: Any, sample_weight: Any = None) -> Any:
         """Copy, weigh and fit."""

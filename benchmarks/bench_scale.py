@@ -74,7 +74,7 @@ def write_block(folder: Path, number: int, n_rows: int) -> None:
 
 
 def read_block(path: Path) -> np.ndarray:
-    """Read rows, and let the system forget the file: other machines have no warm cache."""
+    """Read the rows of a file."""
     return np.load(path)
 
 

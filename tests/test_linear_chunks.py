@@ -150,28 +150,8 @@ class Counter:
         return self.array[key]
 
 
-def test_predictions_and_metrics_are_lazy(data):
-    X, D, weight = data
-    model = BFGSLDL().fit(X, D)
-    source = Counter(X)
-    X_blocks = da.from_array(source, chunks=(170, P), meta=np.empty((0, 0)))
-    D_blocks = blocks(D)
-    before = source.n_reads
-    P_blocks = model.predict_proba(X_blocks)
-    lazy = {
-        "logits": model.decision_function(X_blocks),
-        "logarithms": model.predict_log_proba(X_blocks),
-        "rows": kl_divergence(D_blocks, P_blocks, per_row=True),
-        "kl": kl_divergence(D_blocks, P_blocks),
-        "weighted": cosine(D_blocks, P_blocks, sample_weight=weight),
-        "skill": kl_skill(D_blocks, P_blocks, sample_weight=weight),
-        "scorer": get_ldl_scorer("neg_chebyshev")(model, X_blocks, D_blocks),
-    }
-    assert source.n_reads == before
-    assert all(isinstance(value, da.Array) for value in lazy.values())
-    predicted = model.predict(X)
-    assert_allclose(P_blocks.compute(), predicted, atol=1e-14)
-    expected = {
+def predictions_and_metrics(model, X, D, predicted, weight):
+    return {
         "logits": model.decision_function(X),
         "logarithms": model.predict_log_proba(X),
         "rows": kl_divergence(D, predicted, per_row=True),
@@ -180,6 +160,22 @@ def test_predictions_and_metrics_are_lazy(data):
         "skill": kl_skill(D, predicted, sample_weight=weight),
         "scorer": get_ldl_scorer("neg_chebyshev")(model, X, D),
     }
+
+
+def test_predictions_and_metrics_are_lazy(data):
+    X, D, weight = data
+    model = BFGSLDL().fit(X, D)
+    source = Counter(X)
+    X_blocks = da.from_array(source, chunks=(170, P), meta=np.empty((0, 0)))
+    D_blocks = blocks(D)
+    before = source.n_reads
+    P_blocks = model.predict_proba(X_blocks)
+    lazy = predictions_and_metrics(model, X_blocks, D_blocks, P_blocks, weight)
+    assert source.n_reads == before
+    assert all(isinstance(value, da.Array) for value in lazy.values())
+    predicted = model.predict(X)
+    assert_allclose(P_blocks.compute(), predicted, atol=1e-14)
+    expected = predictions_and_metrics(model, X, D, predicted, weight)
     for name, value in dask.compute(lazy)[0].items():
         assert_allclose(value, expected[name], atol=1e-12, err_msg=name)
     assert_allclose(float(kl_divergence(D, P_blocks)), expected["kl"])
@@ -190,6 +186,7 @@ def test_skill_of_equal_rows_as_in_memory():
     D = np.full((6, 2), 0.5)
     assert float(kl_skill(blocks(D, 2), blocks(D, 2))) == 1
     assert float(kl_skill(blocks(D, 2), np.full((6, 2), [0.4, 0.6]))) == 0
+    assert float(kl_skill(D, blocks(D, 2))) == 1
 
 
 def test_unknown_and_empty_blocks(data):

@@ -19,7 +19,7 @@ from sklearn.utils.validation import _check_feature_names
 
 from sklearn_ldl._dask import align, as_rows, is_dask, sum_over_blocks
 from sklearn_ldl._simplex import check_distribution
-from sklearn_ldl.linear._design import Design
+from sklearn_ldl.linear._design import Design, uncentred_norm
 from sklearn_ldl.linear._losses import Loss, entropy
 from sklearn_ldl.linear._problem import SoftmaxLinearProblem
 from sklearn_ldl.linear._whitening import choose_metric, label_moments
@@ -97,7 +97,7 @@ class ChunkedDesign:
 
     def gradient_norm(self, G: NDArray, total: NDArray) -> float:
         """Largest entry of the gradient in the coefficients of the uncentred features."""
-        return max(float(np.abs(G + np.outer(total, self.mean)).max()), float(np.abs(total).max()))
+        return uncentred_norm(G, total, self.mean)
 
 
 class RowsInChunks:

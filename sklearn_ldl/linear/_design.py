@@ -19,6 +19,11 @@ from numpy.typing import NDArray
 _CACHED = 100_000
 
 
+def uncentred_norm(G: NDArray, total: NDArray, mean: NDArray) -> float:
+    """Largest entry of a gradient, of which `G` belongs to features less their mean."""
+    return max(float(np.abs(G + np.outer(total, mean)).max()), float(np.abs(total).max()))
+
+
 class Design:
     """Features `X` seen through ``x -> x - mean`` with row weights that sum to one.
 
@@ -70,7 +75,7 @@ class Design:
 
     def gradient_norm(self, G: NDArray, total: NDArray) -> float:
         """Largest entry of the gradient in the coefficients of the uncentred features."""
-        return max(float(np.abs(G + np.outer(total, self.mean)).max()), float(np.abs(total).max()))
+        return uncentred_norm(G, total, self.mean)
 
     def covariance(self, columns: NDArray | slice, dtype: type = np.float64) -> NDArray:
         """Weighted covariance ``sum_i s_i (x_i - mean)(x_i - mean)^T`` of some columns."""

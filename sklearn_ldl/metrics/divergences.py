@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import entr, rel_entr
 
-from sklearn_ldl._dask import as_rows, is_dask, map_rows, mean_of_rows
+from sklearn_ldl._dask import align, as_rows, is_dask, map_rows, mean_of_rows
 from sklearn_ldl._simplex import check_distribution, safe_log
 from sklearn_ldl.metrics._checks import check_floor, check_pair, check_weights
 from sklearn_ldl.metrics._rows import row_metric
@@ -196,8 +196,11 @@ def _skill(model: ArrayLike, baseline: ArrayLike) -> NDArray:
 
 def _lazy_skill(D: Any, P: Any, sample_weight: Any, floor: float) -> Any:
     """Do the same for Dask collections, in one pass."""
+    if is_dask(P):
+        P = as_rows(P)
+    D = align(P, D, name="D_true") if is_dask(P) else as_rows(D)
     model: Any = kl_divergence(D, P, sample_weight=sample_weight, floor=floor)
-    D = map_rows(check_distribution, D, n_columns=as_rows(D).shape[1], dtype=np.float64)
+    D = map_rows(check_distribution, D, n_columns=D.shape[1], dtype=np.float64)
     mean = mean_of_rows(D, sample_weight)
     information = mean_of_rows((-entr(D)).sum(axis=1), sample_weight)
     baseline = information - mean @ np.log(np.maximum(mean, floor))
