@@ -76,7 +76,7 @@ class Learner:
 
 
 class CopiedRows(Learner):
-    """Every row once per label, weighted by the degree; by hand, since our helper checks targets."""
+    """Every row once per label, weighted by degree; by hand, as our helper checks the targets."""
 
     def fit(self, model: Any, X: Any, D: Any, sample_weight: Any = None) -> Any:
         """Copy, weigh and fit."""
