@@ -29,7 +29,7 @@ from sklearn_ldl import (
     RDARegressor,
     metrics,
 )
-from sklearn_ldl._compare.evaluate import SIX
+from sklearn_ldl.compare.evaluate import SIX
 from sklearn_ldl.datasets import IMBALANCED_PROTOCOLS, ImbalancedKFold
 from sklearn_ldl.deep import PRESETS
 

@@ -29,7 +29,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from sklearn_ldl import DeepLDLRegressor, metrics
-from sklearn_ldl._compare.evaluate import SIX
+from sklearn_ldl.compare.evaluate import SIX
 from sklearn_ldl.datasets import make_ldl
 from sklearn_ldl.metrics import get_ldl_scorer
 

@@ -27,7 +27,7 @@ from sklearn.base import BaseEstimator
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ldl import enhancement, metrics
-from sklearn_ldl._compare.evaluate import SIMILARITIES, SIX
+from sklearn_ldl.compare.evaluate import SIMILARITIES, SIX
 from sklearn_ldl.datasets import make_ldl
 from sklearn_ldl.enhancement import to_logical_labels
 

@@ -31,7 +31,7 @@ from _runs import (
     settings,
 )
 
-from sklearn_ldl._compare.evaluate import SIMILARITIES
+from sklearn_ldl.compare.evaluate import SIMILARITIES
 
 INTRODUCTION = """\
 # All estimators on all files

@@ -40,8 +40,8 @@ from sklearn.model_selection import KFold, cross_val_score
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ldl import BFGSLDL, BFGSLDLCV
-from sklearn_ldl.linear._design import Design
-from sklearn_ldl.linear._losses import cross_entropy
+from sklearn_ldl._solver.design import Design
+from sklearn_ldl._solver.losses import cross_entropy
 from sklearn_ldl.metrics import get_ldl_scorer, kl_divergence
 
 INTRODUCTION = """\

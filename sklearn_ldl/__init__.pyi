@@ -12,7 +12,7 @@ from sklearn_ldl import (
     plotting as plotting,
     testing as testing,
 )
-from sklearn_ldl._simplex import (
+from sklearn_ldl._core.simplex import (
     check_distribution as check_distribution,
     project_simplex as project_simplex,
 )
@@ -21,7 +21,7 @@ from sklearn_ldl.base import (
     LDLRegressor as LDLRegressor,
     LabelDistributionMixin as LabelDistributionMixin,
 )
-from sklearn_ldl.calibration import (
+from sklearn_ldl.wrappers.calibration import (
     TemperatureScaler as TemperatureScaler,
     fit_temperature as fit_temperature,
 )
@@ -80,7 +80,7 @@ from sklearn_ldl.problem_transformation import (
     as_weighted_rows as as_weighted_rows,
 )
 from sklearn_ldl.shift import LabelShiftCorrector as LabelShiftCorrector
-from sklearn_ldl.stacking import StackingLDL as StackingLDL
+from sklearn_ldl.ensemble.stacking import StackingLDL as StackingLDL
 from sklearn_ldl.svm import LDSVR as LDSVR
 
 __version__: str

@@ -15,10 +15,10 @@ from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator
 
 import sklearn_ldl
-from sklearn_ldl._compare.estimators import ESTIMATORS, select
-from sklearn_ldl._compare.evaluate import MEASURES, SIMILARITIES, SIX, Result, evaluate
-from sklearn_ldl._compare.problem import N_VOTES, Problem, load_problem
-from sklearn_ldl._compare.report import LEGEND, draw, format_table, require_matplotlib, write_csv
+from sklearn_ldl.compare.estimators import ESTIMATORS, select
+from sklearn_ldl.compare.evaluate import MEASURES, SIMILARITIES, SIX, Result, evaluate
+from sklearn_ldl.compare.problem import N_VOTES, Problem, load_problem
+from sklearn_ldl.compare.report import LEGEND, draw, format_table, require_matplotlib, write_csv
 from sklearn_ldl.datasets import list_datasets
 
 _COMMANDS = ("compare", "list")

@@ -21,10 +21,10 @@ from sklearn.utils.validation import (
 )
 
 from sklearn_ldl import decoding
-from sklearn_ldl._dask import lazily
-from sklearn_ldl._decorators import _fit_context, available_if
-from sklearn_ldl._simplex import check_distribution, safe_log
-from sklearn_ldl._wrapper import TargetWrapper, with_weight
+from sklearn_ldl._core.dask_rows import lazily
+from sklearn_ldl._core.sklearn_compat import _fit_context, available_if
+from sklearn_ldl._core.simplex import check_distribution, safe_log
+from sklearn_ldl.wrappers.base import TargetWrapper, with_weight
 from sklearn_ldl.distributors import GaussianLabelDistributor, LabelSmoother
 from sklearn_ldl.metrics import kl_skill
 

@@ -25,7 +25,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 from sklearn.utils import check_array, gen_batches
 
-from sklearn_ldl._simplex import check_distribution
+from sklearn_ldl._core.simplex import check_distribution
 
 __all__ = ["argmax", "decode", "expectation", "median", "mode", "threshold_sets"]
 

@@ -7,7 +7,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 from sklearn.neighbors import KNeighborsRegressor
 
-from sklearn_ldl._simplex import check_distribution
+from sklearn_ldl._core.simplex import check_distribution
 from sklearn_ldl.base import LabelDistributionMixin, require_y
 
 

@@ -25,8 +25,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ldl._decorators import _fit_context
-from sklearn_ldl._simplex import check_distribution, normalize
+from sklearn_ldl._core.sklearn_compat import _fit_context
+from sklearn_ldl._core.simplex import check_distribution, normalize
 from sklearn_ldl.base import LabelDistributionMixin, training_weight
 
 

@@ -16,15 +16,15 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ldl._decorators import _fit_context
-from sklearn_ldl._simplex import centred_logits
+from sklearn_ldl._core.sklearn_compat import _fit_context
+from sklearn_ldl._core.simplex import centred_logits
 from sklearn_ldl.base import SoftmaxPredictionMixin, training_weight
-from sklearn_ldl.linear._design import Design
-from sklearn_ldl.linear._lbfgs import State, minimize
-from sklearn_ldl.linear._losses import Loss, probabilities, pull_back
-from sklearn_ldl.linear._penalties import l2
-from sklearn_ldl.linear._rows import RowsInMemory
-from sklearn_ldl.linear._whitening import choose_metric, label_moments
+from sklearn_ldl._solver.design import Design
+from sklearn_ldl._solver.lbfgs import State, minimize
+from sklearn_ldl._solver.losses import Loss, probabilities, pull_back
+from sklearn_ldl._solver.penalties import l2
+from sklearn_ldl._solver.rows import RowsInMemory
+from sklearn_ldl._solver.whitening import choose_metric, label_moments
 
 # Eigenvalues of the kernel below this share of the largest are rounding errors.
 _ROUNDING = 1e-10

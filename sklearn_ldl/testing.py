@@ -16,7 +16,7 @@ from scipy.special import softmax
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import TransformedTargetRegressor
 
-from sklearn_ldl._simplex import safe_log
+from sklearn_ldl._core.simplex import safe_log
 
 __all__ = ["as_regressor", "expected_failures"]
 

@@ -10,7 +10,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sklearn_ldl
 from sklearn_ldl.base import LabelDistributionMixin
-from sklearn_ldl.distributors._base import TargetTransformer
+from sklearn_ldl.distributors.base import TargetTransformer
 from sklearn_ldl.testing import as_regressor, expected_failures
 
 

@@ -7,7 +7,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.spatial.distance import cdist
 
-from sklearn_ldl._simplex import normalize
+from sklearn_ldl._core.simplex import normalize
 from sklearn_ldl.decoding import (
     RULES,
     argmax,

@@ -8,7 +8,7 @@ from sklearn.base import is_classifier, is_regressor
 from test_common import ESTIMATORS, SMALL
 
 from sklearn_ldl import LabelDistributionMixin
-from sklearn_ldl.distributors._base import TargetTransformer
+from sklearn_ldl.distributors.base import TargetTransformer
 
 _RECOVERED = "the recovered distributions of the rows are the result"
 _CLUSTERS = "cluster_labels_ says which rows share a structure"

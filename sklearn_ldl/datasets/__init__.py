@@ -1,14 +1,14 @@
 """Data sets for label distribution learning: readers, fetchers, generators, imbalanced splits."""
 
-from sklearn_ldl.datasets._fetchers import fetch_ldl, list_datasets
-from sklearn_ldl.datasets._generators import make_label_shift, make_ldl, make_ldl_surface
-from sklearn_ldl.datasets._imbalanced import (
+from sklearn_ldl.datasets.fetchers import fetch_ldl, list_datasets
+from sklearn_ldl.datasets.generators import make_label_shift, make_ldl, make_ldl_surface
+from sklearn_ldl.datasets.imbalanced import (
     IMBALANCED_PROTOCOLS,
     ImbalancedKFold,
     make_imbalanced_ldl,
 )
-from sklearn_ldl.datasets._load import load_ldl
-from sklearn_ldl.datasets._readers import read_csv, read_mat, read_npz
+from sklearn_ldl.datasets.load import load_ldl
+from sklearn_ldl.datasets.readers import read_csv, read_mat, read_npz
 
 __all__ = [
     "IMBALANCED_PROTOCOLS",

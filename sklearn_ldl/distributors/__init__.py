@@ -4,17 +4,17 @@ The classes are transformers of targets: ``transform(y)`` gives label distributi
 ``inverse_transform(D)`` gives targets back.
 """
 
-from sklearn_ldl.distributors._decoupled import (
+from sklearn_ldl.distributors.decoupled import (
     DecoupledLabelSplitter,
     DominantSplit,
     split_dominant,
 )
-from sklearn_ldl.distributors._gaussian import gaussian_label_distribution
-from sklearn_ldl.distributors._masks import smooth_mask
-from sklearn_ldl.distributors._multilabel import MultiLabelDistributor
-from sklearn_ldl.distributors._smoothing import LabelSmoother, smooth_labels
-from sklearn_ldl.distributors._values import GaussianLabelDistributor
-from sklearn_ldl.distributors._votes import (
+from sklearn_ldl.distributors.gaussian import gaussian_label_distribution
+from sklearn_ldl.distributors.masks import smooth_mask
+from sklearn_ldl.distributors.multilabel import MultiLabelDistributor
+from sklearn_ldl.distributors.smoothing import LabelSmoother, smooth_labels
+from sklearn_ldl.distributors.gaussian_distributor import GaussianLabelDistributor
+from sklearn_ldl.distributors.votes import (
     VoteTable,
     vote_table_to_distribution,
     votes_to_distribution,

@@ -15,7 +15,7 @@ from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from sklearn_ldl.enhancement._base import InductiveLabelEnhancer, Normalization
+from sklearn_ldl.enhancement.base import InductiveLabelEnhancer, Normalization
 
 
 class FCMEnhancer(InductiveLabelEnhancer):

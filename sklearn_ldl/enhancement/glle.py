@@ -14,11 +14,11 @@ from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ldl._decorators import available_if
-from sklearn_ldl.enhancement._base import InductiveLabelEnhancer, Normalization, check_dense
-from sklearn_ldl.enhancement._conjugate_gradients import conjugate_gradients
-from sklearn_ldl.enhancement._graph import knn_affinity
-from sklearn_ldl.enhancement._kernel import GAMMA_CONSTRAINT, Gamma, kernel_width
+from sklearn_ldl._core.sklearn_compat import available_if
+from sklearn_ldl.enhancement.base import InductiveLabelEnhancer, Normalization, check_dense
+from sklearn_ldl.enhancement.conjugate_gradients import conjugate_gradients
+from sklearn_ldl.enhancement.graph import knn_affinity
+from sklearn_ldl.enhancement.kernel import GAMMA_CONSTRAINT, Gamma, kernel_width
 
 # Entries of the kernel between new and fitted samples that are held at once: 32 MB.
 _ENTRIES = 2**22

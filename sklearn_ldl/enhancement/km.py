@@ -12,8 +12,8 @@ from sklearn.metrics.pairwise import pairwise_kernels
 from sklearn.utils import gen_batches
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from sklearn_ldl.enhancement._base import LabelEnhancer, Normalization
-from sklearn_ldl.enhancement._kernel import GAMMA_CONSTRAINT, Gamma, kernel_width
+from sklearn_ldl.enhancement.base import LabelEnhancer, Normalization
+from sklearn_ldl.enhancement.kernel import GAMMA_CONSTRAINT, Gamma, kernel_width
 
 # Entries of the kernel matrix that are held at once: 8 MB.
 _ENTRIES = 2**20

@@ -11,10 +11,10 @@ from scipy.sparse import csr_array
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.utils._param_validation import Interval
 
-from sklearn_ldl.enhancement._base import LabelEnhancer, Normalization, check_dense
-from sklearn_ldl.enhancement._conjugate_gradients import conjugate_gradients
-from sklearn_ldl.enhancement._graph import knn_affinity
-from sklearn_ldl.enhancement._kernel import GAMMA_CONSTRAINT, Gamma, kernel_width
+from sklearn_ldl.enhancement.base import LabelEnhancer, Normalization, check_dense
+from sklearn_ldl.enhancement.conjugate_gradients import conjugate_gradients
+from sklearn_ldl.enhancement.graph import knn_affinity
+from sklearn_ldl.enhancement.kernel import GAMMA_CONSTRAINT, Gamma, kernel_width
 
 # Up to here solving a dense system takes a fraction of a second.
 _DIRECT_ROWS = 2000

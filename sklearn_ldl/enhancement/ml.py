@@ -12,9 +12,9 @@ from scipy.sparse import csr_array
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._param_validation import Interval
 
-from sklearn_ldl._barycentric import barycentric_weights
-from sklearn_ldl.enhancement._base import LabelEnhancer, Normalization
-from sklearn_ldl.enhancement._graph import nearest_neighbors
+from sklearn_ldl._core.barycentric import barycentric_weights
+from sklearn_ldl.enhancement.base import LabelEnhancer, Normalization
+from sklearn_ldl.enhancement.graph import nearest_neighbors
 
 
 class MLEnhancer(LabelEnhancer):

@@ -12,12 +12,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval
 
-from sklearn_ldl._callbacks import CallbackSupportMixin, IterationReporter, with_callbacks
-from sklearn_ldl._dask import is_dask
-from sklearn_ldl._decorators import _fit_context
-from sklearn_ldl.linear._base import SoftmaxLinearModel
-from sklearn_ldl.linear._lbfgs import State
-from sklearn_ldl.linear._problem import SoftmaxLinearProblem, warn_if_not_converged
+from sklearn_ldl._core.callbacks import CallbackSupportMixin, IterationReporter, with_callbacks
+from sklearn_ldl._core.dask_rows import is_dask
+from sklearn_ldl._core.sklearn_compat import _fit_context
+from sklearn_ldl.linear.base import SoftmaxLinearModel
+from sklearn_ldl._solver.lbfgs import State
+from sklearn_ldl._solver.problem import SoftmaxLinearProblem, warn_if_not_converged
 
 
 class BFGSLDL(CallbackSupportMixin, SoftmaxLinearModel):
@@ -249,7 +249,7 @@ class BFGSLDL(CallbackSupportMixin, SoftmaxLinearModel):
 
     def _validate_data(self, X, y, sample_weight):
         if is_dask(X, y):
-            from sklearn_ldl.linear._chunks import validate_chunks
+            from sklearn_ldl._solver.chunks import validate_chunks
 
             return validate_chunks(self, X, y, sample_weight)
         return super()._validate_data(X, y, sample_weight)
@@ -258,7 +258,7 @@ class BFGSLDL(CallbackSupportMixin, SoftmaxLinearModel):
         """Prepare the data, in memory or in blocks, for some penalties."""
         kind = SoftmaxLinearProblem
         if is_dask(X):
-            from sklearn_ldl.linear._chunks import ChunkedProblem as kind
+            from sklearn_ldl._solver.chunks import ChunkedProblem as kind
         return kind(X, D, sample_weight, fit_intercept=self.fit_intercept, alphas=alphas)
 
     def _keep(self, problem: SoftmaxLinearProblem, state: State) -> None:

@@ -15,11 +15,11 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import _safe_indexing
 from sklearn.utils._param_validation import Interval
 
-from sklearn_ldl._callbacks import with_callbacks
-from sklearn_ldl._dask import is_dask
-from sklearn_ldl._decorators import _fit_context
-from sklearn_ldl.linear._design import Design
-from sklearn_ldl.linear._problem import warn_if_not_converged
+from sklearn_ldl._core.callbacks import with_callbacks
+from sklearn_ldl._core.dask_rows import is_dask
+from sklearn_ldl._core.sklearn_compat import _fit_context
+from sklearn_ldl._solver.design import Design
+from sklearn_ldl._solver.problem import warn_if_not_converged
 from sklearn_ldl.linear.maxent import BFGSLDL
 from sklearn_ldl.metrics import get_ldl_scorer, get_ldl_scorer_names
 
@@ -198,7 +198,7 @@ class BFGSLDLCV(BFGSLDL):
 
     def _mean_variance(self, X, D, sample_weight) -> float:
         if is_dask(X):
-            from sklearn_ldl.linear._chunks import ChunkedDesign
+            from sklearn_ldl._solver.chunks import ChunkedDesign
 
             design: Any = ChunkedDesign(X, D, sample_weight, center=True)
         else:

@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import entr
 from sklearn.utils import check_array
 
-from sklearn_ldl._simplex import check_distribution, safe_log
-from sklearn_ldl.metrics._checks import check_floor, check_weights, weighted_mean
-from sklearn_ldl.metrics._labels import one_hot
+from sklearn_ldl._core.simplex import check_distribution, safe_log
+from sklearn_ldl.metrics.checks import check_floor, check_weights, weighted_mean
+from sklearn_ldl.metrics.labels import one_hot
 
 #: A score this close above an edge belongs to the bin below: float32 predictions are that exact.
 _EDGE_TOLERANCE = 1e-6

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_ldl.metrics._rows import row_metric
+from sklearn_ldl.metrics.rows import row_metric
 
 
 @row_metric

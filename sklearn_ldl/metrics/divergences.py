@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import entr, rel_entr
 
-from sklearn_ldl._dask import align, as_rows, is_dask, map_rows, mean_of_rows
-from sklearn_ldl._simplex import check_distribution, safe_log
-from sklearn_ldl.metrics._checks import check_floor, check_pair, check_weights
-from sklearn_ldl.metrics._rows import row_metric
+from sklearn_ldl._core.dask_rows import align, as_rows, is_dask, map_rows, mean_of_rows
+from sklearn_ldl._core.simplex import check_distribution, safe_log
+from sklearn_ldl.metrics.checks import check_floor, check_pair, check_weights
+from sklearn_ldl.metrics.rows import row_metric
 
 #: What published LDL code raises predictions to, so that tables compare.
 FLOOR = 1e-14

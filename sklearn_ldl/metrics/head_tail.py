@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
-from sklearn_ldl._simplex import check_distribution
-from sklearn_ldl.metrics._rows import row_metric
+from sklearn_ldl._core.simplex import check_distribution
+from sklearn_ldl.metrics.rows import row_metric
 
 
 def head_labels(D_train: ArrayLike, ratio: float = 10.0) -> NDArray[np.bool_]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
-from sklearn_ldl.metrics._rows import row_metric
+from sklearn_ldl.metrics.rows import row_metric
 
 
 @row_metric

@@ -19,7 +19,7 @@ from sklearn.metrics._scorer import _Scorer
 from sklearn.pipeline import Pipeline
 
 from sklearn_ldl.metrics import calibration, distances, divergences, head_tail, ordinal, values
-from sklearn_ldl.metrics._labels import one_hot
+from sklearn_ldl.metrics.labels import one_hot
 
 
 class _NamedScorer(_Scorer):

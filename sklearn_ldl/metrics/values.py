@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
-from sklearn_ldl.metrics._checks import check_weights, mean_or_rows, weighted_mean
+from sklearn_ldl.metrics.checks import check_weights, mean_or_rows, weighted_mean
 
 
 def mean_euclidean_error(

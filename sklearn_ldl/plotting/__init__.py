@@ -5,11 +5,11 @@ is shown, `plot` draws it (again), and what was computed and drawn stays on the 
 matplotlib, which is imported on first use: ``pip install "sklearn-ldl[plot]"``.
 """
 
-from sklearn_ldl.plotting._cumulative_score import CumulativeScoreDisplay
-from sklearn_ldl.plotting._distributions import LabelDistributionDisplay
-from sklearn_ldl.plotting._label_error import LabelErrorDisplay
-from sklearn_ldl.plotting._reliability import ReliabilityDisplay
-from sklearn_ldl.plotting._surface import RGBSurfaceDisplay
+from sklearn_ldl.plotting.cumulative_score import CumulativeScoreDisplay
+from sklearn_ldl.plotting.distributions import LabelDistributionDisplay
+from sklearn_ldl.plotting.label_error import LabelErrorDisplay
+from sklearn_ldl.plotting.reliability import ReliabilityDisplay
+from sklearn_ldl.plotting.surface import RGBSurfaceDisplay
 
 __all__ = [
     "CumulativeScoreDisplay",

@@ -1,5 +1,5 @@
 """Label shift: predictions for data whose labels are not as frequent as in training."""
 
-from sklearn_ldl.shift._corrector import LabelShiftCorrector
+from sklearn_ldl.shift.corrector import LabelShiftCorrector
 
 __all__ = ["LabelShiftCorrector"]

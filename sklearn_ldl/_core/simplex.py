@@ -1,0 +1,305 @@
+"""The probability simplex: validation, normalisation, projection and safe logarithms.
+
+Everything here works on the rows of a 2-D array and imports nothing from the package.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_array
+
+#: A target row may miss the sum of one by this much (files store rounded degrees).
+ROW_SUM_TOLERANCE = 1e-3
+#: Degrees down to this value are rounding errors and become zero.
+NEGATIVE_TOLERANCE = 1e-6
+
+_USE_INSTEAD = (
+    "For class labels use LDLClassifier, for real values LDLRegressor with a "
+    "GaussianLabelDistributor, for vote counts votes_to_distribution, for logical labels "
+    "MultiLabelDistributor."
+)
+
+
+def check_distribution(D: ArrayLike, *, input_name: str = "y") -> NDArray[np.float64]:
+    """Validate label distributions and return them with rows that sum to one.
+
+    The check is strict on purpose: an estimator that silently renormalises whatever it is given
+    trains on rank codes, class labels or vote counts without a word.
+
+    Parameters
+    ----------
+    D : array-like of shape (n_samples, n_labels)
+        One distribution over ``n_labels >= 2`` labels per row: finite, at least -1e-6 (rounded
+        up to zero), row sums within 1e-3 of one. Exact zeros are legal.
+    input_name : str, default="y"
+        How error messages call the array.
+
+    Returns
+    -------
+    D : ndarray of shape (n_samples, n_labels), dtype float64
+        A new array, every row divided by its sum.
+
+    Raises
+    ------
+    ValueError
+        If `D` is not two-dimensional with at least two columns, holds NaN, infinity or a negative
+        degree, or if a row does not sum to one. The message names the first bad row.
+    TypeError
+        If `D` is sparse.
+
+    Examples
+    --------
+    >>> from sklearn_ldl import check_distribution
+    >>> check_distribution([[0.2, 0.3, 0.5], [1, 0, 0]])
+    array([[0.2, 0.3, 0.5],
+           [1. , 0. , 0. ]])
+    >>> check_distribution([[0.2, 0.3, 0.5], [2, 1, 0]])
+    Traceback (most recent call last):
+        ...
+    ValueError: y is not a label distribution: row 1 sums to 3, not to 1. ...
+    """
+    raw = check_array(
+        D,
+        dtype=None,
+        ensure_2d=False,
+        allow_nd=True,
+        ensure_all_finite=False,
+        input_name=input_name,
+    )
+    what = f"{input_name} is not a label distribution"
+    if raw.ndim != 2 or raw.shape[1] < 2:
+        raise ValueError(
+            f"{what}: expected shape (n_samples, n_labels) with n_labels >= 2, got {raw.shape}. "
+            + _USE_INSTEAD
+        )
+    if raw.dtype.kind == "c":
+        raise ValueError(f"{what}: Complex data not supported.")
+    try:
+        D = raw.astype(np.float64)
+    except (TypeError, ValueError) as exc:
+        raise ValueError(f"{what}: its entries are not numbers. {_USE_INSTEAD}") from exc
+
+    finite = np.isfinite(D).all(axis=1)
+    if not finite.all():
+        row = int(np.argmin(finite))
+        raise ValueError(f"{what}: row {row} contains NaN or infinity.")
+    lowest = D.min(axis=1)
+    if lowest.min() < -NEGATIVE_TOLERANCE:
+        row = int(np.argmax(lowest < -NEGATIVE_TOLERANCE))
+        raise ValueError(f"{what}: row {row} has a negative degree ({lowest[row]:.6g}).")
+    sums = D.sum(axis=1)
+    off = np.abs(sums - 1) > ROW_SUM_TOLERANCE
+    if off.any():
+        row = int(np.argmax(off))
+        message = f"{what}: row {row} sums to {sums[row]:.6g}, not to 1."
+        if np.array_equal(D, np.round(D)):
+            message += (
+                " All entries are integers. "
+                + _USE_INSTEAD
+                + " Note that cross_val_predict hands fit rank codes instead of a 2-D y for every"
+                " other method: use method='predict', which returns what 'predict_proba' does."
+            )
+        else:
+            message += " Divide every row by its sum first if that is what the data mean."
+        raise ValueError(message)
+    np.maximum(D, 0, out=D)
+    D /= D.sum(axis=1, keepdims=True)
+    return D
+
+
+def check_logical_labels(L: ArrayLike, *, input_name: str = "y") -> NDArray[np.int8]:
+    """Validate logical labels: a matrix of zeros and ones with one column per label.
+
+    Parameters
+    ----------
+    L : array-like of shape (n_samples, n_labels)
+        1 (or True) where a label describes the sample, 0 elsewhere; ``n_labels >= 2``.
+    input_name : str, default="y"
+        How error messages call the array.
+
+    Returns
+    -------
+    L : ndarray of shape (n_samples, n_labels), dtype int8
+        A new array.
+
+    Raises
+    ------
+    ValueError
+        If the shape is wrong or an entry is neither 0 nor 1; the message names the first bad row.
+
+    Examples
+    --------
+    >>> from sklearn_ldl._core.simplex import check_logical_labels
+    >>> check_logical_labels([[True, False], [1, 1]])
+    array([[1, 0],
+           [1, 1]], dtype=int8)
+    """
+    L = check_array(L, dtype="numeric", ensure_all_finite=False, input_name=input_name)
+    if L.shape[1] < 2:
+        raise ValueError(f"{input_name} needs at least 2 label columns, got {L.shape[1]}.")
+    bad = ((L != 0) & (L != 1)).any(axis=1)
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise ValueError(f"{input_name} is not logical: row {row} has entries other than 0 and 1.")
+    return L.astype(np.int8)
+
+
+def normalize(A: ArrayLike) -> NDArray:
+    """Divide every row by its sum; a row without mass becomes uniform.
+
+    Parameters
+    ----------
+    A : array-like of shape (n_samples, n_labels)
+        Non-negative masses such as counts.
+
+    Returns
+    -------
+    D : ndarray of shape (n_samples, n_labels)
+        Rows on the simplex; float32 stays float32, anything else becomes float64.
+
+    Examples
+    --------
+    >>> from sklearn_ldl._core.simplex import normalize
+    >>> normalize([[3, 1], [0, 0]])
+    array([[0.75, 0.25],
+           [0.5 , 0.5 ]])
+    """
+    A = np.asarray(A)
+    if A.dtype != np.float32:
+        A = A.astype(np.float64)
+    # The maximum comes out first so that masses near the ends of the float range survive.
+    peak = A.max(axis=1, keepdims=True)
+    D = np.divide(A, peak, out=np.ones_like(A), where=peak > 0)
+    D /= D.sum(axis=1, keepdims=True)
+    return D
+
+
+def project_simplex(V: ArrayLike) -> NDArray[np.floating]:
+    r"""Project every row onto the probability simplex in the Euclidean norm.
+
+    Solves :math:`\min_d \|d - v\|_2` subject to :math:`d \ge 0, \sum_j d_j = 1`; the solution is
+    :math:`d_j = \max(v_j - \theta, 0)` with the threshold found by sorting.
+
+    Parameters
+    ----------
+    V : array-like of shape (n_samples, n_labels)
+        Finite numbers.
+
+    Returns
+    -------
+    D : ndarray of shape (n_samples, n_labels)
+        The nearest points of the simplex.
+
+    References
+    ----------
+    J. Duchi, S. Shalev-Shwartz, Y. Singer, T. Chandra, "Efficient projections onto the l1-ball
+    for learning in high dimensions", ICML 2008.
+
+    Examples
+    --------
+    >>> from sklearn_ldl import project_simplex
+    >>> project_simplex([[0.6, 0.6, -1.0]])
+    array([[0.5, 0.5, 0. ]])
+    """
+    V = np.asarray(V)
+    if V.dtype != np.float32:
+        V = V.astype(np.float64)
+    # Shifting a row moves nothing; it keeps the running sums small.
+    V = V - V.max(axis=1, keepdims=True)
+    ordered = -np.sort(-V, axis=1)
+    ranks = np.arange(1, V.shape[1] + 1, dtype=V.dtype)
+    thresholds = (np.cumsum(ordered, axis=1) - 1) / ranks
+    active = np.count_nonzero(ordered > thresholds, axis=1)
+    theta = np.take_along_axis(thresholds, active[:, None] - 1, axis=1)
+    D = np.maximum(V - theta, 0)
+    D /= D.sum(axis=1, keepdims=True)
+    return D
+
+
+def check_prediction(D: ArrayLike, n_labels: int) -> NDArray[np.float64]:
+    """Turn the output of any multi-output regressor into label distributions.
+
+    A regressor that knows nothing of the simplex, such as ``MLPRegressor``, predicts negative
+    degrees and row sums other than one. Such rows are replaced by the nearest distribution.
+
+    Parameters
+    ----------
+    D : array-like of shape (n_samples, n_labels)
+        Finite numbers.
+    n_labels : int
+        The number of columns that `D` must have.
+
+    Returns
+    -------
+    D : ndarray of shape (n_samples, n_labels), dtype float64
+        A new array.
+
+    Examples
+    --------
+    >>> from sklearn_ldl._core.simplex import check_prediction
+    >>> check_prediction([[0.2, 0.8, 0.0], [0.6, 0.6, -1.0]], n_labels=3)
+    array([[0.2, 0.8, 0. ],
+           [0.5, 0.5, 0. ]])
+    """
+    D = check_array(D, dtype=np.float64, copy=True, input_name="D")
+    if D.shape[1] != n_labels:
+        raise ValueError(f"D has {D.shape[1]} columns, expected {n_labels}.")
+    off = (D.min(axis=1) < 0) | (np.abs(D.sum(axis=1) - 1) > ROW_SUM_TOLERANCE)
+    D[off] = project_simplex(D[off])
+    return check_distribution(D, input_name="D")
+
+
+def safe_log(P: ArrayLike, floor: float = np.finfo(np.float64).tiny) -> NDArray:
+    """Logarithm of ``max(P, floor)``: finite for exact zeros.
+
+    Parameters
+    ----------
+    P : array-like
+        Probabilities.
+    floor : float, default=2.2e-308
+        Smallest value that is told apart from zero; it must be positive. A floor below the
+        smallest normal number of a float32 `P` is raised to that number.
+
+    Returns
+    -------
+    L : ndarray
+        Logarithms in the dtype of `P` (float64 for integers).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ldl._core.simplex import safe_log
+    >>> safe_log(np.array([1.0, 0.0]), floor=1e-14).round(2)
+    array([  0.  , -32.24])
+    """
+    P = np.asarray(P)
+    if P.dtype.kind != "f":
+        P = P.astype(np.float64)
+    return np.log(np.maximum(P, max(floor, float(np.finfo(P.dtype).tiny))))
+
+
+def centred_logits(d: ArrayLike) -> NDArray[np.float64]:
+    """Logits of one distribution with a mean of zero, where searches start.
+
+    The unpenalised intercept of a label that never occurs tends to minus infinity. It starts at the
+    logarithm of 1e-8 and stays there: the gradient is below any sensible tolerance.
+
+    Parameters
+    ----------
+    d : array-like of shape (n_labels,)
+        A distribution, such as the mean of the training rows.
+
+    Returns
+    -------
+    z : ndarray of shape (n_labels,)
+        Its softmax is `d`, but for labels below 1e-8.
+
+    Examples
+    --------
+    >>> from sklearn_ldl._core.simplex import centred_logits
+    >>> centred_logits([0.5, 0.5, 0.0]).round(2)
+    array([  5.91,   5.91, -11.82])
+    """
+    z = safe_log(d, floor=1e-8)
+    return z - z.mean()

@@ -1,0 +1,154 @@
+"""The deep classifier of label distributions."""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import StrOptions
+
+from sklearn_ldl._core.callbacks import with_callbacks
+from sklearn_ldl._core.sklearn_compat import _fit_context
+from sklearn_ldl.deep.mixing.objective import mixing_objective
+from sklearn_ldl.deep.estimator import Training
+from sklearn_ldl.deep.classifiers.base import DeepClassifier, as_float32
+from sklearn_ldl.deep.options import Module, NetOptions
+from sklearn_ldl.deep.parameters import net_estimator
+from sklearn_ldl.deep.mixing.augmentations import AUGMENTATIONS, Augmentation
+from sklearn_ldl.deep.losses.distributions import get_loss
+
+
+@net_estimator()
+class DeepLDLClassifier(DeepClassifier):
+    r"""Network that learns label distributions and predicts classes.
+
+    The network returns logits :math:`z(x)` over the classes; training minimises the mean
+    divergence between the given distributions :math:`d` and the softmax of the logits,
+
+    .. math:: \min_\theta \frac{1}{n} \sum_i KL\big(d_i \,\|\, \mathrm{softmax}(z_\theta(x_i))\big)
+
+    or another `loss`. With class labels and no smoothing this is an ordinary classifier trained by
+    cross entropy.
+
+    Parameters
+    ----------
+    distributor : transformer of targets, default=None
+        Turns labels into distributions over `classes_`; None means one-hot rows. See
+        :class:`~sklearn_ldl.LabelSmoother`. Distributions given as `y` need none.
+    augment : {"mixup", "cutmix", "ricap"} or callable, default=None
+        How batches are mixed, and their targets with them: a name, or
+        :class:`~sklearn_ldl.deep.MixUp`, :class:`~sklearn_ldl.deep.CutMix` or
+        :class:`~sklearn_ldl.deep.RICAP` with parameters of your own. Only mixup does without
+        images. None leaves them as they are.
+    <net parameters>
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels, in the order of the columns of `predict_proba`; ``arange(n_classes)`` after
+        a fit to distributions.
+    n_labels_ : int
+        Number of classes.
+    distributor_ : transformer
+        The fitted distributor, after a fit to labels.
+    net_ : skorch.NeuralNet
+        The fitted net; its module is ``net_.module_``.
+    history_ : dict of ndarrays of shape (n_epochs,)
+        "train_loss", and "valid_loss" with early stopping.
+    n_iter_ : int
+        Epochs that were trained.
+    input_shape_ : tuple of int
+        Shape of one sample.
+    n_features_in_ : int
+        Number of features (of channels, for images).
+
+    See Also
+    --------
+    DeepLDLRegressor : The same with distributions in and out.
+    sklearn_ldl.LDLClassifier : Class labels for any estimator of distributions.
+
+    Notes
+    -----
+    Networks want features of order one: put a ``StandardScaler`` in front. With batches drawn at
+    random, weights of samples are equivalent to repetition in expectation only.
+
+    Ctrl-C ends training early and keeps what was reached.
+
+    References
+    ----------
+    B.-B. Gao, C. Xing, C.-W. Xie, J. Wu, X. Geng, "Deep label distribution learning with label
+    ambiguity", IEEE Transactions on Image Processing, 2017.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_ldl import DeepLDLClassifier, LabelSmoother
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = DeepLDLClassifier(distributor=LabelSmoother(0.1), random_state=0).fit(X, y)
+    >>> model.predict(X[:2])
+    array([0, 0])
+    >>> model.score(X, y) > 0.95
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "distributor": [BaseEstimator, None],
+        "augment": [StrOptions(set(AUGMENTATIONS)), callable, None],
+    }
+
+    def __init__(
+        self,
+        module: Module | None = None,
+        *,
+        distributor: BaseEstimator | None = None,
+        augment: str | Augmentation | None = None,
+        **net: Unpack[NetOptions],
+    ):
+        self.distributor = distributor
+        self.augment = augment
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(
+        self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> DeepLDLClassifier:
+        """Train the network.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), array of shape \
+                (n_samples, channels, height, width), or torch Dataset
+            Samples. A Dataset gives pairs ``(x, y)``, or features only if `y` is given.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Class labels, or label distributions. None takes the targets of a Dataset: labels are
+            read from its attribute `targets` if it has one, else by loading every item once.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights, not all zero.
+
+        Returns
+        -------
+        self : DeepLDLClassifier
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If features or targets are not valid, if the module does not fit their shapes, if a
+            pattern of `param_groups` matches nothing, if the device is absent, or if training
+            diverges.
+        """
+        X, D = self._validate_fit(X, y, self.distributor)
+        row_loss = get_loss(self.loss)
+        training = Training(
+            X,
+            as_float32(D),
+            row_loss,
+            (self.n_labels_,),
+            objective=mixing_objective(row_loss, self.augment),
+            sample_weight=sample_weight,
+            encode=self._encode,
+        )
+        self._fit_net(training, check_random_state(self.random_state))
+        return self

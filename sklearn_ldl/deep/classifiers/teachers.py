@@ -1,0 +1,230 @@
+"""What classifiers that learn from teachers share: fitting teachers, and asking them."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+import torch
+from numpy.random import RandomState
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, clone
+from sklearn.model_selection import check_cv
+from sklearn.utils import _safe_indexing, check_array, check_random_state
+from sklearn.utils._param_validation import HasMethods
+from sklearn.utils.validation import _num_samples, has_fit_parameter
+from torch import Tensor
+from torch.utils.data import Dataset, Subset
+
+from sklearn_ldl._core.callbacks import with_callbacks
+from sklearn_ldl._core.sklearn_compat import _fit_context
+from sklearn_ldl.base import training_weight
+from sklearn_ldl.deep.estimator import Training
+from sklearn_ldl.deep.classifiers.base import DeepClassifier, as_float32
+from sklearn_ldl.deep.training.net import Objective, resolve_device
+from sklearn_ldl.deep.parameters import NET_PARAMETERS
+from sklearn_ldl.deep.classifiers.deep_ldl import DeepLDLClassifier
+from sklearn_ldl.deep.losses.distributions import get_loss
+
+
+class Lesson(NamedTuple):
+    """What teachers are fitted to: the data as the user gave them."""
+
+    X: Any
+    y: NDArray | None
+    sample_weight: NDArray | None
+
+    def take(self, rows: NDArray) -> Lesson:
+        """Part of the rows."""
+        X = self.X
+        X = Subset(X, rows.tolist()) if isinstance(X, Dataset) else _safe_indexing(X, rows)
+        return Lesson(X, *(None if part is None else part[rows] for part in self[1:]))
+
+    def fit(self, teacher: BaseEstimator, random_state: RandomState) -> BaseEstimator:
+        """Fit a clone; one of a ``FrozenEstimator`` is that estimator, and its fit does nothing."""
+        teacher = clone(teacher)
+        seeds = {
+            name: random_state.randint(np.iinfo(np.int32).max)
+            for name, value in sorted(teacher.get_params().items())
+            if name.rpartition("__")[2] == "random_state" and value is None
+        }
+        teacher.set_params(**seeds)
+        weighted = self.sample_weight is not None and has_fit_parameter(teacher, "sample_weight")
+        weight = {"sample_weight": self.sample_weight} if weighted else {}
+        return teacher.fit(self.X, self.y, **weight)
+
+
+class TaughtClassifier(DeepClassifier):
+    """Base of the classifiers that learn from teachers.
+
+    A subclass has the parameters `teacher`, `keep_teachers` and, if it calls
+    :meth:`_recorded_answers`, `teacher_cv`. It builds its objective in :meth:`_objective`, where
+    it sets `teachers_`.
+    """
+
+    _parameter_constraints: dict = {
+        "teacher": [HasMethods(["fit", "predict_proba"]), list, tuple, None],
+        "keep_teachers": ["boolean"],
+    }
+
+    def _objective(self, lesson: Lesson, random_state: RandomState) -> Objective:
+        raise NotImplementedError
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(
+        self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Fit the teachers, then train the network.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), array of shape \
+                (n_samples, channels, height, width), or torch Dataset
+            Samples. A Dataset gives pairs ``(x, y)``, or features only if `y` is given.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Class labels, or label distributions, for teachers that take them. None takes the
+            targets of a Dataset.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights, not all zero, for the student and for those teachers whose `fit`
+            has this parameter.
+
+        Returns
+        -------
+        self : estimator
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If features or targets are not valid, if a teacher knows none of the classes, if
+            `teacher_cv` leaves rows out, if samples are no images and `augment` needs these, if
+            there is no dropout to take `mc_samples` of, or for what :meth:`DeepLDLClassifier.fit`
+            raises it.
+        """
+        teachers = self._unfitted_teachers()
+        if not teachers:
+            raise ValueError("teacher is an empty list.")
+        for teacher in teachers:
+            if not hasattr(teacher, "predict_proba"):
+                raise TypeError(f"teacher: {type(teacher).__name__} has no method predict_proba.")
+        resolve_device(self.device)
+        samples, D = self._validate_fit(X, y)
+        if sample_weight is not None:
+            sample_weight = training_weight(sample_weight, samples)
+        if y is not None:
+            y = np.asarray(y)
+            y = y.ravel() if y.shape[1:] == (1,) else y
+
+        random_state = check_random_state(self.random_state)
+        training = Training(
+            samples,
+            as_float32(D),
+            get_loss(self.loss),
+            (self.n_labels_,),
+            self._objective(Lesson(X, y, sample_weight), random_state),
+            sample_weight,
+            self._encode,
+        )
+        self._fit_net(training, random_state)
+        if not self.keep_teachers:
+            del self.teachers_
+        return self
+
+    def _unfitted_teachers(self) -> list[BaseEstimator]:
+        if isinstance(self.teacher, (list, tuple)):
+            return list(self.teacher)
+        if self.teacher is not None:
+            return [self.teacher]
+        shared = {name: getattr(self, name) for name in NET_PARAMETERS if hasattr(self, name)}
+        own = {"warm_start": False, "checkpoint": None, "random_state": None}
+        return [DeepLDLClassifier(**{**shared, **own})]
+
+    def _fit_teachers(self, lesson: Lesson, random_state: RandomState) -> list[BaseEstimator]:
+        return [lesson.fit(teacher, random_state) for teacher in self._unfitted_teachers()]
+
+    def _recorded_answers(self, lesson: Lesson, random_state: RandomState) -> NDArray[np.float64]:
+        """Mean distribution of the teachers for every row, out of fold with `teacher_cv`."""
+        if self.teacher_cv is None:
+            self.teachers_ = self._fit_teachers(lesson, random_state)
+            return self._mean_answer(self.teachers_, lesson.X)
+        n_samples = _num_samples(lesson.X)
+        splitter = check_cv(self.teacher_cv, lesson.y, classifier=True)
+        folds = list(splitter.split(lesson.X, lesson.y))
+        times = np.bincount(np.concatenate([test for _, test in folds]), minlength=n_samples)
+        if not times.all():
+            raise ValueError(
+                f"teacher_cv must test every row: {np.count_nonzero(times == 0)} of {n_samples} "
+                "are in no test set."
+            )
+        Q = np.zeros((n_samples, self.n_labels_))
+        self.teachers_ = []
+        for train, test in folds:
+            teachers = self._fit_teachers(lesson.take(train), random_state)
+            Q[test] += self._mean_answer(teachers, lesson.take(test).X)
+            self.teachers_ += teachers
+        return Q / times[:, None]
+
+    def _mean_answer(self, teachers: list[BaseEstimator], X: Any) -> NDArray[np.float64]:
+        return np.mean([ask(teacher, X, self.classes_).numpy() for teacher in teachers], axis=0)
+
+
+def ask(teacher: BaseEstimator, X: Any, classes: NDArray) -> Tensor:
+    """Predict by a fitted teacher: distributions over the classes of the student.
+
+    Parameters
+    ----------
+    teacher : estimator
+        With `predict_proba`; one without `classes_` predicts distributions over `classes`.
+    X : array-like of shape (n_samples, ...) or Dataset
+        Samples in the form that the teacher takes.
+    classes : ndarray of shape (n_classes,)
+        Classes of the student.
+
+    Returns
+    -------
+    Q : Tensor of shape (n_samples, n_classes), dtype float64
+        A class that the teacher does not know gets zero; a row left without mass is uniform.
+
+    Raises
+    ------
+    ValueError
+        If the predictions are not finite and non-negative with one column per class, or if teacher
+        and student have no class in common.
+    """
+    selection = class_selection(teacher, classes)
+    name = f"predict_proba of {type(teacher).__name__}"
+    P = check_array(
+        teacher.predict_proba(X), dtype=np.float64, ensure_non_negative=True, input_name=name
+    )
+    if P.shape[1] != len(selection):
+        raise ValueError(f"{name} has {P.shape[1]} columns for {len(selection)} classes.")
+    return over_classes(torch.from_numpy(P), selection)
+
+
+def class_selection(teacher: BaseEstimator, classes: NDArray) -> Tensor:
+    """Matrix of zeros and ones that maps columns of a teacher to those of the student."""
+    known = getattr(teacher, "classes_", classes)
+    if np.shape(known[0]):
+        raise ValueError(
+            f"The teacher {type(teacher).__name__} took the columns of y for separate targets. "
+            "Fit it to labels, or use a teacher that learns distributions."
+        )
+    column = {label: index for index, label in enumerate(classes.tolist())}
+    selection = torch.zeros(len(known), len(classes), dtype=torch.float64)
+    for index, label in enumerate(np.asarray(known).tolist()):
+        if label in column:
+            selection[index, column[label]] = 1
+    if not selection.any():
+        raise ValueError(
+            f"The teacher {type(teacher).__name__} knows the classes {list(known)}, the student "
+            f"{list(classes)}: they have none in common."
+        )
+    return selection
+
+
+def over_classes(P: Tensor, selection: Tensor) -> Tensor:
+    """Move probabilities to the classes of the student; rows without mass become uniform."""
+    Q = P @ selection
+    mass = Q.sum(1, keepdim=True)
+    return torch.where(mass > 0, Q / mass, 1 / Q.shape[1])

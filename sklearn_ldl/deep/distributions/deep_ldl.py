@@ -1,0 +1,135 @@
+"""The deep learner of label distributions."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Unpack
+
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from sklearn_ldl.deep.mixing.objective import mixing_objective
+from sklearn_ldl.deep.training.net import Objective
+from sklearn_ldl.deep.options import Module, NetOptions
+from sklearn_ldl.deep.parameters import net_estimator
+from sklearn_ldl.deep.losses.rebalanced import adjust_logits, label_prior
+from sklearn_ldl.deep.distributions.base import DeepDistributionRegressor, LabelSums
+from sklearn_ldl.deep.mixing.augmentations import AUGMENTATIONS, Augmentation
+from sklearn_ldl.deep.losses.distributions import Loss, get_loss
+
+
+@net_estimator()
+class DeepLDLRegressor(DeepDistributionRegressor):
+    r"""Network that learns label distributions and predicts label distributions.
+
+    The network returns logits :math:`z(x)` over the labels; training minimises the mean divergence
+    between the given distributions :math:`d` and the softmax of the logits,
+
+    .. math:: \min_\theta \frac{1}{n} \sum_i KL\big(d_i \,\|\, \mathrm{softmax}(z_\theta(x_i))\big)
+
+    or another `loss`. With ``loss="mse"`` this is AA-BP.
+
+    Parameters
+    ----------
+    logit_adjustment : float, default=0.0
+        Strength :math:`\tau \ge 0` of logit adjustment, for labels that are distributed otherwise
+        where the model is to be used. Training and validation compare targets with
+        :math:`\mathrm{softmax}(z + \tau \ln \pi)`, where :math:`\pi` is the mean of the training
+        distributions; predictions are the softmax of :math:`z`. With 1 they are those for equally
+        frequent labels; 0 leaves the prior of training in them.
+    augment : {"mixup", "cutmix", "ricap"} or callable, default=None
+        How batches are mixed, and their targets with them: a name, or
+        :class:`~sklearn_ldl.deep.MixUp`, :class:`~sklearn_ldl.deep.CutMix` or
+        :class:`~sklearn_ldl.deep.RICAP` with parameters of your own. Only mixup does without
+        images. None leaves them as they are.
+    <net parameters>
+
+    Attributes
+    ----------
+    n_labels_ : int
+        Number of labels.
+    label_names_ : ndarray of shape (n_labels,)
+        Names of the columns, where `y` was a data frame.
+    prior_ : ndarray of shape (n_labels,)
+        With `logit_adjustment`, the mean of the training distributions (weighted, and without the
+        rows for early stopping), at least 1e-6: of a label without any mass in training, nothing
+        says how frequent it would be.
+    net_ : skorch.NeuralNet
+        The fitted net; its module is ``net_.module_``.
+    history_ : dict of ndarrays of shape (n_epochs,)
+        "train_loss", and "valid_loss" with early stopping.
+    n_iter_ : int
+        Epochs that were trained.
+    input_shape_ : tuple of int
+        Shape of one sample.
+    n_features_in_ : int
+        Number of features (of channels, for images).
+
+    See Also
+    --------
+    DeepLDLClassifier : The same with class labels out.
+    OFRRegressor : Losses reshaped for imbalanced training sets.
+    sklearn_ldl.LDLRegressor : Real values and points, for this and any other learner.
+
+    Notes
+    -----
+    Wrapped, this is deep label distribution learning for other targets, and its baselines:
+
+    * values, such as ages: ``LDLRegressor(DeepLDLRegressor(), GaussianLabelDistributor(sigma=2))``,
+      with one standard deviation per sample by ``fit(X, y, distributor__sigma=s)``;
+    * points, such as head poses: the same with a `grid` of points;
+    * a net trained by cross entropy on the nearest label (C-Net): ``sigma=0`` and a `grid`; with
+      smoothed labels: ``label_smoothing=0.1`` besides; with the alpha-divergence: ``loss="alpha"``;
+    * label sets with difficult labels: ``TransformedTargetRegressor(DeepLDLRegressor(),
+      transformer=MultiLabelDistributor(), check_inverse=False)``.
+
+    Networks want features of order one: put a ``StandardScaler`` in front. With batches drawn at
+    random, weights of samples are equivalent to repetition in expectation only.
+
+    Ctrl-C ends training early and keeps what was reached.
+
+    References
+    ----------
+    B.-B. Gao, C. Xing, C.-W. Xie, J. Wu, X. Geng, "Deep label distribution learning with label
+    ambiguity", IEEE Transactions on Image Processing, 2017.
+
+    X. Geng, "Label distribution learning", IEEE Transactions on Knowledge and Data Engineering,
+    2016 (AA-BP).
+
+    A. K. Menon, S. Jayasumana, A. S. Rawat, H. Jain, A. Veit, S. Kumar, "Long-tail learning via
+    logit adjustment", ICLR 2021.
+
+    Examples
+    --------
+    >>> from sklearn_ldl import DeepLDLRegressor
+    >>> from sklearn_ldl.datasets import make_ldl
+    >>> X, D = make_ldl(200, random_state=0)
+    >>> model = DeepLDLRegressor(random_state=0).fit(X, D)
+    >>> model.score(X, D) > 0.9
+    True
+    >>> model.predict(X[:2]).shape
+    (2, 3)
+    """
+
+    _parameter_constraints: dict = {
+        "logit_adjustment": [Interval(Real, 0, None, closed="left")],
+        "augment": [StrOptions(set(AUGMENTATIONS)), callable, None],
+    }
+
+    def __init__(
+        self,
+        module: Module | None = None,
+        *,
+        logit_adjustment: float = 0.0,
+        augment: str | Augmentation | None = None,
+        **net: Unpack[NetOptions],
+    ):
+        self.logit_adjustment = logit_adjustment
+        self.augment = augment
+
+    def _losses(self, label_sums: LabelSums) -> tuple[Loss, Objective | None]:
+        row_loss = get_loss(self.loss)
+        self.__dict__.pop("prior_", None)
+        if self.logit_adjustment:
+            self.prior_ = label_prior(label_sums())
+            row_loss = adjust_logits(row_loss, self.prior_, self.logit_adjustment)
+        return row_loss, mixing_objective(row_loss, self.augment)

@@ -1,0 +1,47 @@
+"""Training on mixed batches, with random numbers that come from the seeded block of the fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sklearn_ldl.deep.training.batches import Batch
+from sklearn_ldl.deep.training.net import Forward, Objective
+from sklearn_ldl.deep.mixing.augmentations import Augmentation, Mixed, get_augmentation, mix_targets
+
+
+def mix(augment: Augmentation, X: Tensor) -> Mixed:
+    """Mix a batch; the generator is seeded by torch's, which a warm start carries on."""
+    seed = int(torch.randint(torch.iinfo(torch.int64).max, ()))
+    return augment(X, np.random.default_rng(seed))
+
+
+def mixing_objective(
+    row_loss: Callable[[Tensor, Tensor], Tensor], augment: str | Augmentation | None
+) -> Objective | None:
+    """Loss of mixed samples to the targets mixed in the same way.
+
+    Parameters
+    ----------
+    row_loss : callable
+        ``(output, target) -> (n_rows,)``.
+    augment : str, callable or None
+        See :func:`~sklearn_ldl.deep.mixing.augmentations.get_augmentation`.
+
+    Returns
+    -------
+    objective : callable or None
+        Losses of the rows of a batch; None where nothing is mixed.
+    """
+    augmentation = get_augmentation(augment)
+    if augmentation is None:
+        return None
+
+    def objective(forward: Forward, batch: Batch) -> Tensor:
+        mixed = mix(augmentation, batch.X)
+        return row_loss(forward(mixed.X), mix_targets(batch.target, mixed))
+
+    return objective

@@ -1,0 +1,239 @@
+"""Batches: slices of tensors that stay in one place, or items of a torch Dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from sklearn_ldl.deep.training.processes import Part, Processes
+from sklearn_ldl.deep.training.stored_rows import Rows, is_stored
+
+
+class Batch(NamedTuple):
+    """Rows of the training set, on the device of the net."""
+
+    X: Tensor
+    #: What the objective compares the output with, one entry per row.
+    target: Tensor
+    #: Weights of the rows, with a mean of one over the training set, or None.
+    weight: Tensor | None
+    #: Positions of the rows in the data of the source.
+    rows: Tensor
+    #: Where further rows can be taken from.
+    source: RowSource
+    #: Rows here, by those of the batches of all processes.
+    share: float = 1.0
+
+
+class RowSource:
+    """Batches of some rows of a data set, in a new random order every epoch.
+
+    Parameters
+    ----------
+    rows : Tensor of shape (n_rows,)
+        Positions of the rows that belong to this source.
+    batch_size : int
+        Rows per batch. A last batch of one row joins the batch before it, since batch
+        normalisation and mixing need two.
+    shuffle : bool
+        Whether to permute the rows, by torch's current random state.
+    weight : Tensor of shape (n_samples,) or None
+        Weights of all rows of the data set.
+    device : torch.device
+        Where batches are wanted.
+    processes : Processes, default=None
+        Those that share every batch; None means this one.
+    """
+
+    #: What is drawn from besides torch's current random state, if anything.
+    generator: torch.Generator | None = None
+
+    def __init__(
+        self,
+        rows: Tensor,
+        *,
+        batch_size: int,
+        shuffle: bool,
+        weight: Tensor | None,
+        device: torch.device,
+        processes: Processes | None = None,
+    ):
+        self.rows = rows
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.device = device
+        self.processes = Processes() if processes is None else processes
+        self.weight = None if weight is None else weight.to(device)
+        sizes = [batch_size] * (len(rows) // batch_size)
+        if len(rows) % batch_size:
+            sizes.append(len(rows) % batch_size)
+        if len(sizes) > 1 and sizes[-1] == 1 < batch_size:
+            sizes[-2:] = [batch_size + 1]
+        #: Rows of the batches of an epoch.
+        self.sizes = sizes
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def n_batches(self) -> int:
+        """Number of batches per epoch."""
+        return len(self.sizes)
+
+    def _epoch(self) -> list[Part]:
+        rows = self.rows
+        if self.shuffle:
+            rows = rows[self.processes.from_first(torch.randperm(len(rows)))]
+        return [self.processes.part(batch) for batch in rows.split(self.sizes)]
+
+    def _batch(self, part: Part, X: Tensor, target: Tensor) -> Batch:
+        rows = part.rows.to(self.device)
+        weight = None if self.weight is None else self.weight[rows]
+        if part.n_own < len(rows):
+            weight = torch.ones(len(rows), device=self.device) if weight is None else weight
+            weight[part.n_own :] = 0
+        return Batch(X, target, weight, rows, self, len(rows) / part.n_rows)
+
+    def __iter__(self) -> Iterator[Batch]:
+        raise NotImplementedError
+
+    def take(self, rows: Tensor) -> Tensor:
+        """Features of any rows of the data set, on the device."""
+        raise NotImplementedError
+
+
+class ArraySource(RowSource):
+    """Batches sliced from arrays that are converted once and kept on the device if they fit.
+
+    CSR matrices and memory maps stay as they are.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix in float32, or memory map
+        Features.
+    target : ndarray of shape (n_samples, ...)
+        Targets in float32.
+    rows, **settings
+        As for :class:`RowSource`.
+    """
+
+    def __init__(self, X: Any, target: Any, rows: Tensor, **settings: Any):
+        super().__init__(rows, **settings)
+        self.target = torch.from_numpy(target).to(self.device)
+        self._stored = Rows(X) if is_stored(X) else None
+        if self._stored is None:
+            self._dense = as_tensor(X)
+            if fits(self._dense, self.device):
+                self._dense = self._dense.to(self.device)
+            self.rows = self.rows.to(self._dense.device)
+
+    def take(self, rows: Tensor) -> Tensor:
+        if self._stored is not None:
+            return torch.from_numpy(self._stored(rows.cpu().numpy())).to(self.device)
+        return self._dense.index_select(0, rows.to(self._dense.device)).to(self.device)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for part in self._epoch():
+            target = self.target.index_select(0, part.rows.to(self.device))
+            yield self._batch(part, self.take(part.rows), target)
+
+
+class DatasetSource(RowSource):
+    """Batches loaded from a torch Dataset of ``(x, y)``, for data too large for memory.
+
+    Parameters
+    ----------
+    dataset : torch.utils.data.Dataset
+        Map-style data set.
+    target : ndarray of shape (n_samples, ...) or None
+        Targets that replace those of the items.
+    encode : callable or None
+        Turns the collated targets of a batch into an array of float32; needed without `target`.
+    rows : Tensor of shape (n_rows,)
+        As for :class:`RowSource`.
+    num_workers : int
+        Processes that load items.
+    **settings
+        As for :class:`RowSource`.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        target: NDArray | None,
+        encode: Callable[[NDArray], NDArray] | None,
+        rows: Tensor,
+        *,
+        num_workers: int = 0,
+        **settings: Any,
+    ):
+        super().__init__(rows, **settings)
+        self.dataset = dataset
+        self.target = None if target is None else torch.from_numpy(target)
+        self.encode: Any = encode
+        self.num_workers = num_workers
+        # Seeds of the workers, apart from the draws of the batches: those are the ones of arrays.
+        self.generator = torch.Generator().manual_seed(torch.initial_seed())
+
+    def take(self, rows: Tensor) -> Tensor:
+        return _features([self.dataset[int(row)] for row in rows]).to(self.device)
+
+    def __iter__(self) -> Iterator[Batch]:
+        parts = self._epoch()
+        loader = DataLoader(
+            self.dataset,
+            batch_sampler=[part.rows.tolist() for part in parts],
+            num_workers=self.num_workers,
+            collate_fn=_collate,
+            generator=self.generator,
+            pin_memory=self.device.type == "cuda",
+        )
+        for part, (X, y) in zip(parts, loader, strict=True):
+            if self.target is not None:
+                target = self.target[part.rows]
+            else:
+                target = torch.from_numpy(self.encode(y))
+            X, target = (tensor.to(self.device, non_blocking=True) for tensor in (X, target))
+            yield self._batch(part, X, target)
+
+
+def _features(items: list) -> Tensor:
+    first = [item[0] if isinstance(item, (tuple, list)) else item for item in items]
+    return torch.stack([torch.as_tensor(x, dtype=torch.float32) for x in first])
+
+
+def _collate(items: list) -> tuple[Tensor, NDArray | None]:
+    """Stack features, and targets where the items have them; labels may be strings."""
+    has_target = isinstance(items[0], (tuple, list)) and len(items[0]) > 1
+    y = np.stack([np.asarray(item[1]) for item in items]) if has_target else None
+    return _features(items), y
+
+
+def read_only_features(dataset: Dataset, batch_size: int, num_workers: int) -> DataLoader:
+    """Load the features of a data set in order, without a draw from torch's random state."""
+    return DataLoader(
+        dataset,
+        batch_size=batch_size,
+        num_workers=num_workers,
+        collate_fn=_features,
+        generator=torch.Generator(),
+    )
+
+
+def as_tensor(X: NDArray) -> Tensor:
+    """Tensor over the memory of a writeable array, or over a copy of a read-only one."""
+    return torch.from_numpy(X if X.flags.writeable else X.copy())
+
+
+def fits(tensor: Tensor, device: torch.device) -> bool:
+    """Whether a tensor takes at most half of the memory that the device has left."""
+    if device.type != "cuda":
+        return True
+    free, _ = torch.cuda.mem_get_info(device)
+    return tensor.nbytes <= free / 2

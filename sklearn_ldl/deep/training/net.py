@@ -1,0 +1,317 @@
+"""The only place that builds a skorch net, trains it, and asks it for outputs.
+
+The net differs from skorch's own in three ways: batches come from a
+:class:`~sklearn_ldl.deep.training.batches.RowSource` instead of a DataLoader, the loss is an *objective*
+of the whole batch instead of a criterion of output and target, and losses are summed on the
+device, so that no step waits for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from threading import RLock
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from skorch import NeuralNet
+from skorch.callbacks import EpochTimer, PrintLog
+from torch import Tensor, nn
+
+from sklearn_ldl.deep.training.batches import Batch, RowSource
+from sklearn_ldl.deep.training.processes import ACCELERATE, Processes, get_accelerator
+from sklearn_ldl.deep.training.optimization import check_patterns
+
+
+class Forward:
+    """The passes of a network that an objective may ask for.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        The network.
+    amp, compiled : bool, default=False
+        Whether training passes run in bfloat16, and compiled.
+    """
+
+    def __init__(self, module: nn.Module, *, amp: bool = False, compiled: bool = False):
+        self.module = module
+        self._train = torch.compile(module) if compiled else module
+        self._amp = amp
+
+    def __call__(self, X: Tensor) -> Tensor:
+        """Pass in the current mode, which is that of training."""
+        if not self._amp:
+            return self._train(X)
+        with torch.autocast(X.device.type, dtype=torch.bfloat16):
+            return _to_float32(self._train(X))
+
+    @torch.no_grad()
+    def evaluate(self, X: Tensor) -> Tensor:
+        """Pass in evaluation mode, without gradients."""
+        training = self.module.training
+        try:
+            return self.module.eval()(X)
+        finally:
+            self.module.train(training)
+
+
+#: ``objective(forward, batch)``: losses of the rows, or several by name, which are added.
+Objective = Callable[[Forward, Batch], Tensor | dict[str, Tensor]]
+
+
+_REMEDY = "Lower lr, set clip_norm, or scale the features."
+
+
+class Sources(NamedTuple):
+    """What a net is fitted to."""
+
+    train: RowSource
+    valid: RowSource | None
+
+
+class LDLNet(NeuralNet):
+    """Net with an objective; see the module.
+
+    Parameters
+    ----------
+    module : callable
+        Builds the module.
+    objective : callable
+        Losses of the rows of a training batch.
+    row_loss : callable
+        ``(output, target) -> (n_rows,)``, the loss of a validation batch.
+    amp : bool, default=False
+        Whether to run training passes in bfloat16.
+    compiled : bool, default=False
+        Whether to compile training passes.
+    **kwargs
+        Parameters of :class:`skorch.NeuralNet`.
+    """
+
+    def __init__(
+        self,
+        module: Any,
+        *,
+        objective: Any,
+        row_loss: Any,
+        amp: bool = False,
+        compiled: bool = False,
+        **kwargs: Any,
+    ):
+        super().__init__(module, criterion=nn.Identity, train_split=None, **kwargs)
+        self.objective = objective
+        self.row_loss = row_loss
+        self.amp = amp
+        self.compiled = compiled
+        #: Those that train this net together.
+        self.processes = Processes()
+        #: Where the state goes after every epoch, if anywhere.
+        self.checkpoint: Any = None
+
+    @property
+    def _default_callbacks(self):
+        return [("epoch_timer", EpochTimer())]
+
+    def initialize_optimizer(self, triggered_directly=None):
+        """Build the optimiser; a pattern without a parameter is an error."""
+        names = [name for name, _ in self.get_all_learnable_params()]
+        check_patterns(getattr(self, "optimizer__param_groups", ()), names)
+        return super().initialize_optimizer(triggered_directly)
+
+    def fit_loop(self, X, y=None, epochs=None, **fit_params):
+        """Train for `max_epochs` on :class:`Sources`."""
+        self.check_training_readiness()
+        forward = Forward(self.module_, amp=self.amp, compiled=self.compiled)
+        datasets = {"dataset_train": X.train, "dataset_valid": X.valid}
+        done = 0 if self.checkpoint is None else self.checkpoint.load(self, X.train)
+        for _ in range(done, self.max_epochs if epochs is None else epochs):
+            self.notify("on_epoch_begin", **datasets)
+            self._run(X.train, "train", lambda batch: self._train_on(forward, batch))
+            if X.valid is not None:
+                self._run(X.valid, "valid", self._validate_on)
+            self.notify("on_epoch_end", **datasets)
+            if self.checkpoint is not None:
+                self.checkpoint.save(self, X.train)
+        return self
+
+    def _run(self, source: RowSource, prefix: str, step: Callable[[Batch], dict]) -> None:
+        """One epoch; its mean losses go to the history."""
+        training = prefix == "train"
+        self._set_training(training)
+        losses = []
+        for batch in source:
+            self.notify("on_batch_begin", batch=batch, training=training)
+            result = step(batch)
+            losses.append(result["terms"])
+            self.notify("on_batch_end", batch=batch, training=training, **result)
+        if training:
+            # Running statistics, of the rows that each process has seen.
+            self.processes.average([b for b in self.module_.buffers() if b.is_floating_point()])
+        share = torch.tensor(source.sizes, dtype=torch.float64) / len(source)
+        for name in losses[0]:
+            values = torch.stack([terms[name] for terms in losses]).double().cpu()
+            self.history.record(f"{prefix}_{name}", float(values @ share))
+        if training and not np.isfinite(self.history[-1, "train_loss"]):
+            raise ValueError(
+                f"Training diverged: the loss is {self.history[-1, 'train_loss']} in epoch "
+                f"{len(self.history)}. {_REMEDY}"
+            )
+
+    def _train_on(self, forward: Forward, batch: Batch) -> dict[str, Any]:
+        terms: dict[str, Tensor] = {}
+
+        def closure() -> Tensor:
+            self._zero_grad_optimizer()
+            rows = self.objective(forward, batch)
+            if isinstance(rows, dict):
+                parts = {name: _mean(value, batch) for name, value in rows.items()}
+                loss = torch.stack(list(parts.values())).sum()
+                terms.update({name: value.detach() for name, value in parts.items()})
+            else:
+                loss = _mean(rows, batch)
+            loss.backward()
+            terms["loss"] = loss.detach()
+            gradients = [p.grad for p in self.module_.parameters() if p.grad is not None]
+            self.processes.add([*gradients, *terms.values()])
+            # A list: every callback goes through it anew.
+            named_parameters = list(self.module_.named_parameters())
+            self.notify("on_grad_computed", named_parameters=named_parameters, batch=batch)
+            return loss
+
+        self._step_optimizer(closure)
+        return {"loss": terms["loss"], "terms": terms, "y_pred": None}
+
+    @torch.no_grad()
+    def _validate_on(self, batch: Batch) -> dict[str, Any]:
+        output = self.module_(batch.X)
+        loss = _mean(self.row_loss(output, batch.target), batch)
+        self.processes.add([loss])
+        return {"loss": loss, "terms": {"loss": loss}, "y_pred": output}
+
+    def check_weights(self) -> None:
+        """Raise a ValueError if the last step, which no loss has seen, left weights useless."""
+        if not all(weight.isfinite().all() for weight in self.module_.parameters()):
+            raise ValueError(f"Training diverged: weights are not finite. {_REMEDY}")
+
+    def release(self) -> None:
+        """Let go of data and teachers."""
+        self.objective = self.row_loss = self.checkpoint = None
+        self.processes = Processes()
+        self.callbacks: Any = None
+        self.callbacks_: list = []
+        # The builder knows the estimator that holds this net.
+        self.module = type(self.module_)
+
+
+class PrintEpochs(PrintLog):
+    """Print the losses of every `every`-th epoch."""
+
+    def __init__(self, every: int = 1):
+        super().__init__(keys_ignored=None)
+        self.every = every
+
+    def on_epoch_end(self, net, **kwargs):
+        """Print, or not."""
+        if len(net.history) % self.every == 0:
+            super().on_epoch_end(net, **kwargs)
+
+
+def _mean(rows: Tensor, batch: Batch) -> Tensor:
+    if rows.shape != batch.rows.shape:
+        raise ValueError(
+            f"The loss must be one number per row: expected shape {tuple(batch.rows.shape)}, got "
+            f"{tuple(rows.shape)}."
+        )
+    mean = rows.mean() if batch.weight is None else (rows * batch.weight).mean()
+    return mean * batch.share
+
+
+def _to_float32(output: Any) -> Any:
+    if isinstance(output, Tensor):
+        return output.float()
+    return type(output)(_to_float32(part) for part in output)
+
+
+def resolve_device(device: str) -> torch.device:
+    """Turn the parameter `device` into a device that exists.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or the device absent.
+    """
+    if device == ACCELERATE:
+        return get_accelerator().device
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        resolved = torch.device(device)
+        if resolved.type != "cuda":
+            torch.empty(0, device=resolved)
+    except RuntimeError as error:
+        reason = str(error).partition(". ")[0]
+        raise ValueError(f"device={device!r} is not available: {reason}") from error
+    if resolved.type == "cuda":
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if count <= (resolved.index or 0):
+            raise ValueError(
+                f"device={device!r}, but torch sees {count} CUDA devices. Use device='cpu', or "
+                "'auto' for CUDA where there is one."
+            )
+    return resolved
+
+
+# There is one random state for all threads, such as those of a search over parameters.
+_ALONE = RLock()
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Draw from a generator of this block alone; the caller's random state stays as it is."""
+    devices = [device] if device.type == "cuda" else []
+    cudnn = torch.backends.cudnn
+    flags = cudnn.flags(
+        enabled=cudnn.enabled, benchmark=False, deterministic=True, allow_tf32=cudnn.allow_tf32
+    )
+    with _ALONE, torch.random.fork_rng(devices=devices), flags:
+        torch.manual_seed(seed)
+        yield
+
+
+def random_bits(device: torch.device) -> list[Tensor]:
+    """State of the generators that a fit draws from, for one that goes on."""
+    bits = [torch.get_rng_state()]
+    return [*bits, torch.cuda.get_rng_state(device)] if device.type == "cuda" else bits
+
+
+def set_random_bits(bits: list[Tensor], device: torch.device) -> None:
+    """Bring the generators into a state from :func:`random_bits`."""
+    torch.set_rng_state(bits[0])
+    if device.type == "cuda" and len(bits) > 1:
+        torch.cuda.set_rng_state(bits[1], device)
+
+
+@torch.no_grad()
+def forward_batches(
+    module: nn.Module,
+    batches: Iterable[Tensor],
+    n_rows: int,
+    device: torch.device,
+    dtype: torch.dtype,
+) -> NDArray[np.floating]:
+    """Run a module over batches of features, `n_rows` in all, in the precision of `dtype`."""
+    outputs: Any = None
+    start = 0
+    for X in batches:
+        # A copy, since a module may work in place and the features may be the caller's.
+        part = module(X.to(device=device, dtype=dtype, copy=True)).cpu().numpy()
+        # One array from the start: many small ones would lie in the memory that batches have left,
+        # which then is too short for the next.
+        if outputs is None:
+            outputs = np.empty((n_rows, *part.shape[1:]), dtype=part.dtype)
+        outputs[start : start + len(part)] = part
+        start += len(part)
+    return outputs

@@ -1,0 +1,59 @@
+"""What all distributors check."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import column_or_1d
+
+
+def encode(values: ArrayLike, name: str) -> tuple[NDArray, NDArray[np.intp]]:
+    """Sort the distinct entries of a column and find each entry among them.
+
+    Parameters
+    ----------
+    values : array-like of shape (n_values,) or (n_values, 1)
+        Entries of one sortable type, none of them missing.
+    name : str
+        How error messages call the column.
+
+    Returns
+    -------
+    distinct : ndarray of shape (n_distinct,)
+        Sorted.
+    codes : ndarray of shape (n_values,)
+        ``distinct[codes]`` are the entries.
+
+    Examples
+    --------
+    >>> from sklearn_ldl.distributors.encoding import encode
+    >>> encode(["b", "a", "b"], "y")
+    (array(['a', 'b'], dtype='<U1'), array([1, 0, 1]))
+    """
+    column = column_or_1d(values)
+    try:
+        distinct, codes = np.unique(column, return_inverse=True)
+        missing = any(entry is None or entry != entry for entry in distinct)
+    except TypeError:
+        # Missing values of object columns cannot be compared, nor can numbers and strings.
+        missing = True
+    if missing:
+        raise ValueError(f"{name} has missing entries or mixes types that cannot be sorted.")
+    return distinct, codes
+
+
+def columns_of(entries: NDArray, labels: NDArray, name: str) -> NDArray[np.intp]:
+    """Position of every entry among the labels; an unknown entry is a ValueError.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ldl.distributors.encoding import columns_of
+    >>> columns_of(np.array(["a", "c"]), np.array(["c", "b", "a"]), "y")
+    array([2, 0])
+    """
+    column = {label: index for index, label in enumerate(labels.tolist())}
+    unknown = [entry for entry in entries.tolist() if entry not in column]
+    if unknown:
+        raise ValueError(f"{name} contains unknown labels: {unknown}.")
+    return np.array([column[entry] for entry in entries.tolist()], dtype=np.intp)

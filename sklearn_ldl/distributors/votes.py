@@ -1,0 +1,181 @@
+"""Votes: from what several people said to label distributions."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_array
+from sklearn.utils._param_validation import Interval
+from sklearn.utils.validation import check_consistent_length, column_or_1d
+
+from sklearn_ldl._core.sklearn_compat import validate_params
+from sklearn_ldl._core.simplex import normalize
+from sklearn_ldl.distributors.encoding import columns_of, encode
+
+_CONSTRAINTS: dict = {"prior": [Interval(Real, 0, None, closed="left")]}
+
+
+@validate_params(_CONSTRAINTS, prefer_skip_nested_validation=True)
+def votes_to_distribution(counts: ArrayLike, *, prior: float = 0.0) -> NDArray[np.float64]:
+    r"""Turn vote counts into label distributions.
+
+    .. math:: d_{ij} = (n_{ij} + a) / (\sum_k n_{ik} + C a)
+
+    is the share of the votes for `a = 0`, and for `a > 0` the posterior mean under a symmetric
+    Dirichlet prior with `a` pseudo-votes per label.
+
+    Parameters
+    ----------
+    counts : array-like of shape (n_samples, n_labels)
+        Votes, or sums of vote weights: finite and at least 0, for at least two labels.
+    prior : float, default=0.0
+        Pseudo-votes `a` per label, at least 0.
+
+    Returns
+    -------
+    D : ndarray of shape (n_samples, n_labels), dtype float64
+        Label distributions.
+
+    Raises
+    ------
+    ValueError
+        If a count is negative or not finite, or if a row has no votes and `prior` is 0; the
+        message names the first such row.
+
+    References
+    ----------
+    X. Geng, P. Hou, "Pre-release prediction of crowd opinion on movies by label distribution
+    learning", IJCAI 2015.
+
+    Examples
+    --------
+    >>> from sklearn_ldl.distributors import votes_to_distribution
+    >>> votes_to_distribution([[3, 1], [0, 2]])
+    array([[0.75, 0.25],
+           [0.  , 1.  ]])
+    >>> votes_to_distribution([[3, 1], [0, 2]], prior=1).round(3)
+    array([[0.667, 0.333],
+           [0.25 , 0.75 ]])
+    """
+    counts = check_array(counts, dtype=np.float64, ensure_min_features=2, input_name="counts")
+    negative = (counts < 0).any(axis=1)
+    if negative.any():
+        raise ValueError(f"Row {np.argmax(negative)} of counts has a negative count.")
+    no_vote = ~counts.any(axis=1)
+    if no_vote.any() and prior == 0:
+        raise ValueError(
+            f"Row {np.argmax(no_vote)} of counts has no votes: drop it or set prior > 0."
+        )
+    return normalize(counts + prior)
+
+
+class VoteTable(NamedTuple):
+    """Label distributions made of a table of votes, with what their rows and columns stand for.
+
+    Parameters
+    ----------
+    D : ndarray of shape (n_items, n_labels)
+        Label distributions.
+    items : ndarray of shape (n_items,)
+        What the rows stand for, in sorted order.
+    labels : ndarray of shape (n_labels,)
+        What the columns stand for.
+
+    See Also
+    --------
+    sklearn_ldl.vote_table_to_distribution : Makes one.
+
+    Examples
+    --------
+    >>> from sklearn_ldl import vote_table_to_distribution
+    >>> table = vote_table_to_distribution(["b", "a", "a"], ["yes", "no", "yes"])
+    >>> table.items, table.labels
+    (array(['a', 'b'], dtype='<U1'), array(['no', 'yes'], dtype='<U3'))
+    """
+
+    D: NDArray[np.float64]
+    items: NDArray
+    labels: NDArray
+
+
+@validate_params(_CONSTRAINTS, prefer_skip_nested_validation=True)
+def vote_table_to_distribution(
+    items: ArrayLike,
+    labels: ArrayLike,
+    weights: ArrayLike | None = None,
+    *,
+    label_names: ArrayLike | None = None,
+    prior: float = 0.0,
+) -> VoteTable:
+    """Turn a long table with one vote per row into label distributions.
+
+    Parameters
+    ----------
+    items : array-like of shape (n_votes,)
+        What was voted on: identifiers of any sortable type, such as a column of a data frame.
+    labels : array-like of shape (n_votes,)
+        The label that the vote names.
+    weights : array-like of shape (n_votes,), default=None
+        Weight of each vote, finite and at least 0. None counts every vote once.
+    label_names : array-like of shape (n_labels,), default=None
+        The labels in the order of the columns, those without votes included. None takes the
+        labels that occur, sorted.
+    prior : float, default=0.0
+        Pseudo-votes per label; see :func:`votes_to_distribution`.
+
+    Returns
+    -------
+    table : VoteTable
+        Named tuple of the distributions `D`, the `items` of its rows and the `labels` of its
+        columns.
+
+    Raises
+    ------
+    ValueError
+        If the columns differ in length or have missing entries, there are fewer than two labels,
+        one is not among `label_names`, a weight is negative, or the votes on an item weigh nothing
+        and `prior` is 0.
+
+    References
+    ----------
+    X. Geng, P. Hou, "Pre-release prediction of crowd opinion on movies by label distribution
+    learning", IJCAI 2015.
+
+    Examples
+    --------
+    >>> from sklearn_ldl.distributors import vote_table_to_distribution
+    >>> table = vote_table_to_distribution(
+    ...     items=["img7", "img2", "img7", "img7"], labels=["cat", "dog", "dog", "cat"]
+    ... )
+    >>> table.items, table.labels
+    (array(['img2', 'img7'], dtype='<U4'), array(['cat', 'dog'], dtype='<U3'))
+    >>> table.D.round(3)
+    array([[0.   , 1.   ],
+           [0.667, 0.333]])
+    """
+    check_consistent_length(items, labels, weights)
+    items, rows = encode(items, "items")
+    names, columns = encode(labels, "labels")
+    if label_names is not None:
+        known = column_or_1d(label_names)
+        if len(np.unique(known)) < len(known):
+            raise ValueError("label_names repeats a label.")
+        columns = columns_of(names, known, "labels")[columns]
+        names = known
+    if len(names) < 2:
+        raise ValueError(f"All votes name one label, {names.tolist()}: list all in label_names.")
+    if weights is not None:
+        weights = check_array(weights, dtype=np.float64, ensure_2d=False, input_name="weights")
+        if (weights < 0).any():
+            raise ValueError(f"weights has a negative entry in row {np.argmax(weights < 0)}.")
+    shape = (len(items), len(names))
+    cells = np.ravel_multi_index((rows, columns), shape)
+    counts = np.bincount(cells, weights, minlength=shape[0] * shape[1]).reshape(shape)
+    empty = ~counts.any(axis=1)
+    if empty.any() and prior == 0:
+        item = items[empty].tolist()[0]
+        raise ValueError(f"The votes on item {item!r} weigh nothing: drop it or set prior > 0.")
+    return VoteTable(votes_to_distribution(counts, prior=prior), items, names)

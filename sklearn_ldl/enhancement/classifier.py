@@ -1,0 +1,242 @@
+"""A classifier that learns from enhanced labels."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.utils import Bunch, get_tags
+from sklearn.utils._param_validation import HasMethods, Interval
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    _routing_enabled,
+    process_routing,
+)
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_ldl._core.sklearn_compat import _fit_context
+from sklearn_ldl._core.simplex import check_prediction, safe_log
+from sklearn_ldl.wrappers.base import LearnerFeatures, TargetWrapper, with_weight
+from sklearn_ldl.base import require_y
+from sklearn_ldl.decoding import threshold_sets
+from sklearn_ldl.enhancement.base import encode_labels
+from sklearn_ldl.enhancement.glle import GLLEEnhancer
+
+
+class LabelEnhancementClassifier(
+    LearnerFeatures, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
+):
+    """Classifier that learns the distributions behind class labels or label sets.
+
+    The enhancer recovers a label distribution for every training sample from its features and
+    labels, and the estimator learns to predict these. What it predicts is decoded to a class
+    label, or to a set of labels, whatever it was fitted to.
+
+    Parameters
+    ----------
+    enhancer : estimator, default=None
+        Any enhancer, or a pipeline that ends in one: its `fit_transform` takes samples and logical
+        labels and returns distributions. None means :class:`~sklearn_ldl.GLLEEnhancer`, with
+        uniform distributions for samples without labels.
+    estimator : estimator, default=None
+        Any regressor of distributions, which may be a pipeline; None means
+        :class:`~sklearn_ldl.BFGSLDL`.
+    threshold : float, default=None
+        Degree in [0, 1] that a label must exceed to belong to a predicted set. None means
+        ``1 / n_labels``, the degree of every label in the uniform distribution. Not used for class
+        labels, of which the one with the largest degree is predicted.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_labels,)
+        Class labels, in the order of the columns of `predict_proba`; ``0, 1, ...`` for sets.
+    label_distributions_ : ndarray of shape (n_samples, n_labels)
+        Distributions of the training samples, as the enhancer recovered them.
+    enhancer_ : estimator
+        The fitted enhancer.
+    estimator_ : estimator
+        The fitted estimator of distributions.
+    n_features_in_, feature_names_in_
+        Those of `estimator_`, where it has them.
+
+    See Also
+    --------
+    LDLClassifier : Distributions from class labels alone, without the features.
+
+    Notes
+    -----
+    Enhancer and estimator see the same features, and enhancers compare samples by distances: put
+    a scaler before the classifier. Weights of the samples reach the estimator only; the enhancer
+    takes every sample once.
+
+    The gain is distributions that follow the features. Class labels themselves are seldom
+    predicted better than by :class:`~sklearn_ldl.LDLClassifier`.
+
+    References
+    ----------
+    N. Xu, Y.-P. Liu, X. Geng, "Label enhancement for label distribution learning", IEEE
+    Transactions on Knowledge and Data Engineering, 2021.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_multilabel_classification
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn_ldl import LabelEnhancementClassifier, LPEnhancer
+    >>> X, L = make_multilabel_classification(
+    ...     n_classes=3, n_labels=1, allow_unlabeled=False, random_state=0
+    ... )
+    >>> classifier = LabelEnhancementClassifier(LPEnhancer(normalization="sum"))
+    >>> model = make_pipeline(StandardScaler(), classifier).fit(X, L)
+    >>> model.predict_proba(X[:2]).round(2)
+    array([[0.65, 0.17, 0.19],
+           [0.22, 0.55, 0.23]])
+    >>> model.predict(X[:2])
+    array([[1, 0, 0],
+           [0, 1, 0]])
+    """
+
+    _parameter_constraints: dict = {
+        "enhancer": [HasMethods(["fit_transform"]), None],
+        "estimator": [HasMethods(["fit", "predict"]), None],
+        "threshold": [Interval(Real, 0, 1, closed="both"), None],
+    }
+
+    # The default is that of the wrappers for other targets.
+    _get_estimator = TargetWrapper._get_estimator
+
+    def __init__(
+        self,
+        enhancer: BaseEstimator | None = None,
+        estimator: BaseEstimator | None = None,
+        *,
+        threshold: float | None = None,
+    ):
+        self.enhancer = enhancer
+        self.estimator = estimator
+        self.threshold = threshold
+
+    def _get_enhancer(self) -> BaseEstimator:
+        if self.enhancer is not None:
+            return self.enhancer
+        return GLLEEnhancer(allow_empty=True)
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, **fit_params: Any
+    ) -> LabelEnhancementClassifier:
+        """Enhance the labels, and fit the estimator to the distributions.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples, handed to the enhancer and the estimator as they are.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Class labels of at least two classes, or label sets: 1 where a label describes the
+            sample and 0 elsewhere.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights, for an estimator that takes them.
+        **fit_params : dict
+            Passed to `fit` of the estimator; routed when metadata routing is enabled.
+
+        Returns
+        -------
+        self : LabelEnhancementClassifier
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If `y` is neither, or if a sample has no label and the enhancer does not allow it.
+        """
+        require_y(self, y)
+        L, classes = encode_labels(y)
+        fit_params = with_weight(sample_weight, fit_params)
+        if _routing_enabled():
+            routed = process_routing(self, "fit", **fit_params)
+        else:
+            routed = Bunch(estimator=Bunch(fit=fit_params))
+        self.enhancer_ = clone(self._get_enhancer())
+        self.label_distributions_ = self.enhancer_.fit_transform(X, L)
+        self.estimator_ = clone(self._get_estimator())
+        self.estimator_.fit(X, self.label_distributions_, **routed.estimator.fit)
+        self._predicts_sets = classes is None
+        self.classes_ = np.arange(L.shape[1]) if classes is None else classes
+        return self
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Predict label distributions.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        D : ndarray of shape (n_samples, n_labels)
+            Rows on the simplex, over `classes_`.
+        """
+        check_is_fitted(self)
+        return check_prediction(self.estimator_.predict(X), len(self.classes_))
+
+    def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
+        """Logarithms of the predicted degrees, at least -708.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        L : ndarray of shape (n_samples, n_labels)
+            Logarithms.
+        """
+        return safe_log(self.predict_proba(X))
+
+    def predict(self, X: Any) -> NDArray:
+        """Predict class labels or label sets, whatever `fit` was given.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_labels)
+            Class labels, the first one on ties; or sets as zeros and ones.
+        """
+        D = self.predict_proba(X)
+        if not self._predicts_sets:
+            return self.classes_[D.argmax(axis=1)]
+        threshold = self.threshold
+        if threshold is None:
+            # A hair above: rounding must not decide on the labels of a uniform row.
+            threshold = (1 + 1e-9) / D.shape[1]
+        return threshold_sets(D, threshold).astype(int)
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Route metadata of `fit` to the estimator.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            ``estimator.fit`` receives what it requests; enhancers take no metadata.
+        """
+        return MetadataRouter(owner=self).add(
+            estimator=self._get_estimator(),
+            method_mapping=MethodMapping().add(caller="fit", callee="fit"),
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        parts = self._get_enhancer(), self._get_estimator()
+        tags.input_tags.sparse = all(get_tags(part).input_tags.sparse for part in parts)
+        tags.classifier_tags.multi_label = True
+        return tags

@@ -1,0 +1,318 @@
+"""A linear pool of learners of distributions, weighted by cross-validation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.ensemble import ExtraTreesRegressor
+from sklearn.model_selection import check_cv, cross_val_predict
+from sklearn.utils import Bunch, get_tags, indexable
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    _routing_enabled,
+    process_routing,
+)
+from sklearn.utils.metaestimators import _BaseComposition
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_ldl._core.sklearn_compat import _fit_context
+from sklearn_ldl._core.simplex import check_distribution, check_prediction, normalize
+from sklearn_ldl.wrappers.base import LearnerFeatures, with_weight
+from sklearn_ldl.base import LabelDistributionMixin, require_y, training_weight
+from sklearn_ldl.linear import BFGSLDL
+from sklearn_ldl.metrics.divergences import FLOOR
+
+
+class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, _BaseComposition):
+    r"""Mixture of learners, with the weights that predict rows held out best.
+
+    The prediction is :math:`p(x) = \sum_k w_k \, p_k(x)`, a distribution for any weights on the
+    simplex. These minimise the KL divergence of predictions that no learner saw in training,
+
+    .. math::
+        \min_w \sum_i s_i \, KL\Big(d_i \,\Big\|\, \sum_k w_k \, p_k^{(-i)}(x_i)\Big),
+        \qquad w_k \ge 0, \quad \sum_k w_k = 1,
+
+    which is convex. scikit-learn's ``StackingRegressor`` and ``VotingRegressor`` take single
+    values only, and an unconstrained final regressor would leave the simplex.
+
+    Parameters
+    ----------
+    estimators : list of (str, estimator), default=None
+        Learners of distributions: estimators of this package, or any multi-output regressor
+        (predictions off the simplex are projected onto it). None means :class:`BFGSLDL` and
+        ``ExtraTreesRegressor(min_samples_leaf=5)``.
+    weights : array-like of shape (n_estimators,), default=None
+        Fixed non-negative weights, which spare the cross-validation; ones mean plain averaging.
+        None learns them.
+    cv : int, cross-validation generator or iterable, default=5
+        Splits for the rows held out; they must cover every row once.
+    n_jobs : int, default=None
+        Learners fitted in parallel.
+
+    Attributes
+    ----------
+    estimators_ : list of estimators
+        The learners, fitted to all rows.
+    named_estimators_ : Bunch
+        The same by name.
+    weights_ : ndarray of shape (n_estimators,)
+        Weights of the mixture; they sum to one.
+    n_labels_, label_names_, n_features_in_, feature_names_in_
+        As in :class:`~sklearn_ldl.BFGSLDL`.
+
+    References
+    ----------
+    D. H. Wolpert, "Stacked generalization", Neural Networks, 1992.
+
+    L. Breiman, "Stacked regressions", Machine Learning, 1996 (non-negative weights).
+
+    Examples
+    --------
+    >>> from sklearn_ldl import BFGSLDL, KNeighborsLDL, StackingLDL
+    >>> from sklearn_ldl.datasets import make_ldl
+    >>> X, D = make_ldl(300, n_votes=20, random_state=0)
+    >>> learners = [("linear", BFGSLDL()), ("neighbours", KNeighborsLDL(n_neighbors=10))]
+    >>> model = StackingLDL(learners).fit(X, D)
+    >>> model.weights_.round(1)
+    array([0.6, 0.4])
+    >>> model.score(X, D) > model.named_estimators_["linear"].score(X, D)
+    True
+    """
+
+    _parameter_constraints: dict = {
+        "estimators": [list, None],
+        "weights": ["array-like", None],
+        "cv": ["cv_object"],
+        "n_jobs": [Integral, None],
+    }
+
+    def __init__(
+        self,
+        estimators: Sequence[tuple[str, BaseEstimator]] | None = None,
+        *,
+        weights: ArrayLike | None = None,
+        cv: Any = 5,
+        n_jobs: int | None = None,
+    ):
+        self.estimators = estimators
+        self.weights = weights
+        self.cv = cv
+        self.n_jobs = n_jobs
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Parameters of the mixture and, under their names, of the learners.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Whether to include the learners and their parameters.
+
+        Returns
+        -------
+        params : dict
+            Name -> value.
+        """
+        return self._get_params("estimators", deep=deep and self.estimators is not None)
+
+    def set_params(self, **params: Any) -> StackingLDL:
+        """Set parameters, of learners as ``name__parameter``; replace one as ``name=learner``.
+
+        Parameters
+        ----------
+        **params : dict
+            Name -> value.
+
+        Returns
+        -------
+        self : StackingLDL
+            The same object.
+        """
+        self._set_params("estimators", **params)
+        return self
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(
+        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, **fit_params: Any
+    ) -> StackingLDL:
+        """Fit all learners, and the weights.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples, handed to the learners as they are.
+        y : array-like of shape (n_samples, n_labels)
+            Label distributions; rows sum to one.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows in the choice of the weights, and handed to `fit` of all learners
+            (of those that request them, when metadata routing is enabled).
+        **fit_params : dict
+            Routed to the learners when metadata routing is enabled.
+
+        Returns
+        -------
+        self : StackingLDL
+            The fitted mixture.
+
+        Raises
+        ------
+        ValueError
+            If `y` does not hold distributions (see :func:`sklearn_ldl.check_distribution`), or for
+            names or weights that do not fit the learners.
+        """
+        require_y(self, y)
+        D = check_distribution(y)
+        X, D = indexable(X, D)
+        row_weight = training_weight(sample_weight, X, dtype=np.float64)
+        names, estimators = zip(*self._learners(), strict=True)
+        self._validate_names(names)
+        weights = self._fixed_weights(len(names))
+        params = self._route(names, sample_weight, fit_params)
+        fits = (
+            delayed(_fit)(estimator, X, D, params[name].fit)
+            for name, estimator in zip(names, estimators, strict=True)
+        )
+        self.estimators_ = Parallel(n_jobs=self.n_jobs)(fits)
+        self.named_estimators_ = Bunch(**dict(zip(names, self.estimators_, strict=True)))
+        self._describe_labels(y, D.shape[1])
+        if weights is None:
+            splits = list(check_cv(self.cv).split(X, D))
+            held_out = [
+                check_prediction(
+                    cross_val_predict(
+                        estimator, X, D, cv=splits, n_jobs=self.n_jobs, params=params[name].fit
+                    ),
+                    D.shape[1],
+                )
+                for name, estimator in zip(names, estimators, strict=True)
+            ]
+            weights = mixture_weights(np.array(held_out), D, row_weight / row_weight.sum())
+        self.weights_ = weights
+        return self
+
+    def _learners(self) -> Sequence[tuple[str, BaseEstimator]]:
+        if self.estimators is None:
+            trees = ExtraTreesRegressor(min_samples_leaf=5, random_state=0)
+            return [("linear", BFGSLDL()), ("trees", trees)]
+        if not self.estimators:
+            raise ValueError("estimators must hold at least one (name, estimator) pair.")
+        return self.estimators
+
+    def _fixed_weights(self, n_estimators: int) -> NDArray[np.float64] | None:
+        if self.weights is None:
+            return None
+        weights = np.asarray(self.weights, dtype=np.float64)
+        proper = weights.shape == (n_estimators,) and np.isfinite(weights).all()
+        if not proper or weights.min() < 0 or not weights.any():
+            raise ValueError(
+                f"weights must be {n_estimators} non-negative numbers, not all zero; got "
+                f"{self.weights}."
+            )
+        return weights / weights.sum()
+
+    def _route(self, names, sample_weight, fit_params) -> Bunch:
+        if _routing_enabled():
+            return process_routing(self, "fit", sample_weight=sample_weight, **fit_params)
+        params = with_weight(sample_weight, fit_params)
+        return Bunch(**{name: Bunch(fit=params) for name in names})
+
+    def predict(self, X: Any) -> NDArray[np.float64]:
+        """Predict label distributions.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        D : ndarray of shape (n_samples, n_labels)
+            Rows on the simplex.
+        """
+        check_is_fitted(self)
+        pairs = zip(self.weights_, self.estimators_, strict=True)
+        # A learner without weight need not be asked.
+        pool = [w * check_prediction(e.predict(X), self.n_labels_) for w, e in pairs if w > 0]
+        return normalize(np.sum(pool, axis=0))
+
+    def _learner(self) -> BaseEstimator:
+        return self.estimators_[0]
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Route metadata of `fit` to the learners.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            Every learner receives what it requests.
+        """
+        router = MetadataRouter(owner=self).add_self_request(self)
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        return router.add(method_mapping=mapping, **dict(self._learners()))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        inputs = [get_tags(estimator).input_tags for _, estimator in self._learners()]
+        tags.input_tags.sparse = all(tag.sparse for tag in inputs)
+        tags.input_tags.allow_nan = all(tag.allow_nan for tag in inputs)
+        return tags
+
+
+def _fit(estimator, X, D, params) -> BaseEstimator:
+    return clone(estimator).fit(X, D, **params)
+
+
+def mixture_weights(
+    P: NDArray[np.float64], D: NDArray[np.float64], sample_weight: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Weights on the simplex with the least mean KL divergence of a mixture.
+
+    Parameters
+    ----------
+    P : ndarray of shape (n_estimators, n_samples, n_labels)
+        Predicted distributions. Degrees below 1e-14 count as that much.
+    D : ndarray of shape (n_samples, n_labels)
+        True distributions.
+    sample_weight : ndarray of shape (n_samples,)
+        Weights with a sum of one.
+
+    Returns
+    -------
+    weights : ndarray of shape (n_estimators,)
+        The minimiser.
+    """
+    n_estimators = len(P)
+    mass = sample_weight[:, None] * D
+    P = np.maximum(P, FLOOR)
+
+    def loss(weights):
+        mixture = np.tensordot(weights, P, axes=1)
+        slope = mass / mixture
+        return -float(np.vdot(mass, np.log(mixture))), -np.einsum("ij,kij->k", slope, P)
+
+    start = np.full(n_estimators, 1 / n_estimators)
+    best = minimize(
+        loss,
+        start,
+        jac=True,
+        method="SLSQP",
+        # Mixtures of positive degrees stay positive along the whole search.
+        bounds=[(0, 1)] * n_estimators,
+        constraints={
+            "type": "eq",
+            "fun": lambda weights: weights.sum() - 1,
+            "jac": lambda weights: np.ones(n_estimators),
+        },
+        options={"ftol": 1e-12, "maxiter": 1000},
+    )
+    weights = np.maximum(best.x, 0)
+    weights[weights < 1e-9] = 0
+    return weights / weights.sum()

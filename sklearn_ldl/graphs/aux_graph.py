@@ -1,0 +1,500 @@
+"""Nearest-neighbour graphs over auxiliary labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import reduce
+from numbers import Integral, Real
+from operator import add
+from typing import Any
+from warnings import warn
+
+import numpy as np
+from joblib import cpu_count, effective_n_jobs
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_array, issparse, sparray, spmatrix
+from sklearn import config_context
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.neighbors import KNeighborsTransformer
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils import gen_batches
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_ldl._core.sklearn_compat import _fit_context
+
+__all__ = ["AuxGraphNeighbors"]
+
+#: Up to here exact search is faster than compiling the other, by benchmarks/bench_graphs.py.
+EXACT_MAX_ROWS = 60_000
+#: pynndescent finds clearly fewer of the true neighbours when it is asked for less than this.
+APPROXIMATE_MIN_NEIGHBORS = 14
+#: Neighbour pairs whose differences are held in memory at once.
+PAIRS_PER_BATCH = 2**15
+
+
+class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
+    r"""Graph of local similarities between samples in the space of their auxiliary labels.
+
+    Samples with similar auxiliary labels, such as facial landmarks or action units, should have
+    similar label distributions. Every sample is joined to its `n_neighbors` nearest samples by
+    directed edges with the weight
+
+    .. math:: a_{ij} = \exp\left( -\frac{\|A_i - A_j\|^2}{2 \sigma^2} \right),
+
+    where :math:`A_i` are the auxiliary labels of sample i. There is one such graph per task, that
+    is, per group of columns that belong together. A loss that sums over the tasks and the
+    neighbours of each needs nothing but the sum of the graphs, so that is what `graph_` and
+    `transform` hold.
+
+    `A` is used as it is: a column with a large scale decides who is whose neighbour. Bring the
+    columns of a task to comparable units before.
+
+    Parameters
+    ----------
+    n_neighbors : int, default=4
+        Neighbours of each sample and task, the sample itself not counted. At most
+        ``n_samples - 1`` are used.
+    sigma : "median", float or array-like of shape (n_tasks,), default="median"
+        Scale of the similarity in units of `A`, positive. "median" is the median distance of a
+        task between a sample and its neighbours. One entry per task, each a number or "median",
+        or one for all. Published values are 1 for action units and 68 for 68 landmarks in pixels.
+    aux_groups : list, default=None
+        The columns of each task: slices, arrays of column indices or boolean masks. Tasks may
+        share columns and need not cover all. None means one task with all columns.
+    algorithm : {"auto", "exact", "approximate"}, default="auto"
+        "exact" is scikit-learn's search; "approximate" is nearest neighbour descent, which needs
+        the package pynndescent and compiles itself for half a minute in every new process; "auto"
+        is exact up to 60,000 samples. Not used if `neighbors` is given.
+    neighbors : transformer or "precomputed", default=None
+        Any transformer of samples into a sparse graph of distances, such as
+        ``KNeighborsTransformer(metric="manhattan")`` or ``PyNNDescentTransformer()``, to be used
+        instead. It is cloned. It must find `n_neighbors` samples besides the sample itself, whose
+        distances replace the Euclidean ones in the formula. "precomputed" says that `A` itself is
+        such a graph, of one task, whose stored zeros are distances.
+    n_jobs : int, default=None
+        Parallel jobs of the built-in searches. None means 1, -1 all processors.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the approximate search; the exact one is deterministic.
+
+    Attributes
+    ----------
+    graph_ : csr_array of shape (n_samples, n_samples)
+        Sum of `graphs_`. No sample is its own neighbour, however many equal it.
+    graphs_ : list of csr_array of shape (n_samples, n_samples)
+        The graph of each task, at most `n_neighbors` entries per row. Similarities too small
+        for a float are left out: all stored ones lie in (0, 1].
+    sigmas_ : ndarray of shape (n_tasks,)
+        The scale of each task. It is 0 if `sigma` is "median" and more than half of the
+        neighbours equal their sample; then equal ones have similarity 1 and all others 0.
+    aux_groups_ : list of ndarray of int
+        The column indices of each task.
+    n_neighbors_ : int
+        The number of neighbours used.
+    n_features_in_ : int
+        Number of auxiliary labels.
+    feature_names_in_ : ndarray of shape (n_features,)
+        Their names, when `A` was a data frame with string columns.
+
+    See Also
+    --------
+    sklearn.neighbors.KNeighborsTransformer : Graph of distances.
+
+    Notes
+    -----
+    `transform` cannot know whether a row is one of the fitted samples, so it excludes nothing, and
+    neither does `fit_transform`, which is `fit` followed by `transform`: there a sample is its own
+    first neighbour. The graph to train with is `graph_`.
+
+    References
+    ----------
+    S. Chen, J. Wang, Y. Chen, Z. Shi, X. Geng, Y. Rui, "Label distribution learning on auxiliary
+    label space graphs for facial expression recognition", CVPR 2020.
+
+    W. Dong, C. Moses, K. Li, "Efficient k-nearest neighbor graph construction for generic
+    similarity measures", WWW 2011 (the approximate search).
+
+    Examples
+    --------
+    >>> from sklearn_ldl import AuxGraphNeighbors
+    >>> A = [[0.0], [1.0], [1.0], [3.0]]
+    >>> neighbors = AuxGraphNeighbors(n_neighbors=1, sigma=1.0).fit(A)
+    >>> neighbors.graph_.toarray().round(3)
+    array([[0.   , 0.607, 0.   , 0.   ],
+           [0.   , 0.   , 1.   , 0.   ],
+           [0.   , 1.   , 0.   , 0.   ],
+           [0.   , 0.135, 0.   , 0.   ]])
+    >>> neighbors.transform([[3.0]]).toarray()
+    array([[0., 0., 0., 1.]])
+    """
+
+    _parameter_constraints: dict = {
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "sigma": [StrOptions({"median"}), Interval(Real, 0, None, closed="neither"), "array-like"],
+        "aux_groups": [list, tuple, None],
+        "algorithm": [StrOptions({"auto", "exact", "approximate"})],
+        "neighbors": [
+            HasMethods(["fit_transform", "transform"]),
+            StrOptions({"precomputed"}),
+            None,
+        ],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        n_neighbors: int = 4,
+        *,
+        sigma: str | float | ArrayLike = "median",
+        aux_groups: Sequence[slice | ArrayLike] | None = None,
+        algorithm: str = "auto",
+        neighbors: Any = None,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.n_neighbors = n_neighbors
+        self.sigma = sigma
+        self.aux_groups = aux_groups
+        self.algorithm = algorithm
+        self.neighbors = neighbors
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, A: ArrayLike, y: Any = None) -> AuxGraphNeighbors:
+        """Build the graph of the training samples.
+
+        Parameters
+        ----------
+        A : array-like of shape (n_samples, n_aux)
+            Auxiliary labels, at least two samples. The tasks stand side by side. A sparse matrix
+            of distances, of shape (n_samples, n_samples), with ``neighbors="precomputed"``.
+        y : None
+            Ignored: the similarity comes from the auxiliary labels alone.
+
+        Returns
+        -------
+        self : AuxGraphNeighbors
+            The fitted transformer.
+
+        Raises
+        ------
+        ValueError
+            If `A` is not one 2-D array of finite numbers, if a group is empty, repeats a column
+            or names one that `A` lacks, if there is not one positive sigma per task, if
+            `neighbors` does not give finite, non-negative distances to the samples, or if a
+            precomputed graph is not square or comes with `aux_groups`.
+        TypeError
+            If `A` or what `neighbors` returns is of the wrong kind.
+        ImportError
+            If the approximate search is needed and pynndescent is not installed.
+
+        Warns
+        -----
+        UserWarning
+            If `neighbors` finds fewer than `n_neighbors` neighbours of every sample.
+        """
+        _refuse_many_arrays(A)
+        A = self._validate_aux(A, ensure_min_samples=2)
+        if self._is_precomputed():
+            _check_square(A)
+            if self.aux_groups is not None:
+                raise ValueError("A precomputed graph is one task: leave aux_groups at None.")
+        n_samples, n_aux = A.shape
+        self.aux_groups_ = _check_groups(self.aux_groups, n_aux)
+        scales = _check_sigma(self.sigma, len(self.aux_groups_))
+        self.n_neighbors_ = min(self.n_neighbors, n_samples - 1)
+
+        self._searches = []
+        self.graphs_ = []
+        self.sigmas_ = np.empty(len(scales))
+        for task, (columns, sigma) in enumerate(zip(self.aux_groups_, scales, strict=True)):
+            points = _columns(A, columns)
+            search = self._new_search(n_samples)
+            found = _find(search.fit_transform, points, n_samples)
+            distances = _nearest(found, self.n_neighbors_, skip_self=True)
+            self._check_found(distances, task)
+            self.sigmas_[task] = np.median(distances.data) if sigma == "median" else sigma
+            self.graphs_.append(_similarity(distances, self.sigmas_[task]))
+            self._searches.append(search)
+        self.graph_ = reduce(add, self.graphs_)
+        return self
+
+    def transform(self, A: ArrayLike) -> csr_array:
+        """Similarities of new samples to their nearest training samples.
+
+        Parameters
+        ----------
+        A : array-like of shape (n_queries, n_aux)
+            Auxiliary labels of the new samples. A sparse matrix of distances to the fitted ones,
+            of shape (n_queries, n_samples), with ``neighbors="precomputed"``.
+
+        Returns
+        -------
+        graph : csr_array of shape (n_queries, n_samples)
+            Sum of the graphs of all tasks. A row that equals a training sample is a neighbour
+            of that sample, with similarity 1 in every task.
+
+        Raises
+        ------
+        ValueError
+            If `A` is not one 2-D array of finite numbers with the columns seen in `fit`.
+        """
+        check_is_fitted(self)
+        _refuse_many_arrays(A)
+        A = self._validate_aux(A, reset=False)
+        graphs = []
+        for columns, sigma, search in zip(
+            self.aux_groups_, self.sigmas_, self._searches, strict=True
+        ):
+            points = _columns(A, columns)
+            found = _find(search.transform, points, self.graph_.shape[1])
+            distances = _nearest(found, self.n_neighbors_, skip_self=False)
+            graphs.append(_similarity(distances, sigma))
+        return reduce(add, graphs)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = tags.input_tags.pairwise = self._is_precomputed()
+        return tags
+
+    def _is_precomputed(self) -> bool:
+        return isinstance(self.neighbors, str)
+
+    def _validate_aux(self, A: Any, **options: Any) -> Any:
+        kind = "csr" if self._is_precomputed() else False
+        return validate_data(self, A, accept_sparse=kind, dtype=np.float64, **options)
+
+    def _new_search(self, n_samples: int) -> Any:
+        """Return an unfitted transformer of points into a sparse graph of distances."""
+        if self._is_precomputed():
+            return FunctionTransformer()  # the points are the distances
+        if self.neighbors is not None:
+            if getattr(self.neighbors, "mode", "distance") != "distance":
+                raise ValueError("neighbors must return distances: set its mode to 'distance'.")
+            return clone(self.neighbors)
+        small = n_samples <= EXACT_MAX_ROWS
+        if self.algorithm == "exact" or (self.algorithm == "auto" and small):
+            return _EuclideanSearch(
+                KNeighborsTransformer(n_neighbors=self.n_neighbors_, n_jobs=self.n_jobs)
+            )
+        try:
+            from pynndescent import PyNNDescentTransformer
+        except ImportError as error:
+            raise ImportError(
+                f"The approximate search of {n_samples} samples needs pynndescent: "
+                'pip install "sklearn-ldl[graph]". Or set algorithm="exact".'
+            ) from error
+        n_neighbors = max(self.n_neighbors_, APPROXIMATE_MIN_NEIGHBORS)
+        return _EuclideanSearch(
+            PyNNDescentTransformer(
+                n_neighbors=min(n_neighbors, n_samples - 1),
+                n_jobs=min(effective_n_jobs(self.n_jobs), cpu_count()),
+                random_state=self.random_state,
+            )
+        )
+
+    def _check_found(self, distances: csr_array, task: int) -> None:
+        """Complain if a search found no neighbours, or fewer than asked for everywhere."""
+        most = np.diff(distances.indptr).max()
+        if most == 0:
+            raise ValueError(f"neighbors found no neighbour of any sample in task {task}.")
+        if most < self.n_neighbors_:
+            warn(
+                f"neighbors found at most {most} neighbours of a sample in task {task}, "
+                f"n_neighbors asks for {self.n_neighbors_}.",
+                UserWarning,
+                stacklevel=4,
+            )
+
+
+def neighbor_table(graph: spmatrix | sparray) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Neighbours and weights of every sample as dense arrays, for gathering mini-batches.
+
+    Parameters
+    ----------
+    graph : sparse array of shape (n_samples, n_samples)
+        A training graph such as `graph_` of :class:`AuxGraphNeighbors`.
+
+    Returns
+    -------
+    indices : ndarray of shape (n_samples, width)
+        Neighbours of each sample; `width` is the largest number that one sample has. Where there
+        are fewer the sample itself fills the row, so that every index is valid and gathering
+        the neighbours of a batch fetches no stranger.
+    weights : ndarray of shape (n_samples, width)
+        Their similarities, 0 for the padding.
+
+    Raises
+    ------
+    TypeError
+        If `graph` is not sparse.
+    ValueError
+        If `graph` is not square.
+
+    Examples
+    --------
+    >>> from scipy.sparse import csr_array
+    >>> from sklearn_ldl.graphs import neighbor_table
+    >>> graph = csr_array([[0.0, 0.5, 0.9], [0.5, 0.0, 0.0], [0.0, 0.0, 0.0]])
+    >>> indices, weights = neighbor_table(graph)
+    >>> indices
+    array([[1, 2],
+           [0, 1],
+           [2, 2]])
+    >>> weights
+    array([[0.5, 0.9],
+           [0.5, 0. ],
+           [0. , 0. ]])
+    """
+    _check_square(graph)
+    graph = csr_array(graph)
+    counts = np.diff(graph.indptr)
+    width = counts.max(initial=0)
+    stored = np.arange(width) < counts[:, None]
+    indices = np.repeat(np.arange(graph.shape[0])[:, None], width, axis=1)
+    indices[stored] = graph.indices
+    weights = np.zeros(indices.shape)
+    weights[stored] = graph.data
+    return indices, weights
+
+
+class _EuclideanSearch:
+    """A neighbour search whose Euclidean distances are computed again in float64.
+
+    Brute force expands the squared distance and pynndescent works in float32. Both may leave a
+    little distance between equal rows, which the median would take for the scale of the data.
+    """
+
+    def __init__(self, search: Any) -> None:
+        self.search = search
+
+    def fit_transform(self, points: NDArray[np.float64]) -> csr_array:
+        self.points = points
+        return self._with_distances(points, self.search.fit_transform(points))
+
+    def transform(self, points: NDArray[np.float64]) -> csr_array:
+        return self._with_distances(points, self.search.transform(points))
+
+    def _with_distances(self, queries: NDArray[np.float64], found: Any) -> Any:
+        rows = _row_numbers(found)
+        distances = np.empty(rows.size)
+        for pairs in gen_batches(rows.size, PAIRS_PER_BATCH):
+            difference = queries[rows[pairs]] - self.points[found.indices[pairs]]
+            distances[pairs] = np.linalg.norm(difference, axis=1)
+        found.data = distances
+        return found
+
+
+def _check_square(graph: Any) -> None:
+    if not issparse(graph):
+        raise TypeError(f"graph must be sparse, got {type(graph).__name__}.")
+    if graph.shape[0] != graph.shape[1]:
+        raise ValueError(f"graph must be square, got shape {graph.shape}.")
+
+
+def _columns(A: Any, columns: NDArray[np.intp]) -> Any:
+    """Columns of a task; a precomputed graph is one task."""
+    return A if issparse(A) else np.ascontiguousarray(A[:, columns])
+
+
+def _find(search: Callable, points: Any, n_samples: int) -> Any:
+    """Run a search and return its graph of distances to the `n_samples` fitted points as CSR."""
+    # A sparse graph has no data frame form, whatever output the user prefers elsewhere.
+    with config_context(transform_output="default"):
+        found = search(points)
+    if not issparse(found):
+        raise TypeError(f"neighbors must return a sparse graph, got {type(found).__name__}.")
+    shape = (points.shape[0], n_samples)
+    if found.shape != shape:
+        raise ValueError(f"neighbors returned a graph of shape {found.shape}, expected {shape}.")
+    return found.tocsr()
+
+
+def _nearest(found: Any, n_neighbors: int, *, skip_self: bool) -> csr_array:
+    """Keep the `n_neighbors` smallest distances of every row, ties to the lower index.
+
+    Stored zeros are distances like any other. A sample is recognised by its index: with duplicated
+    rows it may stand anywhere among them, or be missing.
+    """
+    rows, columns, distances = _row_numbers(found), found.indices, found.data
+    keep = columns >= 0  # -1 is how approximate searches say that they found nobody
+    if skip_self:
+        keep &= columns != rows
+    rows, columns, distances = rows[keep], columns[keep], distances[keep].astype(np.float64)
+    if not ((distances >= 0) & (distances < np.inf)).all():
+        raise ValueError("neighbors returned distances that are negative, infinite or NaN.")
+    order = np.lexsort((columns, distances, rows))
+    rows, columns, distances = rows[order], columns[order], distances[order]
+    rank = np.arange(rows.size) - np.searchsorted(rows, rows)
+    near = rank < n_neighbors
+    return csr_array((distances[near], (rows[near], columns[near])), shape=found.shape)
+
+
+def _row_numbers(graph: Any) -> NDArray[np.intp]:
+    """Row of every stored entry of a CSR graph."""
+    return np.repeat(np.arange(graph.shape[0]), np.diff(graph.indptr))
+
+
+def _similarity(distances: csr_array, sigma: float) -> csr_array:
+    """Turn distances into similarities; those that are zero are no edges."""
+    d = distances.data
+    # A sigma of zero is the limit of small ones: similarity 1 at distance 0, else 0.
+    with np.errstate(divide="ignore", over="ignore"):
+        scaled = np.divide(d, sigma, out=np.zeros_like(d), where=d > 0)
+        weights = np.exp(-0.5 * scaled**2)
+    graph = csr_array((weights, distances.indices, distances.indptr), shape=distances.shape)
+    graph.eliminate_zeros()
+    return graph
+
+
+def _refuse_many_arrays(A: Any) -> None:
+    """Several arrays cannot be split along with the samples in cross-validation."""
+    parts = isinstance(A, (list, tuple)) and any(getattr(part, "ndim", 1) > 1 for part in A)
+    if parts or type(A) is dict:  # a sparse DOK array is a dict, too
+        raise ValueError(
+            "Auxiliary labels must be one 2-D array: put the tasks side by side and name the "
+            "columns of each in aux_groups."
+        )
+
+
+def _check_groups(groups: Sequence[Any] | None, n_aux: int) -> list[NDArray[np.intp]]:
+    """Return the column indices of each task."""
+    every = np.arange(n_aux)
+    if groups is None:
+        return [every]
+    if len(groups) == 0:
+        raise ValueError("aux_groups is empty; use None for one task with all columns.")
+    checked = []
+    for task, group in enumerate(groups):
+        what = f"aux_groups[{task}]"
+        beyond = isinstance(group, slice) and (group.stop or 0) > n_aux
+        try:
+            columns = every[group if isinstance(group, slice) else np.asarray(group)]
+        except IndexError as error:
+            raise ValueError(f"{what} does not select from {n_aux} columns: {error}") from error
+        if beyond:
+            raise ValueError(f"{what} does not select from {n_aux} columns: it ends beyond.")
+        if columns.ndim != 1:
+            raise ValueError(f"{what} must be a slice, an array of column indices or a mask.")
+        if columns.size == 0:
+            raise ValueError(f"{what} selects no column.")
+        if np.unique(columns).size < columns.size:
+            raise ValueError(f"{what} repeats a column.")
+        checked.append(columns)
+    return checked
+
+
+def _check_sigma(sigma: Any, n_tasks: int) -> list[Any]:
+    """Return one scale, a number or "median", per task."""
+    if isinstance(sigma, (str, Real)):
+        return [sigma] * n_tasks
+    scales = list(sigma)
+    if len(scales) != n_tasks:
+        raise ValueError(f"sigma has {len(scales)} entries for {n_tasks} tasks.")
+    for scale in scales:
+        positive = isinstance(scale, Real) and 0 < float(scale) < np.inf
+        if not positive and not (isinstance(scale, str) and scale == "median"):
+            raise ValueError(f"sigma must be positive numbers or 'median', got {scale!r}.")
+    return scales

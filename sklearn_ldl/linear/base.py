@@ -1,0 +1,59 @@
+"""What the linear estimators share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils.extmath import safe_sparse_dot
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sklearn_ldl._core.dask_rows import lazily
+from sklearn_ldl.base import LabelDistributionMixin, SoftmaxPredictionMixin, training_weight
+
+
+class LinearModel(LabelDistributionMixin, BaseEstimator):
+    """Base of estimators with `coef_` and `intercept_`."""
+
+    def _validate_data(self, X, y, sample_weight):
+        X, D = self._validate_fit(X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
+        return X, D, training_weight(sample_weight, X)
+
+    def _report(
+        self, n_iter: int, objective: float, gradient_norm: float, unit: str = "iteration"
+    ) -> None:
+        """Print where the search stands, every `verbose` iterations."""
+        if self.verbose and n_iter % int(self.verbose) == 0:
+            print(
+                f"{type(self).__name__} {unit} {n_iter:4d}: objective {objective:.8f}, "
+                f"gradient {gradient_norm:.2e}"
+            )
+
+    @lazily
+    def decision_function(self, X: Any) -> NDArray:
+        """Linear outputs ``X @ coef_.T + intercept_``, before they become distributions.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_labels)
+            Any real numbers.
+        """
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
+        return safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+class SoftmaxLinearModel(SoftmaxPredictionMixin, LinearModel):
+    """Base of estimators with predictions ``softmax(X W^T + b)``."""

@@ -1,0 +1,59 @@
+"""What every metric asks of its arguments, and how it averages."""
+
+from __future__ import annotations
+
+from numbers import Real
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_array
+
+from sklearn_ldl._core.simplex import check_distribution
+
+
+def check_pair(
+    D_true: ArrayLike, D_pred: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Validate two arrays of distributions of the same shape."""
+    D = check_distribution(D_true, input_name="D_true")
+    P = check_distribution(D_pred, input_name="D_pred")
+    if D.shape != P.shape:
+        raise ValueError(f"D_true and D_pred have different shapes: {D.shape} and {P.shape}.")
+    return D, P
+
+
+def check_weights(sample_weight: ArrayLike | None, n_samples: int) -> NDArray[np.float64]:
+    """Validate sample weights; the largest returned weight is one."""
+    if sample_weight is None:
+        return np.ones(n_samples)
+    weights = check_array(
+        sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
+    )
+    if weights.shape != (n_samples,):
+        raise ValueError(f"sample_weight has shape {weights.shape}, expected ({n_samples},).")
+    if weights.min() < 0 or weights.max() == 0:
+        raise ValueError("sample_weight must be non-negative, with at least one positive weight.")
+    # Only the ratios matter, and this way no sum of weights overflows.
+    return weights / weights.max()
+
+
+def check_floor(floor: float) -> None:
+    """Validate the value that smaller degrees are raised to before their logarithm is taken."""
+    if not (isinstance(floor, Real) and 0 < floor < 1):
+        raise ValueError(f"floor must be a number between 0 and 1 (exclusive), got {floor!r}.")
+
+
+def weighted_mean(values: NDArray, sample_weight: ArrayLike | None) -> float:
+    """Average one value per sample."""
+    return float(np.average(values, weights=check_weights(sample_weight, len(values))))
+
+
+def mean_or_rows(
+    values: NDArray, sample_weight: ArrayLike | None, per_row: bool
+) -> float | NDArray[np.float64]:
+    """Average one value per sample, or with `per_row` return the values."""
+    if not per_row:
+        return weighted_mean(values, sample_weight)
+    if sample_weight is not None:
+        raise ValueError("sample_weight has no effect with per_row=True: pass one of them.")
+    return values

@@ -1,0 +1,293 @@
+"""Reliability diagram: the accuracy of predictions against their confidence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+
+from sklearn_ldl.metrics import expected_calibration_error
+from sklearn_ldl.metrics.checks import check_weights
+from sklearn_ldl.metrics.calibration import bin_numbers, check_truth, is_correct
+from sklearn_ldl.plotting.figures import cycle_curves, line_options, one_axes, pyplot
+from sklearn_ldl.plotting.responses import distributions, name_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_PERFECT = "perfectly calibrated"
+# Areas of the points of an empty bin and of one that holds every row, in square points.
+_POINT_AREAS = (12, 400)
+
+
+class ReliabilityDisplay:
+    r"""Reliability diagram of the predicted label (top-label calibration).
+
+    Rows fall into the bins of :func:`~sklearn_ldl.metrics.expected_calibration_error`,
+    :math:`((m-1)/M, m/M]`, by their confidence, the largest predicted degree. Every bin that is
+    not empty is a point: its accuracy over its mean confidence, with an area in proportion to its
+    share of the rows. The expected calibration error (ECE) is the mean vertical distance from the
+    diagonal, weighted by these areas.
+
+    Make one by `from_estimator` or `from_predictions`; the parameters are stored as attributes.
+
+    Parameters
+    ----------
+    accuracy : ndarray of shape (n_filled_bins,)
+        Accuracy of the bins that are not empty.
+    confidence : ndarray of shape (n_filled_bins,)
+        Their mean confidence.
+    share : ndarray of shape (n_filled_bins,)
+        Their share of the rows (of the sample weights); sums to 1.
+    ece : float
+        Expected calibration error.
+    name : str, default=None
+        Name for the legend.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The axes.
+    figure_ : matplotlib Figure
+        Their figure.
+    line_ : matplotlib Line2D
+        The line through the points.
+    points_ : matplotlib PathCollection
+        One point per bin that is not empty.
+
+    See Also
+    --------
+    sklearn.calibration.CalibrationDisplay : For the degree of one label: of a binary classifier,
+        or of one class against the others.
+
+    References
+    ----------
+    M. H. DeGroot, S. E. Fienberg, "The comparison and evaluation of forecasters", The Statistician
+    32, 1983.
+
+    C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On calibration of modern neural networks", ICML
+    2017.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_ldl import LDLClassifier
+    >>> from sklearn_ldl.plotting import ReliabilityDisplay
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = LDLClassifier().fit(X[::2], y[::2])
+    >>> display = ReliabilityDisplay.from_estimator(model, X[1::2], y[1::2], n_bins=5)
+    >>> 0 <= display.ece <= 1
+    True
+
+    The degree of one class is scikit-learn's business:
+
+    >>> from sklearn.calibration import CalibrationDisplay
+    >>> setosa = model.predict_proba(X[1::2])[:, 0]
+    >>> CalibrationDisplay.from_predictions(y[1::2] == 0, setosa)
+    <...>
+    """
+
+    def __init__(
+        self,
+        accuracy: NDArray,
+        confidence: NDArray,
+        *,
+        share: NDArray,
+        ece: float,
+        name: str | None = None,
+    ):
+        self.accuracy = accuracy
+        self.confidence = confidence
+        self.share = share
+        self.ece = ece
+        self.name = name
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator,
+        X: Any,
+        y: ArrayLike,
+        *,
+        n_bins: int = 10,
+        sample_weight: ArrayLike | None = None,
+        name: str | None = None,
+        ref_line: bool = True,
+        ax: Axes | None = None,
+        **kwargs: Any,
+    ) -> ReliabilityDisplay:
+        """Predict and draw.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Fitted to class labels or distributions, with `predict_proba` if it is a classifier.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Class labels or distributions; a prediction is correct if its label of largest degree
+            is the true one.
+        n_bins : int, default=10
+            Number of bins of equal width.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows; None weighs them equally.
+        name : str, default=None
+            Name for the legend; None means the class of the estimator.
+        ref_line : bool, default=True
+            Whether to draw the diagonal.
+        ax : Axes, default=None
+            Axes to draw on, such as those of another estimator; None makes a figure.
+        **kwargs
+            Passed to ``matplotlib.axes.Axes.plot``.
+
+        Returns
+        -------
+        display : ReliabilityDisplay
+            The display.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is missing.
+        ValueError
+            If an argument is out of its range or shapes do not match.
+        """
+        pyplot(f"{cls.__name__}.from_estimator")
+        return cls.from_predictions(
+            *distributions(estimator, X, y),
+            n_bins=n_bins,
+            sample_weight=sample_weight,
+            name=name_of(estimator, name),
+            ref_line=ref_line,
+            ax=ax,
+            **kwargs,
+        )
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true: ArrayLike,
+        D_pred: ArrayLike,
+        *,
+        labels: ArrayLike | None = None,
+        n_bins: int = 10,
+        sample_weight: ArrayLike | None = None,
+        name: str | None = None,
+        ref_line: bool = True,
+        ax: Axes | None = None,
+        **kwargs: Any,
+    ) -> ReliabilityDisplay:
+        """Draw given predictions.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Class labels or distributions.
+        D_pred : array-like of shape (n_samples, n_labels)
+            Predicted distributions.
+        labels : array-like of shape (n_labels,), default=None
+            The class of each column of `D_pred`; None stands for the column numbers. Not used if
+            `y_true` holds distributions.
+        n_bins : int, default=10
+            Number of bins of equal width.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows; None weighs them equally.
+        name : str, default=None
+            Name for the legend, which shows the ECE in any case.
+        ref_line : bool, default=True
+            Whether to draw the diagonal.
+        ax : Axes, default=None
+            Axes to draw on, such as those of another display; None makes a figure.
+        **kwargs
+            Passed to ``matplotlib.axes.Axes.plot``.
+
+        Returns
+        -------
+        display : ReliabilityDisplay
+            The display.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is missing.
+        ValueError
+            If an argument is out of its range, if shapes do not match, or if `y_true` holds a
+            label without a column.
+        """
+        pyplot(f"{cls.__name__}.from_predictions")
+        ece = expected_calibration_error(
+            y_true, D_pred, labels=labels, n_bins=n_bins, sample_weight=sample_weight
+        )
+        D, P = check_truth(y_true, D_pred, labels)
+        weights = check_weights(sample_weight, len(P))
+        confidence = P.max(axis=1)
+        bins = bin_numbers(confidence, n_bins)
+        mass = np.bincount(bins, weights)
+        filled = mass > 0
+        mass = mass[filled]
+        display = cls(
+            np.bincount(bins, weights * is_correct(D, P))[filled] / mass,
+            np.bincount(bins, weights * confidence)[filled] / mass,
+            share=mass / mass.sum(),
+            ece=ece,
+            name=name,
+        )
+        return display.plot(ax=ax, ref_line=ref_line, **kwargs)
+
+    def plot(
+        self,
+        *,
+        ax: Axes | None = None,
+        name: str | None = None,
+        ref_line: bool = True,
+        **kwargs: Any,
+    ) -> ReliabilityDisplay:
+        """Draw the diagram.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Axes to draw on; None makes a figure.
+        name : str, default=None
+            Name for the legend; None means the one that was given before.
+        ref_line : bool, default=True
+            Whether to draw the diagonal.
+        **kwargs
+            Passed to ``matplotlib.axes.Axes.plot``.
+
+        Returns
+        -------
+        display : ReliabilityDisplay
+            This display.
+        """
+        self.ax_ = one_axes(ax, f"{type(self).__name__}.plot", figsize=(5, 4.8))
+        self.figure_ = self.ax_.figure
+        cycle_curves(self.ax_)
+        if ref_line and _PERFECT not in self.ax_.get_legend_handles_labels()[1]:
+            self.ax_.plot([0, 1], [0, 1], "k:", label=_PERFECT)
+        name = self.name if name is None else name
+        label = f"ECE = {self.ece:.3f}" if name is None else f"{name} (ECE = {self.ece:.3f})"
+        options = line_options({"label": label}, kwargs)
+        (self.line_,) = self.ax_.plot(self.confidence, self.accuracy, **options)
+        self.points_ = self.ax_.scatter(
+            self.confidence,
+            self.accuracy,
+            s=np.interp(self.share, [0, 1], _POINT_AREAS),
+            color=self.line_.get_color(),
+            edgecolors="white",
+            zorder=self.line_.get_zorder() + 1,
+            clip_on=False,
+        )
+        self.ax_.set(
+            xlabel="Confidence (largest predicted degree)",
+            ylabel="Accuracy",
+            xlim=(0, 1),
+            ylim=(0, 1),
+            aspect="equal",
+        )
+        self.ax_.legend(
+            loc="best", title="point area: share of rows", fontsize="small", title_fontsize="small"
+        )
+        return self

@@ -1,0 +1,332 @@
+"""Distributions over three labels as colours, on a regular grid of points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import isqrt
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+
+from sklearn_ldl._core.simplex import check_distribution
+from sklearn_ldl.metrics import kl_divergence
+from sklearn_ldl.metrics.checks import check_pair, weighted_mean
+from sklearn_ldl.metrics.rows import RowMetric
+from sklearn_ldl.plotting.figures import all_axes, label_panels, panel_grid, pyplot
+from sklearn_ldl.plotting.label_axis import check_labels
+from sklearn_ldl.plotting.responses import distributions, labels_of, name_of, title_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_MAX_COLUMNS = 4
+
+
+class RGBSurfaceDisplay:
+    r"""Distributions over three labels as red, green and blue, on a regular grid of points.
+
+    The usual picture of models of Geng's artificial data: the truth on the surface of
+    :func:`~sklearn_ldl.datasets.make_ldl_surface` beside what models predict there. The degrees
+    are the colour channels, scaled to full brightness,
+
+    .. math:: (r, g, b) = d / \max_j d_j,
+
+    which loses nothing because degrees sum to one: pure colours have all mass on one label, white
+    is the uniform distribution, and equal colours mean equal distributions in all panels.
+
+    Make one by `from_estimator` or `from_predictions`; the parameters are stored as attributes.
+
+    Parameters
+    ----------
+    D_true : ndarray of shape (n_points, 3)
+        True distributions, line by line of the picture, from the bottom up.
+    D_pred : dict of str to ndarray of shape (n_points, 3)
+        Predicted distributions by the name of the model.
+    grid_shape : tuple of int
+        Lines and columns of the picture; their product is `n_points`.
+    scores : dict of str to float
+        The value of the metric for every model.
+    metric_name : str
+        What the titles call the metric.
+    labels : array-like of shape (3,), default=None
+        Names of the labels; None stands for the column numbers.
+
+    Attributes
+    ----------
+    figure_ : matplotlib Figure
+        The figure.
+    axes_ : ndarray of shape (1 + n_models,) of matplotlib Axes
+        The truth, then the models.
+    images_ : list of matplotlib AxesImage
+        The pictures, in the same order.
+    key_ : matplotlib Axes or None
+        The triangle that explains the colours; only in a new figure.
+
+    References
+    ----------
+    X. Geng, "Label distribution learning", IEEE Transactions on Knowledge and Data Engineering
+    28(7), 2016.
+
+    Examples
+    --------
+    >>> from sklearn_ldl import BFGSLDL, KNeighborsLDL
+    >>> from sklearn_ldl.datasets import make_ldl, make_ldl_surface
+    >>> from sklearn_ldl.plotting import RGBSurfaceDisplay
+    >>> X, D = make_ldl(n_samples=500, random_state=0)
+    >>> models = {
+    ...     "maximum entropy": BFGSLDL(alpha=1e-4).fit(X, D),
+    ...     "neighbours": KNeighborsLDL().fit(X, D),
+    ... }
+    >>> display = RGBSurfaceDisplay.from_estimator(models, *make_ldl_surface())
+    >>> len(display.images_)
+    3
+    """
+
+    def __init__(
+        self,
+        D_true: NDArray,
+        D_pred: Mapping[str, NDArray],
+        *,
+        grid_shape: tuple[int, int],
+        scores: Mapping[str, float],
+        metric_name: str,
+        labels: ArrayLike | None = None,
+    ):
+        self.D_true = D_true
+        self.D_pred = D_pred
+        self.grid_shape = grid_shape
+        self.scores = scores
+        self.metric_name = metric_name
+        self.labels = labels
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: BaseEstimator | Mapping[str, BaseEstimator],
+        X: Any,
+        y: ArrayLike,
+        *,
+        grid_shape: tuple[int, int] | None = None,
+        metric: RowMetric = kl_divergence,
+        sample_weight: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
+        extent: tuple[float, float, float, float] = (-1, 1, -1, 1),
+        ax: ArrayLike | Axes | None = None,
+    ) -> RGBSurfaceDisplay:
+        """Predict and draw.
+
+        Parameters
+        ----------
+        estimator : estimator, or dict of str to estimator
+            One or more estimators, fitted to distributions over three labels.
+        X : array-like of shape (n_points, n_features)
+            Points of a regular grid, line by line of the picture, from the bottom up, as from
+            :func:`~sklearn_ldl.datasets.make_ldl_surface`.
+        y : array-like of shape (n_points, 3)
+            True distributions.
+        grid_shape : tuple of int, default=None
+            Lines and columns of the picture; None means a square.
+        metric : callable, default=kl_divergence
+            A metric of :mod:`sklearn_ldl.metrics` that takes ``per_row=True``; its mean stands in
+            the titles.
+        sample_weight : array-like of shape (n_points,), default=None
+            Weights of the points in that mean.
+        labels : array-like of shape (3,), default=None
+            Names of the labels. None takes them from the columns of a data frame `y`, or from
+            `label_names_` or `classes_` of the estimator, or numbers them.
+        extent : tuple of float, default=(-1, 1, -1, 1)
+            Coordinates of the first and last column, and of the first and last line.
+        ax : Axes or array-like of Axes, default=None
+            One for the truth and one per estimator; None makes a figure.
+
+        Returns
+        -------
+        display : RGBSurfaceDisplay
+            The display.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is missing.
+        ValueError
+            If there are not three labels, or shapes do not match.
+        """
+        pyplot(f"{cls.__name__}.from_estimator")
+        models = estimator if isinstance(estimator, Mapping) else {name_of(estimator): estimator}
+        D_true, D_pred = y, {}
+        for name, model in models.items():
+            D_true, D_pred[name] = distributions(model, X, y)
+            labels = labels_of(D_true, model) if labels is None else labels
+        return cls.from_predictions(
+            D_true,
+            D_pred,
+            grid_shape=grid_shape,
+            metric=metric,
+            sample_weight=sample_weight,
+            labels=labels,
+            extent=extent,
+            ax=ax,
+        )
+
+    @classmethod
+    def from_predictions(
+        cls,
+        D_true: ArrayLike,
+        D_pred: ArrayLike | Mapping[str, ArrayLike],
+        *,
+        grid_shape: tuple[int, int] | None = None,
+        metric: RowMetric = kl_divergence,
+        sample_weight: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
+        extent: tuple[float, float, float, float] = (-1, 1, -1, 1),
+        ax: ArrayLike | Axes | None = None,
+    ) -> RGBSurfaceDisplay:
+        """Draw given distributions.
+
+        Parameters
+        ----------
+        D_true : array-like of shape (n_points, 3)
+            True distributions, line by line of the picture, from the bottom up.
+        D_pred : array-like of shape (n_points, 3), or dict of str to array-like
+            Predicted distributions of one model, or of several by name.
+        grid_shape : tuple of int, default=None
+            Lines and columns of the picture; None means a square.
+        metric : callable, default=kl_divergence
+            A metric of :mod:`sklearn_ldl.metrics` that takes ``per_row=True``; its mean stands in
+            the titles.
+        sample_weight : array-like of shape (n_points,), default=None
+            Weights of the points in that mean.
+        labels : array-like of shape (3,), default=None
+            Names of the labels. None takes the columns of a data frame `D_true`, or numbers them.
+        extent : tuple of float, default=(-1, 1, -1, 1)
+            Coordinates of the first and last column, and of the first and last line.
+        ax : Axes or array-like of Axes, default=None
+            One for the truth and one per model; None makes a figure.
+
+        Returns
+        -------
+        display : RGBSurfaceDisplay
+            The display.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is missing.
+        ValueError
+            If there are not three labels, or shapes do not match.
+        """
+        pyplot(f"{cls.__name__}.from_predictions")
+        labels = labels_of(D_true) if labels is None else labels
+        given = D_pred if isinstance(D_pred, Mapping) else {"predicted": D_pred}
+        if not given:
+            raise ValueError("There is nothing to compare: D_pred is empty.")
+        D = check_distribution(D_true, input_name="D_true")
+        if D.shape[1] != 3:
+            raise ValueError(f"Colours show three labels, but D_true has {D.shape[1]} columns.")
+        predictions, scores = {}, {}
+        for name, P in given.items():
+            _, predictions[name] = check_pair(D, P)
+            scores[name] = weighted_mean(metric(D, predictions[name], per_row=True), sample_weight)
+        display = cls(
+            D,
+            predictions,
+            grid_shape=_check_grid_shape(grid_shape, len(D)),
+            scores=scores,
+            metric_name=title_of(metric),
+            labels=check_labels(labels, 3),
+        )
+        return display.plot(ax=ax, extent=extent)
+
+    def plot(
+        self,
+        *,
+        ax: ArrayLike | Axes | None = None,
+        extent: tuple[float, float, float, float] = (-1, 1, -1, 1),
+    ) -> RGBSurfaceDisplay:
+        """Draw the truth and the predictions.
+
+        Parameters
+        ----------
+        ax : array-like of Axes, default=None
+            One for the truth and one per model; None makes a figure.
+        extent : tuple of float, default=(-1, 1, -1, 1)
+            Coordinates of the first and last column, and of the first and last line.
+
+        Returns
+        -------
+        display : RGBSurfaceDisplay
+            This display.
+        """
+        panels = {"true": self.D_true}
+        for name, P in self.D_pred.items():
+            panels[f"{name}\n{self.metric_name} {self.scores[name]:.3g}"] = P
+        n_lines, n_columns = panel_grid(len(panels), _MAX_COLUMNS)
+        self.axes_ = all_axes(
+            ax,
+            len(panels),
+            f"{type(self).__name__}.plot",
+            nrows=n_lines,
+            ncols=n_columns,
+            figsize=(1.5 + 2.4 * n_columns, 0.4 + 2.7 * n_lines),
+            sharex=True,
+            sharey=True,
+        )
+        self.figure_ = self.axes_[0].figure
+        edges = _pixel_edges(extent, self.grid_shape)
+        self.images_ = []
+        for axes, (title, D) in zip(self.axes_, panels.items(), strict=True):
+            picture = _colors(D).reshape(*self.grid_shape, 3)
+            self.images_.append(axes.imshow(picture, origin="lower", extent=edges))
+            axes.set_title(title, fontsize="medium")
+            axes.set(xticks=extent[:2], yticks=extent[2:])
+            axes.tick_params(length=0)
+            axes.spines[:].set_visible(False)
+        self.key_ = None
+        if ax is None:
+            label_panels(self.axes_, n_columns, "$x_1$", "$x_2$", labelpad=-8)
+            self.key_ = self.axes_[n_columns - 1].inset_axes([1.15, 0.2, 0.6, 0.6])
+            _draw_key(self.key_, check_labels(self.labels, 3))
+        return self
+
+
+def _colors(D: NDArray) -> NDArray:
+    return D / D.max(axis=1, keepdims=True)
+
+
+def _check_grid_shape(grid_shape: tuple[int, int] | None, n_points: int) -> tuple[int, int]:
+    side = isqrt(n_points)
+    shape = (side, side) if grid_shape is None else tuple(grid_shape)
+    if len(shape) != 2 or shape[0] * shape[1] != n_points:
+        raise ValueError(
+            f"{n_points} points do not fill a picture of shape {shape}: give grid_shape."
+        )
+    return shape
+
+
+def _pixel_edges(extent: tuple, grid_shape: tuple[int, int]) -> tuple:
+    """Widen the extent by half a pixel, so that points lie in the middle of theirs."""
+    left, right, bottom, top = extent
+    n_lines, n_columns = grid_shape
+    dx = (right - left) / max(n_columns - 1, 1) / 2
+    dy = (top - bottom) / max(n_lines - 1, 1) / 2
+    return left - dx, right + dx, bottom - dy, top + dy
+
+
+def _draw_key(axes: Axes, labels: NDArray) -> None:
+    """Draw the simplex in its colours, a label in every corner."""
+    height = np.sqrt(0.75)
+    x, y = np.meshgrid(np.linspace(0, 1, 200), np.linspace(0, height, 200))
+    top = y / height
+    right = x - top / 2
+    D = np.stack([1 - top - right, right, top], axis=-1)
+    inside = D.min(axis=-1) >= 0
+    picture = np.zeros((*inside.shape, 4))
+    picture[inside, :3] = _colors(D[inside])
+    picture[inside, 3] = 1
+    axes.imshow(picture, origin="lower", extent=(0, 1, 0, height))
+    axes.axis("off")
+    corners = [(0, -0.06, "top"), (1, -0.06, "top"), (0.5, height + 0.04, "bottom")]
+    for label, (x, y, side) in zip(labels, corners, strict=True):
+        axes.text(x, y, f"{label}", ha="center", va=side)

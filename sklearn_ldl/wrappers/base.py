@@ -1,0 +1,126 @@
+"""What estimators that wrap a distribution learner and a distributor have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.utils import Bunch, get_tags
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    _routing_enabled,
+    process_routing,
+)
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_ldl._core.simplex import check_prediction
+
+# Without metadata routing, parameters of `fit` go to the distributor by this prefix.
+_PREFIX = "distributor__"
+
+
+class LearnerFeatures:
+    """Mixin for wrappers that do not look at `X`: its features are those of the learner."""
+
+    def _learner(self) -> BaseEstimator:
+        """Return a fitted learner; an AttributeError before the fit."""
+        return self.estimator_  # type: ignore[attr-defined]
+
+    @property
+    def n_features_in_(self) -> int:
+        """Number of features that the learner was fitted to."""
+        return self._learner().n_features_in_
+
+    @property
+    def feature_names_in_(self) -> NDArray:
+        """Names of the features that the learner was fitted to."""
+        return self._learner().feature_names_in_
+
+
+class TargetWrapper(MetaEstimatorMixin, BaseEstimator):
+    """Fit `estimator` to the distributions that `distributor` makes of the targets."""
+
+    _parameter_constraints: dict = {
+        "estimator": [BaseEstimator, None],
+        "distributor": [BaseEstimator, None],
+    }
+
+    def _get_estimator(self) -> BaseEstimator:
+        if self.estimator is not None:
+            return self.estimator
+        # The default estimator lives above this module.
+        from sklearn_ldl.linear import BFGSLDL
+
+        estimator = BFGSLDL()
+        # Whoever leaves the choice to us cannot say that it takes weights.
+        return estimator.set_fit_request(sample_weight=True) if _routing_enabled() else estimator
+
+    def _fit_wrapped(
+        self, X: Any, y: NDArray, distributor: BaseEstimator, fit_params: dict[str, Any]
+    ) -> None:
+        if _routing_enabled():
+            routed = process_routing(self, "fit", **fit_params)
+        else:
+            mine = {name for name in fit_params if name.startswith(_PREFIX)}
+            routed = Bunch(
+                estimator=Bunch(fit={n: v for n, v in fit_params.items() if n not in mine}),
+                distributor=Bunch(transform={n.removeprefix(_PREFIX): fit_params[n] for n in mine}),
+            )
+        self.distributor_ = clone(distributor).fit(y)
+        D = self.distributor_.transform(y, **routed.distributor.transform)
+        self.estimator_ = clone(self._get_estimator()).fit(X, D, **routed.estimator.fit)
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self.estimator_, name):
+                setattr(self, name, getattr(self.estimator_, name))
+            elif hasattr(self, name):
+                delattr(self, name)
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Predict label distributions.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        D : ndarray of shape (n_samples, n_labels)
+            Rows on the simplex, over `classes_` or `grid_`. Where the wrapped estimator predicts
+            something else, as ``MLPRegressor`` does, the nearest distribution.
+        """
+        check_is_fitted(self)
+        return check_prediction(self.estimator_.predict(X), self.distributor_.n_labels_)
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Route metadata of `fit` to the wrapped estimator and the distributor.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            ``estimator.fit`` and ``distributor.transform`` receive what they request; the latter
+            is how ``sigma``, one standard deviation per sample, reaches a
+            :class:`~sklearn_ldl.GaussianLabelDistributor`.
+        """
+        router = MetadataRouter(owner=self).add(
+            estimator=self._get_estimator(),
+            method_mapping=MethodMapping().add(caller="fit", callee="fit"),
+        )
+        return router.add(
+            distributor=self.distributor if self.distributor is not None else BaseEstimator(),
+            method_mapping=MethodMapping().add(caller="fit", callee="transform"),
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self._get_estimator()).input_tags
+        tags.target_tags.required = True
+        return tags
+
+
+def with_weight(sample_weight: ArrayLike | None, fit_params: dict[str, Any]) -> dict[str, Any]:
+    """Add `sample_weight`, when given, to the other parameters of `fit`."""
+    return fit_params if sample_weight is None else {**fit_params, "sample_weight": sample_weight}

@@ -1,0 +1,161 @@
+"""What corrections after the fact share: they change the logits of a learner of distributions."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import check_cv
+from sklearn.utils import Bunch, get_tags, indexable
+from sklearn.utils._param_validation import HasMethods
+from sklearn.utils.metadata_routing import (
+    MetadataRouter,
+    MethodMapping,
+    _routing_enabled,
+    process_routing,
+)
+from sklearn.utils.metaestimators import _safe_split
+from sklearn.utils.validation import _check_method_params, check_is_fitted, has_fit_parameter
+
+from sklearn_ldl._core.simplex import check_distribution, check_prediction, safe_log
+from sklearn_ldl.wrappers.base import LearnerFeatures, TargetWrapper, with_weight
+from sklearn_ldl.base import SoftmaxPredictionMixin, require_y, training_weight
+from sklearn_ldl.metrics.divergences import FLOOR
+
+
+class HeldOut(NamedTuple):
+    """Rows with the logits of learners that were not trained on them."""
+
+    Z: NDArray[np.float64]
+    D: NDArray[np.float64]
+    weight: NDArray[np.float64]
+    #: Number of the learner that the logits of a row come from.
+    fold: NDArray[np.intp]
+    learners: list[BaseEstimator]
+
+
+class PostHocCorrection(LearnerFeatures, SoftmaxPredictionMixin, MetaEstimatorMixin, BaseEstimator):
+    """Base: a learner of distributions whose logits a subclass changes, in :meth:`_correct`."""
+
+    _parameter_constraints: dict = {
+        "estimator": [HasMethods(["fit", "predict"]), None],
+        "cv": ["cv_object"],
+    }
+
+    # The default is that of the wrappers for other targets.
+    _get_estimator = TargetWrapper._get_estimator
+
+    def _correct(self, Z: NDArray) -> NDArray:
+        """Change logits of shape (n_samples, n_labels)."""
+        raise NotImplementedError
+
+    def _fit_estimator(
+        self,
+        X: Any,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        fit_params: dict[str, Any],
+        *,
+        hold_out: bool = True,
+    ) -> tuple[NDArray, NDArray, Any]:
+        """Fit the estimator to all rows; return targets, weights, and logits of rows held out."""
+        require_y(self, y)
+        D = check_distribution(y)
+        X, D = indexable(X, D)
+        weight = training_weight(sample_weight, X, dtype=np.float64)
+        estimator = self._get_estimator()
+        routed = self._route(estimator, sample_weight, fit_params)
+        held_out = self._hold_out(estimator, X, D, weight, routed) if hold_out else None
+        self.estimator_ = clone(estimator).fit(X, D, **routed.estimator.fit)
+        self._describe_labels(y, D.shape[1])
+        return D, weight, held_out
+
+    def _hold_out(self, estimator, X, D, weight, routed) -> HeldOut:
+        if isinstance(estimator, FrozenEstimator):
+            every_row = np.arange(len(D))
+            splits = [(every_row, every_row)]
+        else:
+            splits = list(check_cv(self.cv).split(X, D, **routed.splitter.split))
+        learners, logits = [], []
+        for train, test in splits:
+            X_train, D_train = _safe_split(estimator, X, D, train)
+            X_test, _ = _safe_split(estimator, X, D, test, train)
+            params = _check_method_params(X, routed.estimator.fit, indices=train)
+            learners.append(clone(estimator).fit(X_train, D_train, **params))
+            logits.append(logits_of(learners[-1], X_test))
+        Z, rows = np.concatenate(logits), np.concatenate([test for _, test in splits])
+        if Z.shape[1] != D.shape[1]:
+            raise ValueError(f"estimator predicts {Z.shape[1]} labels, but y has {D.shape[1]}.")
+        fold = np.repeat(np.arange(len(splits)), [len(test) for _, test in splits])
+        return HeldOut(Z, D[rows], weight[rows], fold, learners)
+
+    def decision_function(self, X: Any) -> NDArray:
+        """Logits of the estimator, corrected.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        Z : ndarray of shape (n_samples, n_labels)
+            The distributions before the softmax.
+        """
+        check_is_fitted(self)
+        return self._correct(logits_of(self.estimator_, X))
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Route metadata of `fit` to the estimator and the splitter.
+
+        Returns
+        -------
+        routing : MetadataRouter
+            ``estimator.fit`` and ``cv.split`` receive what they request; the correction takes
+            what `fit` names itself.
+        """
+        return (
+            MetadataRouter(owner=self)
+            .add_self_request(self)
+            .add(
+                estimator=self._get_estimator(),
+                method_mapping=MethodMapping().add(caller="fit", callee="fit"),
+            )
+            .add(
+                splitter=self.cv,
+                method_mapping=MethodMapping().add(caller="fit", callee="split"),
+            )
+        )
+
+    def _route(self, estimator, sample_weight, fit_params) -> Bunch:
+        """Say which parameters the fits and the splitter receive."""
+        if _routing_enabled():
+            return process_routing(self, "fit", sample_weight=sample_weight, **fit_params)
+        groups = fit_params.pop("groups", None)
+        if has_fit_parameter(estimator, "sample_weight"):
+            fit_params = with_weight(sample_weight, fit_params)
+        elif sample_weight is not None and not isinstance(estimator, FrozenEstimator):
+            warnings.warn(
+                f"{type(estimator).__name__} does not take sample_weight: the weights count for "
+                "the correction only. Inside a pipeline, enable metadata routing to pass them on."
+            )
+        return Bunch(estimator=Bunch(fit=fit_params), splitter=Bunch(split={"groups": groups}))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags = get_tags(self._get_estimator()).input_tags
+        return tags
+
+
+def logits_of(estimator: BaseEstimator, X: Any) -> NDArray:
+    """Logits of shape (n_samples, n_labels), whatever the fitted estimator offers."""
+    if hasattr(estimator, "decision_function"):
+        Z = np.asarray(estimator.decision_function(X))
+        # By scikit-learn's convention a classifier of two classes returns the margin of the second.
+        return np.column_stack([np.zeros_like(Z), Z]) if Z.ndim == 1 else Z
+    D = np.asarray(getattr(estimator, "predict_proba", estimator.predict)(X))
+    return safe_log(check_prediction(D, n_labels=D.shape[-1]), FLOOR)

@@ -1,0 +1,235 @@
+"""The design matrix, the metrics and the search, apart from any estimator."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from numpy.testing import assert_allclose
+from scipy.optimize import minimize as scipy_minimize
+
+from sklearn_ldl._solver.design import Design
+from sklearn_ldl._solver.lbfgs import State, minimize
+from sklearn_ldl._solver.losses import cross_entropy
+from sklearn_ldl._solver.penalties import l2
+from sklearn_ldl._solver.rows import RowsInMemory
+from sklearn_ldl._solver.whitening import (
+    BlockMetric,
+    KroneckerMetric,
+    RowSpaceDesign,
+    choose_metric,
+    label_curvature,
+    label_moments,
+)
+
+N, P, C = 60, 7, 4
+
+
+@pytest.fixture
+def data(rng):
+    # Offsets and scales that spread over orders of magnitude, and some sparsity.
+    X = rng.standard_normal((N, P)) * np.logspace(-1, 2, P) + np.logspace(1, 0, P)
+    X[rng.random((N, P)) < 0.4] = 0
+    D = rng.dirichlet(np.full(C, 0.7), N)
+    weight = rng.uniform(0.1, 2, N)
+    return X, D, weight / weight.sum()
+
+
+@pytest.fixture(params=["dense", "csr"])
+def design(request, data):
+    X, _, weight = data
+    return Design(X if request.param == "dense" else sp.csr_array(X), weight, center=True)
+
+
+def test_design_products(design, data, rng):
+    X, _, weight = data
+    centred = X - weight @ X
+    coef, intercept, E = rng.random((C, P)), rng.random(C), rng.random((N, C))
+    assert_allclose(design.mean, weight @ X)
+    Z = design.logits(coef, intercept)
+    assert_allclose(Z, centred @ coef.T + intercept, rtol=1e-10)
+    assert Z.flags.f_contiguous
+    G, total = design.gradient(E)
+    assert_allclose(G, E.T @ centred, rtol=1e-9, atol=1e-9)
+    assert_allclose(total, E.sum(axis=0))
+    assert_allclose(design.gradient_norm(G, total), max(np.abs(E.T @ X).max(), total.max()))
+
+
+def test_design_moments(design, data):
+    X, _, weight = data
+    centred = X - weight @ X
+    covariance = (centred * weight[:, None]).T @ centred
+    assert_allclose(design.covariance(slice(None)), covariance, rtol=1e-9, atol=1e-9)
+    columns = np.array([1, 4])
+    assert_allclose(
+        design.covariance(columns), covariance[np.ix_(columns, columns)], rtol=1e-9, atol=1e-9
+    )
+    assert_allclose(design.variance(), np.diag(covariance), rtol=1e-9)
+    assert_allclose(design.gram(), centred @ centred.T, rtol=1e-8, atol=1e-8)
+
+
+def search(design, D, alpha, metric, state, **options):
+    rows = RowsInMemory(design, np.asfortranarray(D), cross_entropy)
+    return minimize(rows, l2(alpha), metric, state, **options)
+
+
+def choose(design, D, alphas):
+    return choose_metric(design, D.shape[1], lambda: label_moments(D, design.weight), alphas)
+
+
+def metrics(design, D, alpha):
+    gamma = label_curvature(*label_moments(D, design.weight))
+    yield KroneckerMetric(design, gamma, alpha).with_alpha(alpha)
+    yield BlockMetric(design, C, alpha).with_alpha(alpha)
+    few = BlockMetric(design, C, 100.0)
+    assert 0 < len(few.S) < P
+    yield few.with_alpha(alpha)
+    none = BlockMetric(design, C, 1e9)
+    assert len(none.S) == 0
+    yield none.with_alpha(alpha)
+
+
+def reference(X, D, weight, alpha):
+    """The same objective by the book: raw variables, scipy's L-BFGS."""
+
+    def function(x):
+        coef, b = x[: C * P].reshape(C, P), x[C * P :]
+        Z = X @ coef.T + b
+        value, E = cross_entropy(Z, D, weight)
+        penalty, gradient = l2(alpha)(coef)
+        return value + penalty, np.concatenate([(E.T @ X + gradient).ravel(), E.sum(axis=0)])
+
+    options = {"maxiter": 20000, "maxfun": 40000, "gtol": 1e-9, "ftol": 0}
+    start = np.zeros((P + 1) * C)
+    return scipy_minimize(function, start, jac=True, method="L-BFGS-B", options=options)
+
+
+@pytest.mark.parametrize("alpha", [1e-3, 1.0])
+def test_every_metric_pushes_the_transpose_of_its_pull(design, data, alpha, rng):
+    for metric in metrics(design, data[1], alpha):
+        G, total, V, v = rng.random((C, P)), rng.random(C), rng.random((C, P)), rng.random(C)
+        W, b = metric.push(V, v)
+        pulled, pulled_total = metric.pull(G, total)
+        left = np.vdot(G, W) + total @ b
+        right = np.vdot(pulled, V) + pulled_total @ v
+        assert_allclose(left, right, rtol=1e-4 if isinstance(metric, BlockMetric) else 1e-10)
+
+
+@pytest.mark.parametrize("alpha", [1e-3, 1.0])
+def test_every_metric_finds_the_same_minimum(design, data, alpha):
+    X, D, weight = data
+    expected = reference(X, D, weight, alpha)
+    for metric in metrics(design, D, alpha):
+        state = State(np.zeros((C, P)), np.zeros(C))
+        search(design, D, alpha, metric, state, max_iter=5000)
+        assert state.status == "gradient"
+        assert state.gradient_norm <= 1e-6
+        assert_allclose(state.value, expected.fun, rtol=1e-9)
+
+
+def test_whitening_does_not_see_the_scale_of_the_features(data):
+    X, D, weight = data
+    needed = []
+    for scale in (1.0, np.logspace(1, -1, P)):
+        design = Design(X * scale, weight, center=True)
+        metric = choose(design, D, [0.0]).with_alpha(0.0)
+        state = State(np.zeros((C, P)), np.zeros(C))
+        values = []
+        search(
+            design,
+            D,
+            0.0,
+            metric,
+            state,
+            tol=0.0,
+            callback=lambda s, values=values: values.append(s.value),
+        )
+        needed.append(int(np.argmax(np.array(values) < values[-1] + 1e-10)))
+    assert max(needed) < 20
+    assert abs(needed[1] - needed[0]) <= 1
+
+
+@pytest.mark.parametrize("make", [np.asarray, sp.csr_array])
+def test_row_space_of_a_wide_problem(make, rng):
+    X = rng.standard_normal((10, 40)) + 3
+    X[7] = X[2]  # a repeated row lowers the rank
+    weight = np.full(10, 0.1)
+    wide = Design(make(X), weight, center=True)
+    assert RowSpaceDesign.suits(wide, 3)
+    narrow = RowSpaceDesign(wide)
+    assert narrow.shape == (10, 8)
+    coef = rng.standard_normal((3, 8))
+    original = narrow.expand(coef)
+    assert_allclose(np.linalg.norm(original), np.linalg.norm(coef))
+    assert_allclose(narrow.restrict(original), coef, atol=1e-10)
+    zero = np.zeros(3)
+    assert_allclose(wide.logits(original, zero), narrow.logits(coef, zero), atol=1e-10)
+    G, total = rng.standard_normal((3, 8)), rng.standard_normal(3)
+    bound = wide.gradient_norm(narrow.expand(G), total)
+    assert bound <= narrow.gradient_norm(G, total) * (1 + 1e-10)
+
+
+def test_only_short_problems_are_rotated_into_their_row_space(rng):
+    def suits(X, n_labels=5):
+        n = X.shape[0]
+        return RowSpaceDesign.suits(Design(X, np.full(n, 1 / n), center=True), n_labels)
+
+    assert suits(np.ones((130, 1869)))
+    assert not suits(np.ones((1869, 130)))
+    assert suits(sp.random_array((20, 3000), density=0.01, format="csr", rng=rng))
+    # Few numbers are stored: an eigendecomposition would cost more than the whole search.
+    assert not suits(sp.random_array((800, 3000), density=0.01, format="csr", rng=rng))
+
+
+def test_choice_of_metric(rng):
+    def chosen(n, p, c, n_alphas=1):
+        design = Design(rng.standard_normal((n, p)), np.full(n, 1 / n), center=True)
+        return type(choose(design, rng.dirichlet(np.ones(c), n), [1.0] * n_alphas))
+
+    assert chosen(500, 40, 3) is KroneckerMetric
+    assert chosen(300, 200, 3) is BlockMetric
+    assert chosen(300, 200, 3, n_alphas=15) is KroneckerMetric
+
+
+def test_precision_is_reported_where_the_tolerance_cannot_be_reached(data):
+    X, D, weight = data
+    design = Design(X, weight, center=True)
+    state = State(np.zeros((C, P)), np.zeros(C))
+    metric = choose(design, D, [1e-2]).with_alpha(1e-2)
+    search(design, D, 1e-2, metric, state, tol=0.0)
+    assert state.status == "precision"
+    assert state.gradient_norm < 1e-9
+
+
+def test_callback_sees_every_iteration_and_values_never_rise(data):
+    X, D, weight = data
+    design = Design(X, weight, center=True)
+    state = State(np.zeros((C, P)), np.zeros(C))
+    metric = choose(design, D, [1e-3]).with_alpha(1e-3)
+    seen = []
+    search(
+        design,
+        D,
+        1e-3,
+        metric,
+        state,
+        callback=lambda s: seen.append((s.n_iter, s.value)),
+    )
+    assert [n_iter for n_iter, _ in seen] == list(range(state.n_iter + 1))
+    values = np.array([value for _, value in seen])
+    assert (np.diff(values) <= 1e-14).all()
+    assert state.n_evaluations == state.n_iter + 1
+
+
+def test_an_interrupt_keeps_what_was_reached(data):
+    X, D, weight = data
+    design = Design(X, weight, center=True)
+    state = State(np.zeros((C, P)), np.zeros(C))
+    metric = choose(design, D, [1e-3]).with_alpha(1e-3)
+
+    def interrupt(state):
+        if state.n_iter == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        search(design, D, 1e-3, metric, state, callback=interrupt)
+    assert state.n_iter == 3
+    assert np.any(state.coef)

@@ -1,0 +1,443 @@
+import csv
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.io import savemat
+from sklearn.base import BaseEstimator
+from sklearn.dummy import DummyRegressor
+
+from sklearn_ldl.__main__ import main
+from sklearn_ldl.compare.estimators import BASELINES, ESTIMATORS, Entry, select
+from sklearn_ldl.compare.evaluate import MEASURES, SIMILARITIES, SIX, Result, best, evaluate
+from sklearn_ldl.compare.problem import Problem, load_problem
+from sklearn_ldl.compare.report import format_table
+from sklearn_ldl.datasets import list_datasets, make_ldl
+from sklearn_ldl.metrics import get_ldl_scorer
+
+QUIET = ["--quiet", "--no-plot"]
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def compare(out, capsys):
+    """Run a small comparison; return exit code, stdout and stderr."""
+
+    def run(*argv, plot=False, quiet=True):
+        options = ["--out", str(out), *([] if plot else ["--no-plot"])]
+        options += ["--quiet"] if quiet else []
+        code = main([*argv, *options])
+        return code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def small(compare):
+    def run(*argv, **options):
+        return compare("--n-samples", "60", "--cv", "2", *argv, **options)
+
+    return run
+
+
+@pytest.fixture
+def mat_file(tmp_path):
+    X, D = make_ldl(n_samples=40, n_votes=10, random_state=0)
+    savemat(tmp_path / "votes.mat", {"features": X, "labels": D})
+    return tmp_path / "votes.mat"
+
+
+def usage_error(capsys, *argv):
+    """Stderr of a call that must be refused: one line, exit code 2, nothing on stdout."""
+    with pytest.raises(SystemExit) as caught:
+        main(list(argv))
+    captured = capsys.readouterr()
+    assert caught.value.code == 2
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+def result(name, seconds=0.0, **means):
+    scores = {measure: np.array([mean - 0.01, mean + 0.01]) for measure, mean in means.items()}
+    return Result(name, scores, seconds, None, [])
+
+
+class Failing(BaseEstimator):
+    def __init__(self, exception):
+        self.exception = exception
+
+    def fit(self, X, y):
+        raise self.exception
+
+
+class TestDefaultRun:
+    def test_every_estimator_and_both_baselines_in_table_and_csv(self, small, out):
+        code, stdout, _ = small()
+        assert code == 0
+        assert stdout.startswith("artificial: n = 60 rows, p = 3 features, C = 3 labels; 2 folds")
+        table = pd.read_csv(out / "artificial.csv")
+        assert table.estimator.tolist() == list(ESTIMATORS)
+        for name in ESTIMATORS:
+            assert f"\n{name} " in stdout
+        assert max(map(len, stdout.splitlines())) <= 120
+        assert str(out / "artificial.csv") in stdout
+
+    def test_csv_columns(self, small, out):
+        small("--estimators", "knn")
+        table = pd.read_csv(out / "artificial.csv")
+        measured = [f"{measure}_{statistic}" for measure in SIX for statistic in ("mean", "std")]
+        assert table.columns.tolist() == ["dataset", "estimator", *measured, "fit_seconds"]
+        assert (table.dataset == "artificial").all()
+        assert np.isfinite(table[[*measured, "fit_seconds"]]).all(axis=None)
+
+    def test_picture(self, small, out):
+        pytest.importorskip("matplotlib")
+        code, stdout, _ = small("--estimators", "bfgs-alpha", plot=True)
+        assert code == 0
+        assert "(bfgs-alpha, best by kl_divergence)" in stdout
+        assert (out / "artificial.png").read_bytes().startswith(b"\x89PNG")
+
+    def test_picture_of_a_baseline_when_there_is_nothing_else(self, small, out):
+        pytest.importorskip("matplotlib")
+        _, stdout, _ = small("--estimators", "mean", "--metrics", "cosine", plot=True)
+        assert "(mean, best by cosine)" in stdout
+
+    def test_without_any_argument(self, tmp_path, monkeypatch, capsys):
+        pytest.importorskip("matplotlib")
+        pytest.importorskip("rich")
+        monkeypatch.chdir(tmp_path)
+        for name in set(ESTIMATORS) - {*BASELINES, "bfgs-alpha"}:
+            monkeypatch.delitem(ESTIMATORS, name)
+        assert main([]) == 0
+        assert "n = 1000 rows" in capsys.readouterr().out
+        assert {path.name for path in (tmp_path / "ldl_results").iterdir()} == {
+            "artificial.csv",
+            "artificial.png",
+        }
+
+    def test_same_seed_same_scores_whatever_the_number_of_jobs(self, small, out):
+        tables = []
+        for seed, jobs in [("0", "1"), ("0", "2"), ("1", "1")]:
+            small("--estimators", "forest", "pt-svm", "--seed", seed, "--n-jobs", jobs)
+            tables.append(pd.read_csv(out / "artificial.csv").drop(columns="fit_seconds"))
+        pd.testing.assert_frame_equal(tables[0], tables[1])
+        assert not tables[0].equals(tables[2])
+
+
+class TestRealData:
+    def test_mat_file_with_chosen_measures_in_the_given_order(self, compare, mat_file, out):
+        code, stdout, _ = compare(
+            "compare", str(mat_file), "--estimators", "knn", "--cv", "3",
+            "--metrics", "intersection", "emd", "emd",
+        )  # fmt: skip
+        assert code == 0
+        assert stdout.startswith("votes: n = 40 rows")
+        table = pd.read_csv(out / "votes.csv")
+        assert table.estimator.tolist() == [*BASELINES, "knn"]
+        assert table.columns[2:-1].tolist() == [
+            "intersection_mean", "intersection_std", "emd_mean", "emd_std",
+        ]  # fmt: skip
+
+    def test_csv_file(self, compare, tmp_path, out):
+        X, D = make_ldl(n_samples=30, random_state=0)
+        frame = pd.DataFrame(np.hstack([X, D]), columns=["a", "b", "c", "bad", "fair", "good"])
+        frame.to_csv(tmp_path / "votes.csv", index=False)
+        labels = ["bad", "fair", "good"]
+        argv = ["compare", str(tmp_path / "votes.csv"), "--label-columns", *labels, "--cv", "2"]
+        code, stdout, _ = compare(*argv, "--estimators", "bfgs-alpha")
+        assert code == 0
+        assert "p = 3 features, C = 3 labels" in stdout
+        assert load_problem(argv[1], label_columns=labels, n_folds=2).labels == labels
+
+    @pytest.mark.parametrize("sparse", [False, True])
+    def test_csv_file_of_votes(self, tmp_path, sparse):
+        path = tmp_path / "votes.csv"
+        path.write_text("a,like,dislike\n0,3,1\n2,0,5\n1,2,2\n")
+        names = ["like", "dislike"]
+        problem = load_problem(str(path), vote_columns=names, n_folds=2, sparse=sparse)
+        np.testing.assert_allclose(problem.D, [[0.75, 0.25], [0, 1], [0.5, 0.5]])
+        assert problem.X.shape == (3, 1)
+        assert problem.sparse is sparse
+        assert problem.labels == names
+
+    def test_sparse_leaves_out_what_needs_dense_features(self, compare, mat_file, out):
+        code, stdout, _ = compare("compare", str(mat_file), "--sparse", "--cv", "2")
+        assert code == 0
+        assert "p = 3 features, sparse," in stdout
+        names = pd.read_csv(out / "votes.csv").estimator.tolist()
+        assert names == [name for name in ESTIMATORS if name != "pt-bayes"]
+
+    def test_sparse_does_not_standardise(self, mat_file):
+        for sparse in (True, False):
+            problem = load_problem(str(mat_file), sparse=sparse)
+            steps = ESTIMATORS["bfgs"].build(problem).named_steps
+            assert ("standardscaler" in steps) is not sparse
+
+    def test_hint_for_mostly_zero_features(self, compare, tmp_path):
+        X, D = np.eye(30), make_ldl(30, random_state=0)[1]
+        np.savez(tmp_path / "wide.npz", features=X, labels=D)
+        argv = ["compare", str(tmp_path / "wide.npz"), "--cv", "2", "--estimators", "mean"]
+        assert "hint: most features are zero; --sparse" in compare(*argv)[2]
+        assert compare(*argv, "--sparse")[2] == ""
+
+    def test_public_set_by_name(self, capsys, monkeypatch, tmp_path):
+        monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path))
+        (tmp_path / "sklearn_ldl").mkdir()
+        (tmp_path / "sklearn_ldl" / "SJAFFE.mat").write_bytes(b"damaged")
+        message = usage_error(capsys, "compare", "SJAFFE", *QUIET)
+        assert "SJAFFE.mat is not the public SJAFFE file" in message
+
+    def test_published_set(self, compare, ldl_data, out):
+        compare("compare", str(ldl_data / "SJAFFE.mat"), "--cv", "2", "--estimators", "knn")
+        table = pd.read_csv(out / "SJAFFE.csv").set_index("estimator")
+        assert table.kl_divergence_mean["knn"] < table.kl_divergence_mean["mean"]
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("argv", "message"),
+        [
+            (["compare", "nowhere.mat"], "No such file: nowhere.mat"),
+            (["compare", "Nowhere"], "Nowhere is neither a file nor a public data set"),
+            (["compare", "table.txt"], "suffix must be .mat, .npz or .csv"),
+            (["--estimators", "nonsense"], "invalid choice: 'nonsense'"),
+            (["--metrics", "neg_chebyshev"], "invalid choice: 'neg_chebyshev'"),
+            (["--cv", "1"], "must be at least 2, got 1"),
+            (["--cv", "11", "--n-samples", "10"], "--cv 11 needs as many rows, got 10"),
+            (["--n-jobs", "0"], "n_jobs == 0"),
+            (["--sparse"], "--sparse, --label-columns and --vote-columns need a FILE"),
+            (["--label-columns", "a", "b"], "--vote-columns need a FILE"),
+            (["--vote-columns", "a", "b"], "--vote-columns need a FILE"),
+            (["compare", "a.mat", "--vote-columns", "a"], "--vote-columns is for .csv files only"),
+            (["compare", "SJAFFE", "--label-columns", "a"], "--label-columns is for .csv files"),
+            (["compare", "a.mat", "--n-samples", "9"], "--n-samples is for the artificial data"),
+            (["nonsense"], "invalid choice: 'nonsense'"),
+        ],
+    )
+    def test_one_line_and_exit_code_2(self, argv, message, capsys, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        command = argv if argv == ["nonsense"] else [*argv, *QUIET]
+        assert message in usage_error(capsys, *command)
+        assert not list(tmp_path.iterdir())
+
+    def test_labels_that_are_no_distribution(self, capsys, tmp_path):
+        path = tmp_path / "counts.npz"
+        np.savez(path, features=np.ones((4, 1)), labels=np.ones((4, 2)))
+        message = usage_error(capsys, "compare", str(path), *QUIET)
+        assert "row 0 sums to 2, not to 1" in message
+
+    def test_dense_estimator_with_sparse_features(self, capsys, mat_file):
+        argv = ["compare", str(mat_file), "--sparse", "--estimators", "pt-bayes", *QUIET]
+        assert "pt-bayes: no sparse features" in usage_error(capsys, *argv)
+
+    def test_out_is_a_file(self, capsys, mat_file):
+        argv = ["--n-samples", "20", "--out", str(mat_file), *QUIET]
+        assert str(mat_file) in usage_error(capsys, *argv)
+
+    @pytest.mark.parametrize(
+        ("package", "extra", "way_out"),
+        [("matplotlib.pyplot", "plot", "--no-plot"), ("rich.progress", "progress", "--quiet")],
+    )
+    def test_missing_extra(self, package, extra, way_out, capsys, tmp_path, monkeypatch):
+        monkeypatch.setitem(sys.modules, package, None)
+        other = {"--no-plot", "--quiet"} - {way_out}
+        argv = ["--n-samples", "30", "--cv", "2", "--estimators", "mean"]
+        argv += ["--out", str(tmp_path)]
+        message = usage_error(capsys, *argv, *other)
+        assert f'pip install "sklearn-ldl[{extra}]"' in message
+        assert way_out in message
+        assert main([*argv, *QUIET]) == 0
+
+    def test_failing_estimator_does_not_stop_the_others(self, small, out, monkeypatch):
+        failing = Entry("", lambda problem: Failing(ValueError("too bad\nsecond line")))
+        monkeypatch.setitem(ESTIMATORS, "bfgs", failing)
+        code, stdout, stderr = small("--estimators", "bfgs", "knn")
+        assert code == 1
+        assert stderr == "error: bfgs failed: too bad\n"
+        assert pd.read_csv(out / "artificial.csv").estimator.tolist() == [*BASELINES, "knn"]
+        assert "\nknn " in stdout
+
+    def test_results_that_cannot_be_written(self, small, out):
+        (out / "artificial.csv").mkdir(parents=True)
+        code, _, stderr = small("--estimators", "mean")
+        assert code == 1
+        assert "artificial.csv" in stderr
+
+    def test_interrupt_keeps_what_was_finished(self, small, out, monkeypatch):
+        interrupted = Entry("", lambda problem: Failing(KeyboardInterrupt()))
+        monkeypatch.setitem(ESTIMATORS, "knn", interrupted)
+        code, stdout, stderr = small("--estimators", "bfgs-alpha", "knn", "forest", plot=True)
+        assert code == 130
+        assert stderr == "interrupted: 3 of 5 estimators were finished\n"
+        finished = [*BASELINES, "bfgs-alpha"]
+        assert pd.read_csv(out / "artificial.csv").estimator.tolist() == finished
+        assert "\nbfgs-alpha " in stdout
+        assert not (out / "artificial.png").exists()
+
+    def test_interrupt_before_anything_was_finished(self, small, out, monkeypatch):
+        interrupted = Entry("", lambda problem: Failing(KeyboardInterrupt()))
+        monkeypatch.setitem(ESTIMATORS, "uniform", interrupted)
+        code, stdout, stderr = small()
+        assert code == 130
+        assert stderr == f"interrupted: 0 of {len(ESTIMATORS)} estimators were finished\n"
+        assert "estimator" not in stdout
+        assert not list(out.iterdir())
+
+    def test_warnings_of_an_estimator_are_told_once(self, small, monkeypatch):
+        unfinished = ESTIMATORS["bfgs-alpha"]
+        monkeypatch.setitem(
+            ESTIMATORS,
+            "bfgs-alpha",
+            Entry("", lambda p: unfinished.build(p).set_params(bfgsldl__max_iter=0)),
+        )
+        _, _, stderr = small("--estimators", "bfgs-alpha", "--cv", "3")
+        assert all(line.startswith("warning: bfgs-alpha: ") for line in stderr.splitlines())
+        assert "Increase max_iter" in stderr
+        assert len(set(stderr.splitlines())) == stderr.count("\n")
+
+
+class TestProgress:
+    def test_bar_leaves_stdout_alone(self, small):
+        pytest.importorskip("rich")
+        _, with_bar, _ = small("--estimators", "mean", quiet=False)
+        _, without, _ = small("--estimators", "mean")
+        assert with_bar == without
+
+    def test_folds_are_counted_in_batches_of_jobs(self):
+        problem = load_problem(None, n_samples=50, n_folds=5)
+        for n_jobs, expected in [(None, [1, 2, 3, 4, 5]), (2, [2, 4, 5])]:
+            told = []
+            evaluate(
+                "mean",
+                DummyRegressor(),
+                problem,
+                ["cosine"],
+                n_jobs=n_jobs,
+                on_progress=told.append,
+            )
+            assert told == expected
+
+
+class TestEvaluate:
+    def test_scores_are_those_of_the_measures(self):
+        problem = load_problem(None, n_samples=50, n_folds=5)
+        outcome = evaluate("mean", DummyRegressor(), problem, ["chebyshev", "cosine"])
+        train, test = problem.splits()[0]
+        model = DummyRegressor().fit(problem.X[train], problem.D[train])
+        X, D = problem.X[test], problem.D[test]
+        first = {measure: scores[0] for measure, scores in outcome.scores.items()}
+        assert first["chebyshev"] == -get_ldl_scorer("neg_chebyshev")(model, X, D)
+        assert first["cosine"] == get_ldl_scorer("cosine")(model, X, D)
+        np.testing.assert_array_equal(outcome.model.predict(X), model.predict(X))
+        assert outcome.std("cosine") == np.std(outcome.scores["cosine"])
+
+    @pytest.mark.parametrize("measure", MEASURES)
+    def test_every_measure_prefers_the_truth(self, measure):
+        D = make_ldl(40, random_state=0)[1]
+        problem = Problem("truth", D, D, None, n_folds=2, seed=0)
+
+        class Truth(DummyRegressor):
+            def predict(self, X):
+                return X
+
+        outcomes = [
+            evaluate("mean", DummyRegressor(), problem, [measure]),
+            evaluate("truth", Truth(), problem, [measure]),
+        ]
+        assert best(outcomes, measure).estimator == "truth"
+        assert (measure in SIMILARITIES) == (outcomes[1].mean(measure) > 0.5)
+
+
+class TestEstimators:
+    @pytest.mark.parametrize("name", ESTIMATORS)
+    def test_predictions_are_distributions(self, name):
+        problem = load_problem(None, n_samples=60)
+        P = ESTIMATORS[name].build(problem).fit(problem.X, problem.D).predict(problem.X)
+        assert P.shape == problem.D.shape
+        np.testing.assert_allclose(P.sum(axis=1), 1, atol=1e-12)
+        assert P.min() >= 0
+
+    def test_uniform(self):
+        problem = load_problem(None, n_samples=10)
+        P = ESTIMATORS["uniform"].build(problem).fit(problem.X, problem.D).predict(problem.X)
+        np.testing.assert_array_equal(P, np.full((10, 3), 1 / 3))
+
+    def test_baselines_come_first_and_once(self):
+        assert select(["knn", "mean", "knn"], sparse=False) == ["uniform", "mean", "knn"]
+
+    def test_constant_sparse_features(self, tmp_path):
+        np.savez(tmp_path / "zeros.npz", features=np.zeros((20, 2)), labels=np.full((20, 2), 0.5))
+        problem = load_problem(str(tmp_path / "zeros.npz"), sparse=True)
+        model = ESTIMATORS["nystroem"].build(problem).fit(problem.X, problem.D)
+        np.testing.assert_allclose(model.predict(problem.X), 0.5, atol=1e-6)
+
+
+class TestTable:
+    def test_best_is_lowest_loss_and_highest_similarity(self):
+        results = [
+            result("uniform", chebyshev=0.3, cosine=0.5),
+            result("mean", chebyshev=0.2, cosine=0.7),
+            result("knn", chebyshev=0.1, cosine=0.6),
+        ]
+        lines = format_table(results, ["chebyshev", "cosine"]).splitlines()
+        assert lines[0].split() == ["estimator", "chebyshev↓", "cosine↑", "fit", "[s]"]
+        assert lines[2].split() == ["uniform", "0.300±0.010", "0.500±0.010", "0.00"]
+        assert lines[3].split() == ["mean", "0.200±0.010", "0.700±0.010*", "0.00"]
+        assert set(lines[1]) == set(lines[4]) == {"-"}
+        assert lines[5].split() == ["knn", "0.100±0.010*", "0.600±0.010", "0.00"]
+
+    def test_ties_are_all_marked(self):
+        table = format_table([result("uniform", clark=0.5), result("knn", clark=0.5)], ["clark"])
+        assert table.count("*") == 2
+
+    @pytest.mark.parametrize(
+        ("measure", "mean", "shown"),
+        [
+            ("kl_divergence", 0.0055, "0.00550±0.01000*"),
+            ("cosine", 0.9945, "0.99450±0.01000*"),
+            ("canberra", 61.5, "61.500±0.010*"),
+            ("chebyshev", 0.0, "0.00000±0.01000*"),
+            ("cosine", 1.0, "1.00000±0.01000*"),
+        ],
+    )
+    def test_decimals_follow_the_distance_to_perfection(self, measure, mean, shown):
+        assert shown in format_table([result("knn", **{measure: mean})], [measure])
+
+    def test_no_rule_below_baselines_alone(self):
+        lines = format_table([result("uniform", clark=0.5)], ["clark"]).splitlines()
+        assert len(lines) == 3
+
+
+def test_list(capsys):
+    assert main(["list"]) == 0
+    shown = capsys.readouterr().out
+    for name in (*ESTIMATORS, *list_datasets()):
+        assert f"\n  {name} " in shown
+    for measure in MEASURES:
+        assert measure + ("↑" if measure in SIMILARITIES else "↓") in shown
+    assert max(map(len, shown.splitlines())) <= 100
+
+
+def test_as_a_module():
+    command = [sys.executable, "-m", "sklearn_ldl", "list"]
+    ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=ascii_only)
+    assert "chebyshev?, clark?" in done.stdout
+    assert done.stderr == ""
+
+
+def test_csv_keeps_all_digits(small, out):
+    small("--estimators", "mean", "--metrics", "clark")
+    with (out / "artificial.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    problem = load_problem(None, n_samples=60, n_folds=2)
+    outcome = evaluate("mean", DummyRegressor(), problem, ["clark"])
+    assert float(rows[1]["clark_mean"]) == outcome.mean("clark")

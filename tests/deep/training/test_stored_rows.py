@@ -1,0 +1,198 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from scipy import sparse
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("skorch")
+
+from sklearn_ldl import DeepLDLClassifier, DeepLDLRegressor, OnlineLDLClassifier  # noqa: E402
+from sklearn_ldl.datasets import make_ldl  # noqa: E402
+from sklearn_ldl.deep import _stored  # noqa: E402
+from sklearn_ldl.deep.training.stored_rows import Rows, check_mapped, is_stored, to_float32  # noqa: E402
+
+X, D = make_ldl(60, random_state=0)
+X = X.astype(np.float32).astype(np.float64)
+IMAGES = np.random.default_rng(0).integers(0, 255, (60, 2, 3, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def on_disk(tmp_path):
+    """``on_disk(X, mode)`` puts an array into a file and maps it."""
+
+    def save(X, mode="r"):
+        np.save(tmp_path / "X.npy", X)
+        return np.load(tmp_path / "X.npy", mmap_mode=mode)
+
+    return save
+
+
+def model(**parameters):
+    defaults = {"hidden_layer_sizes": (8,), "max_epochs": 3, "random_state": 0}
+    return DeepLDLRegressor(**(defaults | parameters))
+
+
+@pytest.mark.parametrize("mode", ["r", "r+", "c"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, ">f8", np.float16])
+def test_maps_give_the_result_of_arrays(dtype, mode, on_disk, monkeypatch):
+    monkeypatch.setattr(_stored, "_LARGEST", 10 * _stored._NEIGHBOURHOOD)
+    monkeypatch.setattr(_stored, "_NUMBERS", 20)
+    array = X.astype(dtype)
+    mapped = on_disk(array, mode)
+    fitted = model().fit(mapped, D)
+    expected = model().fit(array, D)
+    assert_array_equal(fitted.predict(mapped), expected.predict(array))
+    assert_array_equal(fitted.predict(array), expected.predict(array))
+    assert_array_equal(mapped, array)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_images_may_be_mapped_and_folded(order, on_disk):
+    flat = np.asarray(IMAGES.reshape(60, -1), order=order)
+    expected = model(lr=1e-4).fit(IMAGES.astype(np.float32), D).predict(IMAGES)
+    mapped = on_disk(flat)
+    folded = model(lr=1e-4, input_shape=(2, 3, 3)).fit(mapped, D)
+    assert_array_equal(folded.predict(mapped), expected)
+    mapped = on_disk(IMAGES)
+    assert_array_equal(model(lr=1e-4).fit(mapped, D).predict(mapped), expected)
+
+
+def test_parts_of_maps_are_maps(on_disk):
+    mapped = on_disk(np.repeat(X, 2, axis=0))
+    assert is_stored(mapped[::2])
+    assert_array_equal(model().fit(mapped[::2], D).predict(X), model().fit(X, D).predict(X))
+
+
+def test_changes_of_a_private_map_are_not_lost(on_disk):
+    mapped = on_disk(np.zeros_like(X), "c")
+    mapped[:] = X
+    assert_array_equal(model().fit(mapped, D).predict(X), model().fit(X, D).predict(X))
+    assert_array_equal(mapped, X)
+
+
+@pytest.mark.parametrize("make", [DeepLDLClassifier, OnlineLDLClassifier])
+def test_classifiers_and_their_teachers_take_maps(make, on_disk):
+    mapped, y = on_disk(X), D.argmax(axis=1)
+    fitted = make(max_epochs=2, random_state=0).fit(mapped, y)
+    expected = make(max_epochs=2, random_state=0).fit(X, y)
+    assert_array_equal(fitted.predict_proba(mapped), expected.predict_proba(X))
+
+
+@pytest.mark.parametrize(
+    ("value", "match"),
+    [
+        (np.nan, "Input X contains NaN"),
+        (np.inf, "Input X contains infinity"),
+        (1e300, "too large for float32: scale the features"),
+    ],
+)
+def test_entries_that_are_not_finite_are_refused(value, match, on_disk, recwarn):
+    bad = X.copy()
+    bad[-1, -1] = value
+    mapped = on_disk(bad)
+    with pytest.raises(ValueError, match=match):
+        model().fit(mapped, D)
+    with pytest.raises(ValueError, match=match):
+        model().fit(X, D).predict(mapped)
+    assert not recwarn.list
+
+
+def test_every_part_is_checked(on_disk, monkeypatch):
+    monkeypatch.setattr(_stored, "_NUMBERS", 7)
+    for row in (0, 1, 2, 31, 59):
+        bad = X.copy()
+        bad[row, 1] = np.nan
+        with pytest.raises(ValueError, match="NaN"):
+            check_mapped(on_disk(bad))
+    check_mapped(on_disk(X))
+
+
+def test_wrong_shapes_of_maps_are_refused(on_disk):
+    with pytest.raises(ValueError, match="Expected 2D array, got 1D array"):
+        model().fit(on_disk(X[:, 0]), D)
+    with pytest.raises(ValueError, match=r"inconsistent numbers of samples: \[5, 60\]"):
+        model().fit(on_disk(X[:5]), D)
+    with pytest.raises(ValueError, match="Complex data not supported"):
+        model().fit(on_disk(X + 0j), D)
+    with pytest.raises(ValueError, match="X has 2 features, but DeepLDLRegressor is expecting 3"):
+        model().fit(X, D).predict(on_disk(X[:, :2].copy()))
+
+
+def test_rows_are_copies_in_float32(on_disk):
+    for data in (on_disk(X, "r+"), sparse.csr_array(X.astype(np.float32))):
+        for rows in (np.array([5, 0, 5]), slice(2, 4)):
+            taken = Rows(data)(rows)
+            assert taken.dtype == np.float32
+            assert taken.flags.c_contiguous
+            assert_array_equal(taken, X[rows])
+            taken[:] = 0
+    assert X[5].any()
+
+
+def test_float32_stays_as_it_is():
+    array = X.astype(np.float32)
+    assert to_float32(array) is array
+    assert to_float32(sparse.csr_array(X)).dtype == np.float32
+
+
+MEMORY = """
+import sys
+from resource import RUSAGE_SELF, getrusage
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from sklearn_ldl import DeepLDLRegressor
+
+n_rows, n_features = 200_000, 500
+model = DeepLDLRegressor(
+    hidden_layer_sizes=(4,), max_epochs=1, batch_size=500, random_state=0, early_stopping=True
+)
+D = np.tile([0.2, 0.8], (n_rows, 1))
+
+
+class Items(Dataset):
+    def __len__(self):
+        return n_rows // 8
+
+    def __getitem__(self, row):
+        return torch.full((n_features * 8,), row / n_rows)
+
+
+def peak():
+    return getrusage(RUSAGE_SELF).ru_maxrss / 1024
+
+
+data = {
+    "map": lambda: np.load(sys.argv[2], mmap_mode="r"),
+    "array": lambda: np.load(sys.argv[2]),
+    "dataset": Items,
+}
+small = np.zeros((1000, n_features), dtype=np.float32)
+model.fit(small, D[:1000]).predict(small)
+before = peak()
+X = data[sys.argv[1]]()
+model.fit(X, D[: len(X)])
+fitted = peak()
+assert model.predict(X).shape == (len(X), 2)
+print(fitted - before, peak() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts memory as Linux does")
+@pytest.mark.parametrize("kind", ["map", "dataset"])
+def test_data_larger_than_memory_are_not_loaded(kind, tmp_path):
+    path = tmp_path / "X.npy"
+    # A file of 400 MB, most of which takes no room on the disk.
+    mapped = np.lib.format.open_memmap(path, "w+", np.float32, (200_000, 500))
+    mapped[::1000] = 1.0
+    del mapped
+    command = [sys.executable, "-c", MEMORY, kind, str(path)]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    fit, predict = map(float, printed.split())
+    assert fit < 150
+    assert predict < 150
