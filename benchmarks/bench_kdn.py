@@ -18,9 +18,9 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.model_selection import GridSearchCV, ShuffleSplit
 
 from sklearn_ldl import DeepLDLRegressor, GaussianLabelDistributor, LDLRegressor
-from sklearn_ldl.deep.values.mixtures import KernelMixture
-from sklearn_ldl.deep.values.kdn import KernelDensityRegressor
 from sklearn_ldl.deep.values.deep_regressor import DeepRegressor
+from sklearn_ldl.deep.values.kdn import KernelDensityRegressor
+from sklearn_ldl.deep.values.mixtures import KernelMixture
 
 INTRODUCTION = """\
 # Coverage of prediction intervals

@@ -16,11 +16,11 @@ from sklearn_ldl._core.simplex import (
     check_distribution as check_distribution,
     project_simplex as project_simplex,
 )
-from sklearn_ldl.base import (
+from sklearn_ldl.wrappers.targets import (
     LDLClassifier as LDLClassifier,
     LDLRegressor as LDLRegressor,
-    LabelDistributionMixin as LabelDistributionMixin,
 )
+from sklearn_ldl.base import LabelDistributionMixin as LabelDistributionMixin
 from sklearn_ldl.wrappers.calibration import (
     TemperatureScaler as TemperatureScaler,
     fit_temperature as fit_temperature,
@@ -63,9 +63,8 @@ from sklearn_ldl.enhancement import (
 )
 from sklearn_ldl.ensemble import GradientBoostingLDL as GradientBoostingLDL
 from sklearn_ldl.graphs import AuxGraphNeighbors as AuxGraphNeighbors
-from sklearn_ldl.linear import (
-    BFGSLDL as BFGSLDL,
-    BFGSLDLCV as BFGSLDLCV,
+from sklearn_ldl.linear import BFGSLDL as BFGSLDL, BFGSLDLCV as BFGSLDLCV
+from sklearn_ldl.published import (
     EDLLRL as EDLLRL,
     IISLDL as IISLDL,
     LDLLCLR as LDLLCLR,

@@ -1,4 +1,4 @@
-"""What every estimator of label distributions shares, and the wrappers for other targets."""
+"""The contract: what every estimator of label distributions shares."""
 
 from __future__ import annotations
 
@@ -7,29 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import log_softmax, softmax
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
-from sklearn.utils import check_array
-from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    _get_feature_names,
-    check_consistent_length,
-    check_is_fitted,
-    column_or_1d,
-    validate_data,
-)
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils.validation import check_consistent_length, validate_data
 
-from sklearn_ldl import decoding
 from sklearn_ldl._core.dask_rows import lazily
-from sklearn_ldl._core.sklearn_compat import _fit_context, available_if
-from sklearn_ldl._core.simplex import check_distribution, safe_log
-from sklearn_ldl.wrappers.base import TargetWrapper, with_weight
-from sklearn_ldl.distributors import GaussianLabelDistributor, LabelSmoother
+from sklearn_ldl._core.simplex import check_distribution
+from sklearn_ldl._core.sklearn_compat import check_sample_weight, get_feature_names
 from sklearn_ldl.metrics import kl_skill
-
-# Steps of half a standard deviation that a default grid takes over the range of the values.
-_DEFAULT_STEPS = 50
 
 
 class LabelDistributionMixin(RegressorMixin):
@@ -118,7 +102,7 @@ class LabelDistributionMixin(RegressorMixin):
 
     def _describe_labels(self, y: Any, n_labels: int) -> None:
         self.n_labels_ = n_labels
-        names = _get_feature_names(y)
+        names = get_feature_names(y)
         if names is not None:
             self.label_names_ = names
         elif hasattr(self, "label_names_"):
@@ -164,283 +148,11 @@ class SoftmaxPredictionMixin(LabelDistributionMixin):
         return log_softmax(self.decision_function(X), axis=1)
 
 
-class LDLClassifier(ClassifierMixin, TargetWrapper):
-    """Classifier that learns label distributions made from class labels.
-
-    Parameters
-    ----------
-    estimator : estimator, default=None
-        Any regressor of distributions, which may be a pipeline; None means
-        :class:`~sklearn_ldl.BFGSLDL`.
-    distributor : transformer of targets, default=None
-        Turns labels into distributions over `classes_`; None means one-hot rows. Give a
-        :class:`~sklearn_ldl.LabelSmoother` to move some mass to the other classes.
-
-    Attributes
-    ----------
-    classes_ : ndarray of shape (n_classes,)
-        Class labels, in the order of the columns of `predict_proba`.
-    estimator_ : estimator
-        The fitted estimator of distributions.
-    distributor_ : transformer
-        The fitted distributor.
-    n_features_in_, feature_names_in_
-        Those of `estimator_`, where it has them.
-
-    See Also
-    --------
-    LDLRegressor : The same for real values.
-
-    Notes
-    -----
-    With one-hot rows and the default estimator this is multinomial logistic regression, penalised
-    by ``alpha = 1 / (C * n_samples)`` in the terms of scikit-learn's ``LogisticRegression``; with
-    two classes by twice as much, since that class then has one vector of coefficients, not two.
-
-    References
-    ----------
-    B.-B. Gao, C. Xing, C.-W. Xie, J. Wu, X. Geng, "Deep label distribution learning with label
-    ambiguity", IEEE Transactions on Image Processing, 2017.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> from sklearn_ldl import BFGSLDL, LabelSmoother, LDLClassifier
-    >>> X, y = load_iris(return_X_y=True)
-    >>> model = LDLClassifier(BFGSLDL(alpha=1e-3), LabelSmoother(alpha=0.1)).fit(X, y)
-    >>> model.predict(X[:2])
-    array([0, 0])
-    >>> model.score(X, y) > 0.95
-    True
-    """
-
-    def __init__(
-        self, estimator: BaseEstimator | None = None, distributor: BaseEstimator | None = None
-    ):
-        self.estimator = estimator
-        self.distributor = distributor
-
-    @_fit_context(prefer_skip_nested_validation=False)
-    def fit(
-        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, **fit_params: Any
-    ) -> LDLClassifier:
-        """Fit the estimator to the distributions of the labels.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples, handed to the estimator as they are.
-        y : array-like of shape (n_samples,)
-            Class labels of at least two classes.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights, for an estimator that takes them.
-        **fit_params : dict
-            Passed to `fit` of the estimator, or to `transform` of the distributor by the prefix
-            ``distributor__``; routed without prefixes when metadata routing is enabled.
-
-        Returns
-        -------
-        self : LDLClassifier
-            The fitted classifier.
-
-        Raises
-        ------
-        ValueError
-            If `y` holds continuous values, missing labels or a single class.
-        """
-        require_y(self, y)
-        y = column_or_1d(y, warn=True)
-        if y.dtype.kind == "f":
-            check_classification_targets(y)
-        distributor = LabelSmoother(alpha=0) if self.distributor is None else self.distributor
-        self._fit_wrapped(X, y, distributor, with_weight(sample_weight, fit_params))
-        self.classes_ = self.distributor_.classes_
-        return self
-
-    def predict(self, X: Any) -> NDArray:
-        """Predict the class with the largest degree; the first one on ties.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-            Class labels.
-        """
-        best = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[best]
-
-    def predict_log_proba(self, X: Any) -> NDArray:
-        """Logarithms of the predicted degrees, at least -708.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        L : ndarray of shape (n_samples, n_classes)
-            Logarithms.
-        """
-        return safe_log(self.predict_proba(X))
-
-    @available_if(lambda self: hasattr(self._get_estimator(), "decision_function"))
-    def decision_function(self, X: Any) -> NDArray:
-        """Logits of the wrapped estimator; only where it has them.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        Z : ndarray of shape (n_samples, n_classes), or (n_samples,) with two classes
-            Logits; with two classes the margin of the second.
-        """
-        check_is_fitted(self)
-        Z = self.estimator_.decision_function(X)
-        return Z[:, 1] - Z[:, 0] if len(self.classes_) == 2 else Z
-
-
-class LDLRegressor(RegressorMixin, TargetWrapper):
-    """Regressor that learns distributions around real values, and decodes what it predicts.
-
-    Parameters
-    ----------
-    estimator : estimator, default=None
-        Any regressor of distributions, which may be a pipeline; None means
-        :class:`~sklearn_ldl.BFGSLDL`.
-    distributor : transformer of targets, default=None
-        Turns values into distributions over a grid, as
-        :class:`~sklearn_ldl.GaussianLabelDistributor` does. None means that one with a standard
-        deviation of 1/25 of the range of `y` in every dimension.
-    decode : {"expectation", "argmax", "median", "mode"}, default="expectation"
-        How a predicted distribution becomes a value; see :mod:`sklearn_ldl.decoding`.
-
-    Attributes
-    ----------
-    grid_ : ndarray of shape (n_labels,) or (n_labels, n_dims)
-        The values that the columns of `predict_proba` stand for.
-    estimator_ : estimator
-        The fitted estimator of distributions.
-    distributor_ : transformer
-        The fitted distributor.
-    n_features_in_, feature_names_in_
-        Those of `estimator_`, where it has them.
-
-    See Also
-    --------
-    LDLClassifier : The same for class labels.
-
-    Notes
-    -----
-    One standard deviation per sample, such as the disagreement of annotators, reaches the
-    distributor by ``fit(X, y, distributor__sigma=s)``; searches slice it along with the samples.
-
-    References
-    ----------
-    B.-B. Gao, C. Xing, C.-W. Xie, J. Wu, X. Geng, "Deep label distribution learning with label
-    ambiguity", IEEE Transactions on Image Processing, 2017.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_diabetes
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from sklearn.preprocessing import StandardScaler
-    >>> from sklearn_ldl import BFGSLDL, GaussianLabelDistributor, LDLRegressor
-    >>> X, y = load_diabetes(return_X_y=True)
-    >>> learner = make_pipeline(StandardScaler(), BFGSLDL(alpha=0.01))
-    >>> model = LDLRegressor(learner, GaussianLabelDistributor(sigma=20)).fit(X, y)
-    >>> model.score(X, y) > 0.4
-    True
-    >>> model.predict_proba(X[:2]).shape == (2, len(model.grid_))
-    True
-    """
-
-    _parameter_constraints: dict = {
-        **TargetWrapper._parameter_constraints,
-        "decode": [StrOptions(set(decoding.RULES))],
-    }
-
-    def __init__(
-        self,
-        estimator: BaseEstimator | None = None,
-        distributor: BaseEstimator | None = None,
-        *,
-        decode: decoding.Rule = "expectation",
-    ):
-        self.estimator = estimator
-        self.distributor = distributor
-        self.decode = decode
-
-    @_fit_context(prefer_skip_nested_validation=False)
-    def fit(
-        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, **fit_params: Any
-    ) -> LDLRegressor:
-        """Fit the estimator to the distributions of the values.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples, handed to the estimator as they are.
-        y : array-like of shape (n_samples,) or (n_samples, n_dims)
-            Values or points.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights, for an estimator that takes them.
-        **fit_params : dict
-            Passed to `fit` of the estimator, or to `transform` of the distributor by the prefix
-            ``distributor__``; routed without prefixes when metadata routing is enabled.
-
-        Returns
-        -------
-        self : LDLRegressor
-            The fitted regressor.
-
-        Raises
-        ------
-        ValueError
-            If `y` is not finite, or does not fit the distributor.
-        """
-        require_y(self, y)
-        y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
-        if y.ndim == 2 and y.shape[1] == 1:
-            y = column_or_1d(y, warn=True)
-        distributor = self.distributor
-        if distributor is None:
-            spread = np.ptp(y, axis=0)
-            sigma = 2 * np.where(spread > 0, spread, 1.0) / _DEFAULT_STEPS
-            distributor = GaussianLabelDistributor(sigma=sigma)
-        self._fit_wrapped(X, y, distributor, with_weight(sample_weight, fit_params))
-        self.grid_ = self.distributor_.grid_
-        return self
-
-    def predict(self, X: Any) -> NDArray[np.float64]:
-        """Predict values, decoded from the predicted distributions.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_dims)
-            Values inside the range of the distributor.
-        """
-        D = self.predict_proba(X)
-        return self.distributor_.inverse_transform(D, decode=self.decode)
-
-
 def training_weight(
     sample_weight: ArrayLike | None, X: Any, dtype: type | None = None
 ) -> NDArray[np.floating]:
     """Validate weights of the rows of `X`: non-negative, not all zero; None means ones."""
-    weight = _check_sample_weight(sample_weight, X, dtype=dtype, ensure_non_negative=True)
+    weight = check_sample_weight(sample_weight, X, dtype=dtype, ensure_non_negative=True)
     if not weight.any():
         raise ValueError("All sample weights are zero.")
     return weight

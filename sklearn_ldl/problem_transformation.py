@@ -22,11 +22,10 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.model_selection import KFold
 from sklearn.svm import SVC, LinearSVC
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ldl._core.sklearn_compat import _fit_context
 from sklearn_ldl._core.simplex import check_distribution, normalize
+from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context
 from sklearn_ldl.base import LabelDistributionMixin, training_weight
 
 
@@ -153,7 +152,7 @@ class PTBayesLDL(LabelDistributionMixin, BaseEstimator):
     def __init__(self, var_smoothing: float = 0.1):
         self.var_smoothing = var_smoothing
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> PTBayesLDL:
         """Compute the weighted moments.
 
@@ -307,7 +306,7 @@ class PTSVMLDL(LabelDistributionMixin, BaseEstimator):
         self.max_samples = max_samples
         self.random_state = random_state
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> PTSVMLDL:
         """Fit the machine and its calibration.
 

@@ -13,18 +13,17 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics.pairwise import pairwise_distances, pairwise_kernels
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ldl._core.sklearn_compat import _fit_context
 from sklearn_ldl._core.simplex import centred_logits
-from sklearn_ldl.base import SoftmaxPredictionMixin, training_weight
+from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context
 from sklearn_ldl._solver.design import Design
 from sklearn_ldl._solver.lbfgs import State, minimize
 from sklearn_ldl._solver.losses import Loss, probabilities, pull_back
 from sklearn_ldl._solver.penalties import l2
 from sklearn_ldl._solver.rows import RowsInMemory
 from sklearn_ldl._solver.whitening import choose_metric, label_moments
+from sklearn_ldl.base import SoftmaxPredictionMixin, training_weight
 
 # Eigenvalues of the kernel below this share of the largest are rounding errors.
 _ROUNDING = 1e-10
@@ -194,7 +193,7 @@ class LDSVR(SoftmaxPredictionMixin, BaseEstimator):
         self.max_iter = max_iter
         self.random_state = random_state
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> LDSVR:
         """Fit the machine.
 

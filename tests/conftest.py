@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.utils.validation import _get_feature_names
 
+from sklearn_ldl._core.sklearn_compat import get_feature_names
 from sklearn_ldl.datasets import load_ldl
 
 # Holds no doctests, and has the name of a module in doc/.
@@ -47,7 +47,7 @@ def make_frame(request):
 
     def make(array, columns):
         frame = library.DataFrame({name: array[:, k] for k, name in enumerate(columns)})
-        if _get_feature_names(frame) is None:
+        if get_feature_names(frame) is None:
             pytest.skip(f"this scikit-learn does not see the column names of {request.param}")
         return frame
 

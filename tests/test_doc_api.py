@@ -5,7 +5,6 @@ import inspect
 import re
 import tomllib
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 
@@ -17,8 +16,8 @@ from numpydoc.docscrape import get_doc_object
 from numpydoc.validate import ERROR_MSGS, validate
 
 from sklearn_ldl.metrics.scorers import _NamedScorer
+from tests import ROOT
 
-ROOT = Path(__file__).parents[1]
 INDEX = ROOT / "doc" / "api" / "index.rst"
 
 # Without a source, and why.

@@ -2,11 +2,12 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[1] / "doc" / "check_links.py"
+from tests import ROOT
+
+SCRIPT = ROOT / "doc" / "check_links.py"
 OTHER = '<h1 id="top">Other</h1><a href="https://example.org/nothing#here">elsewhere</a>'
 
 

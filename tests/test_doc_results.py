@@ -3,14 +3,15 @@
 import re
 import sys
 import textwrap
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests import ROOT
+
 pd = pytest.importorskip("pandas")
 
-DOC = Path(__file__).parents[1] / "doc"
+DOC = ROOT / "doc"
 BENCHMARKS = sorted(path.stem for path in (DOC / "benchmarks").glob("*.md"))
 INDEX = "index"
 PAGES = {path.stem: path.read_text("utf-8") for path in sorted((DOC / "results").glob("*.md"))}

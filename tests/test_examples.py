@@ -3,13 +3,13 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 from sklearn_ldl import _PUBLIC
+from tests import ROOT
 
-EXAMPLES = sorted((Path(__file__).parents[1] / "doc" / "examples").glob("*.py"))
+EXAMPLES = sorted((ROOT / "doc" / "examples").glob("*.py"))
 # What an example mentions, and the package that it needs then.
 NEEDS = {
     "matplotlib": "matplotlib",

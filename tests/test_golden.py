@@ -15,8 +15,9 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_ldl import BFGSLDL
 from sklearn_ldl.datasets import load_ldl, make_ldl
+from tests import ROOT
 
-FILE = Path(__file__).parent / "golden" / "bfgsldl.json"
+FILE = ROOT / "tests" / "golden" / "bfgsldl.json"
 REAL = ["SCUT_FBP", "emotion6", "SJAFFE", "Natural_Scene", "Yeast_alpha"]
 ALPHAS = [1e-1, 1e-3]
 

@@ -5,10 +5,10 @@ import pickle
 import numpy as np
 import pytest
 from sklearn.base import is_classifier, is_regressor
-from test_common import ESTIMATORS, SMALL
 
 from sklearn_ldl import LabelDistributionMixin
 from sklearn_ldl.distributors.base import TargetTransformer
+from tests.test_common import ESTIMATORS, SMALL
 
 _RECOVERED = "the recovered distributions of the rows are the result"
 _CLUSTERS = "cluster_labels_ says which rows share a structure"

@@ -1,7 +1,6 @@
 """What the README shows must run, and the figures and commands in it are those that were made."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +8,8 @@ import pytest
 import sklearn_ldl
 from sklearn_ldl.__main__ import main
 from sklearn_ldl.datasets import make_ldl
+from tests import ROOT
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 TABLES = ROOT / "doc" / "benchmarks"
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)

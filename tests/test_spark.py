@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import textwrap
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ from numpy.testing import assert_allclose
 
 from sklearn_ldl import BFGSLDL, as_weighted_rows
 from sklearn_ldl.datasets import make_ldl
+from tests import ROOT
 
 sql = pytest.importorskip("pyspark.sql")
 functions = pytest.importorskip("pyspark.ml.functions")
@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas"),
 ]
 
-GUIDE = (Path(__file__).parents[1] / "doc" / "guide" / "clusters.rst").read_text("utf-8")
+GUIDE = (ROOT / "doc" / "guide" / "clusters.rst").read_text("utf-8")
 BLOCKS = [
     textwrap.dedent(block)
     for block in re.findall(r"^\.\. code-block:: python\n\n((?: .*\n|\n)+)", GUIDE, re.MULTILINE)

@@ -11,7 +11,9 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 
 import numpy as np
-from sklearn.utils.validation import _check_feature_names, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_ldl._core.sklearn_compat import check_feature_names
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -113,7 +115,7 @@ def lazily(method: Decorated) -> Decorated:
         if not is_dask(X):
             return method(self, X)
         check_is_fitted(self)
-        _check_feature_names(self, X._meta, reset=False)
+        check_feature_names(self, X._meta, reset=False)
         # Blocks are arrays, whose columns have no names to be checked again.
         estimator = copy(self)
         vars(estimator).pop("feature_names_in_", None)

@@ -1,7 +1,7 @@
-"""Decorators of scikit-learn with types: what they decorate keeps its signature.
+"""The one place that imports private names of scikit-learn, each under a name without underscore.
 
 scikit-learn comes without types, so that a type checker knows nothing of a method, or of what it
-returns, once one of these has been applied.
+returns, once a decorator of scikit-learn has been applied: those here keep the signature.
 """
 
 from __future__ import annotations
@@ -9,21 +9,60 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from sklearn.metrics._scorer import _Scorer as Scorer
+from sklearn.utils import _safe_indexing as safe_indexing
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    Options,
+    RealNotInt,
+    StrOptions,
+    validate_parameter_constraints,
+)
+from sklearn.utils.metadata_routing import _routing_enabled as routing_enabled
+from sklearn.utils.metaestimators import _BaseComposition as BaseComposition
+from sklearn.utils.metaestimators import _safe_split as safe_split
+from sklearn.utils.validation import _check_feature_names as check_feature_names
+from sklearn.utils.validation import _check_method_params as check_method_params
+from sklearn.utils.validation import _check_response_method as check_response_method
+from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+from sklearn.utils.validation import _get_feature_names as get_feature_names
+from sklearn.utils.validation import _num_samples as num_samples
+
 if TYPE_CHECKING:
     Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
-    def _fit_context(
-        *, prefer_skip_nested_validation: bool
-    ) -> Callable[[Decorated], Decorated]: ...
+    def fit_context(*, prefer_skip_nested_validation: bool) -> Callable[[Decorated], Decorated]: ...
     def validate_params(
         parameter_constraints: dict[str, Any], *, prefer_skip_nested_validation: bool
     ) -> Callable[[Decorated], Decorated]: ...
     def available_if(check: Callable[[Any], bool]) -> Callable[[Decorated], Decorated]: ...
 
 else:
-    from sklearn.base import _fit_context
+    from sklearn.base import _fit_context as fit_context
     from sklearn.utils._param_validation import validate_params
     from sklearn.utils.metaestimators import available_if
 
 
-__all__ = ["_fit_context", "available_if", "validate_params"]
+__all__ = [
+    "BaseComposition",
+    "HasMethods",
+    "Interval",
+    "Options",
+    "RealNotInt",
+    "Scorer",
+    "StrOptions",
+    "available_if",
+    "check_feature_names",
+    "check_method_params",
+    "check_response_method",
+    "check_sample_weight",
+    "fit_context",
+    "get_feature_names",
+    "num_samples",
+    "routing_enabled",
+    "safe_indexing",
+    "safe_split",
+    "validate_parameter_constraints",
+    "validate_params",
+]

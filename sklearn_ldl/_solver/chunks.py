@@ -15,10 +15,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.utils import check_array
-from sklearn.utils.validation import _check_feature_names
 
 from sklearn_ldl._core.dask_rows import align, as_rows, is_dask, sum_over_blocks
 from sklearn_ldl._core.simplex import check_distribution
+from sklearn_ldl._core.sklearn_compat import check_feature_names
 from sklearn_ldl._solver.design import Design, uncentred_norm
 from sklearn_ldl._solver.losses import Loss, entropy
 from sklearn_ldl._solver.problem import SoftmaxLinearProblem
@@ -41,7 +41,7 @@ def validate_chunks(estimator: Any, X: Any, y: Any, sample_weight: Any) -> tuple
         check_distribution(np.zeros((1, *D.shape[1:])))  # says what is expected
     if not rows.shape[0]:
         raise ValueError("X has no rows.")
-    _check_feature_names(estimator, X._meta, reset=True)
+    check_feature_names(estimator, X._meta, reset=True)
     estimator._describe_labels(y._meta, D.shape[1])
     estimator.n_features_in_ = rows.shape[1]
     if sample_weight is not None:

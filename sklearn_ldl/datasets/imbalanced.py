@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import KFold
-from sklearn.utils import _safe_indexing, check_consistent_length
+from sklearn.utils import check_consistent_length
 
 from sklearn_ldl._core.settings import Settings
 from sklearn_ldl._core.simplex import check_distribution
+from sklearn_ldl._core.sklearn_compat import safe_indexing
 
 IMBALANCED_PROTOCOLS = Settings(
     """
@@ -215,7 +216,7 @@ def make_imbalanced_ldl(
     degrees = _degrees(D, "D")
     check_consistent_length(X, D)
     rows = _selected_rows(degrees, head, tail, head_max, tail_min)
-    return _safe_indexing(X, rows), _safe_indexing(D, rows)
+    return safe_indexing(X, rows), safe_indexing(D, rows)
 
 
 def _check_selection(head: int, tail: int, head_max: float, tail_min: float) -> None:

@@ -14,24 +14,24 @@ except ImportError as error:
         'pip install "sklearn-ldl[deep]"'
     ) from error
 
-from sklearn_ldl.deep.presets import PRESETS
 from sklearn_ldl.deep.classifiers.aux_graph import AuxGraphLDLClassifier
+from sklearn_ldl.deep.classifiers.deep_ldl import DeepLDLClassifier
+from sklearn_ldl.deep.classifiers.distillation import DistillationClassifier
+from sklearn_ldl.deep.classifiers.offline import OfflineLDLClassifier
+from sklearn_ldl.deep.classifiers.online import OnlineLDLClassifier
+from sklearn_ldl.deep.classifiers.overfitting_ratio import OGRClassifier
+from sklearn_ldl.deep.distributions.cpnn import CPNN
+from sklearn_ldl.deep.distributions.deep_ldl import DeepLDLRegressor
+from sklearn_ldl.deep.distributions.dildl import DILDLRegressor
+from sklearn_ldl.deep.distributions.rda import RDARegressor
+from sklearn_ldl.deep.distributions.reshaped import OFRRegressor
+from sklearn_ldl.deep.losses.pixels import pixel_loss
 from sklearn_ldl.deep.mixing.augmentations import RICAP, CutMix, MixUp
 from sklearn_ldl.deep.networks.backbones import backbone
-from sklearn_ldl.deep.classifiers.deep_ldl import DeepLDLClassifier
-from sklearn_ldl.deep.distributions.cpnn import CPNN
-from sklearn_ldl.deep.distributions.dildl import DILDLRegressor
-from sklearn_ldl.deep.classifiers.distillation import DistillationClassifier
+from sklearn_ldl.deep.presets import PRESETS
+from sklearn_ldl.deep.values.deep_regressor import DeepRegressor
 from sklearn_ldl.deep.values.kdn import KernelDensityRegressor
 from sklearn_ldl.deep.values.landmarks import from_heatmap_coordinates, to_heatmap_coordinates
-from sklearn_ldl.deep.classifiers.offline import OfflineLDLClassifier
-from sklearn_ldl.deep.distributions.reshaped import OFRRegressor
-from sklearn_ldl.deep.classifiers.overfitting_ratio import OGRClassifier
-from sklearn_ldl.deep.classifiers.online import OnlineLDLClassifier
-from sklearn_ldl.deep.distributions.rda import RDARegressor
-from sklearn_ldl.deep.distributions.deep_ldl import DeepLDLRegressor
-from sklearn_ldl.deep.losses.pixels import pixel_loss
-from sklearn_ldl.deep.values.deep_regressor import DeepRegressor
 
 __all__ = [
     "CPNN",

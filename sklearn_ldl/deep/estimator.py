@@ -14,13 +14,15 @@ from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import _num_samples, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping
 from torch import Tensor, nn
 from torch.utils.data import Dataset, IterableDataset
 
 from sklearn_ldl._core.callbacks import CallbackSupportMixin, IterationReporter
+from sklearn_ldl._core.sklearn_compat import num_samples
 from sklearn_ldl.base import require_y, training_weight
+from sklearn_ldl.deep.networks.perceptron import INITIALIZERS, MLP, make_module
 from sklearn_ldl.deep.training.batches import (
     ArraySource,
     DatasetSource,
@@ -29,19 +31,9 @@ from sklearn_ldl.deep.training.batches import (
     read_only_features,
 )
 from sklearn_ldl.deep.training.checkpoint import Checkpoint, describe
-from sklearn_ldl.deep.training.processes import ACCELERATE, Processes
-from sklearn_ldl.deep.networks.perceptron import INITIALIZERS, MLP, make_module
-from sklearn_ldl.deep.training.net import (
-    LDLNet,
-    Objective,
-    PrintEpochs,
-    Sources,
-    forward_batches,
-    random_bits,
-    resolve_device,
-    seeded,
-    set_random_bits,
-)
+from sklearn_ldl.deep.training.device import resolve_device
+from sklearn_ldl.deep.training.inference import forward_batches
+from sklearn_ldl.deep.training.net import LDLNet, Objective, PrintEpochs, Sources
 from sklearn_ldl.deep.training.optimization import (
     OPTIMIZERS,
     SCHEDULES,
@@ -49,6 +41,8 @@ from sklearn_ldl.deep.training.optimization import (
     LearningRate,
     set_rates,
 )
+from sklearn_ldl.deep.training.processes import ACCELERATE, Processes
+from sklearn_ldl.deep.training.seeds import random_bits, seeded, set_random_bits
 from sklearn_ldl.deep.training.stored_rows import Rows, check_mapped, is_stored, to_float32
 
 # Most rows, and most numbers, in a batch of a prediction that exceeds `batch_size`.
@@ -195,7 +189,7 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
                 f"{self._architecture} became {(self.input_shape_, training.output_shape)}."
             )
         if split is None:
-            split = self._split(_num_samples(training.X), random_state)
+            split = self._split(num_samples(training.X), random_state)
         seed = random_state.randint(np.iinfo(np.int32).max)
         with seeded(seed, device):
             if go_on:
@@ -388,7 +382,7 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
         """Compute what the fitted module returns for `X`."""
         check_is_fitted(self, "net_")
         X = self._validate_X(X, reset=False)
-        outputs = self._infer(self.net_, self._batches(X), _num_samples(X)).astype(np.float64)
+        outputs = self._infer(self.net_, self._batches(X), num_samples(X)).astype(np.float64)
         if not np.isfinite(outputs).all():
             raise ValueError(
                 "The network returns NaN or infinity: X holds such values, or is far from the "

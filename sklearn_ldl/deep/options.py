@@ -14,7 +14,7 @@ import torch
 from numpy.random import RandomState
 from torch import nn
 
-from sklearn_ldl.deep.losses.distributions import Loss
+from sklearn_ldl.deep.losses.base import Loss
 
 #: What becomes a network: a class or a function that builds it, or an instance to copy.
 Module = nn.Module | Callable[..., nn.Module]

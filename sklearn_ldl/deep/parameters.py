@@ -9,11 +9,10 @@ from inspect import Parameter, Signature, signature
 from numbers import Integral, Real
 from typing import Any, NamedTuple, TypeVar
 
-from sklearn.utils._param_validation import Interval, StrOptions
-
+from sklearn_ldl._core.sklearn_compat import Interval, StrOptions
+from sklearn_ldl.deep.losses.registry import LOSSES
 from sklearn_ldl.deep.networks.perceptron import INITIALIZERS
 from sklearn_ldl.deep.training.optimization import OPTIMIZERS, SCHEDULES
-from sklearn_ldl.deep.losses.distributions import LOSSES
 
 _Estimator = TypeVar("_Estimator", bound=type)
 

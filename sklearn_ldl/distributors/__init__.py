@@ -10,10 +10,10 @@ from sklearn_ldl.distributors.decoupled import (
     split_dominant,
 )
 from sklearn_ldl.distributors.gaussian import gaussian_label_distribution
+from sklearn_ldl.distributors.gaussian_distributor import GaussianLabelDistributor
 from sklearn_ldl.distributors.masks import smooth_mask
 from sklearn_ldl.distributors.multilabel import MultiLabelDistributor
 from sklearn_ldl.distributors.smoothing import LabelSmoother, smooth_labels
-from sklearn_ldl.distributors.gaussian_distributor import GaussianLabelDistributor
 from sklearn_ldl.distributors.votes import (
     VoteTable,
     vote_table_to_distribution,

@@ -7,13 +7,12 @@ from numbers import Real
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ldl import decoding
-from sklearn_ldl._core.sklearn_compat import _fit_context
 from sklearn_ldl._core.simplex import check_prediction
+from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context
 from sklearn_ldl.distributors.base import TargetTransformer
 from sklearn_ldl.distributors.gaussian import cholesky_root, gaussian_label_distribution
 from sklearn_ldl.distributors.grids import extend_grid, grid_around
@@ -128,7 +127,7 @@ class GaussianLabelDistributor(TargetTransformer):
         self.pad = pad
         self.decode = decode
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, y: ArrayLike, X: object = None) -> GaussianLabelDistributor:
         """Choose the labels.
 

@@ -7,10 +7,9 @@ from numbers import Integral, Real
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import correlate1d
-from sklearn.utils._param_validation import Interval
 
-from sklearn_ldl._core.sklearn_compat import validate_params
 from sklearn_ldl._core.simplex import normalize
+from sklearn_ldl._core.sklearn_compat import Interval, validate_params
 
 
 @validate_params(

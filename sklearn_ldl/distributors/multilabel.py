@@ -8,12 +8,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ldl._core.sklearn_compat import _fit_context
 from sklearn_ldl._core.simplex import check_prediction, normalize
+from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context
 from sklearn_ldl.decoding import threshold_sets
 from sklearn_ldl.distributors.base import TargetTransformer
 from sklearn_ldl.distributors.smoothing import smooth_labels
@@ -99,7 +98,7 @@ class MultiLabelDistributor(TargetTransformer):
         self.empty = empty
         self.threshold = threshold
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, y: ArrayLike, X: object = None) -> MultiLabelDistributor:
         """Count the labels and check the states.
 

@@ -7,13 +7,12 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from sklearn_ldl._core.sklearn_compat import _fit_context, validate_params
 from sklearn_ldl._core.simplex import check_distribution, check_prediction
+from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context, validate_params
 from sklearn_ldl.distributors.base import TargetTransformer
 from sklearn_ldl.distributors.encoding import columns_of, encode
 
@@ -135,7 +134,7 @@ class LabelSmoother(TargetTransformer):
         self.alpha = alpha
         self.kind = kind
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, y: ArrayLike, X: object = None) -> LabelSmoother:
         """Find the classes.
 

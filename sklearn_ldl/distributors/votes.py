@@ -8,11 +8,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
-from sklearn_ldl._core.sklearn_compat import validate_params
 from sklearn_ldl._core.simplex import normalize
+from sklearn_ldl._core.sklearn_compat import Interval, validate_params
 from sklearn_ldl.distributors.encoding import columns_of, encode
 
 _CONSTRAINTS: dict = {"prior": [Interval(Real, 0, None, closed="left")]}

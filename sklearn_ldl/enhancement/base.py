@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
 from sklearn.base import BaseEstimator
 from sklearn.utils import TransformerTags
-from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     check_consistent_length,
@@ -19,8 +18,8 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from sklearn_ldl._core.sklearn_compat import _fit_context
 from sklearn_ldl._core.simplex import check_logical_labels, normalize
+from sklearn_ldl._core.sklearn_compat import StrOptions, fit_context
 from sklearn_ldl.base import LabelDistributionMixin, require_y
 from sklearn_ldl.distributors import LabelSmoother
 
@@ -44,7 +43,7 @@ class LabelEnhancer(BaseEstimator, metaclass=ABCMeta):
     #: Sparse format that `_scores` takes, if any.
     _accept_sparse: str | bool = False
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: ArrayLike) -> LabelEnhancer:
         """Recover the label distributions of the samples.
 

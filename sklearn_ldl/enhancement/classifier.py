@@ -9,22 +9,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.utils import Bunch, get_tags
-from sklearn.utils._param_validation import HasMethods, Interval
-from sklearn.utils.metadata_routing import (
-    MetadataRouter,
-    MethodMapping,
-    _routing_enabled,
-    process_routing,
-)
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ldl._core.sklearn_compat import _fit_context
 from sklearn_ldl._core.simplex import check_prediction, safe_log
-from sklearn_ldl.wrappers.base import LearnerFeatures, TargetWrapper, with_weight
+from sklearn_ldl._core.sklearn_compat import HasMethods, Interval, fit_context, routing_enabled
 from sklearn_ldl.base import require_y
 from sklearn_ldl.decoding import threshold_sets
 from sklearn_ldl.enhancement.base import encode_labels
 from sklearn_ldl.enhancement.glle import GLLEEnhancer
+from sklearn_ldl.wrappers.base import LearnerFeatures, TargetWrapper, with_weight
 
 
 class LabelEnhancementClassifier(
@@ -125,7 +119,7 @@ class LabelEnhancementClassifier(
             return self.enhancer
         return GLLEEnhancer(allow_empty=True)
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, **fit_params: Any
     ) -> LabelEnhancementClassifier:
@@ -156,7 +150,7 @@ class LabelEnhancementClassifier(
         require_y(self, y)
         L, classes = encode_labels(y)
         fit_params = with_weight(sample_weight, fit_params)
-        if _routing_enabled():
+        if routing_enabled():
             routed = process_routing(self, "fit", **fit_params)
         else:
             routed = Bunch(estimator=Bunch(fit=fit_params))

@@ -13,8 +13,8 @@ from sklearn.cluster import kmeans_plusplus
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 
+from sklearn_ldl._core.sklearn_compat import Interval, StrOptions
 from sklearn_ldl.enhancement.base import InductiveLabelEnhancer, Normalization
 
 

@@ -11,10 +11,9 @@ from scipy.linalg import solve
 from scipy.sparse.csgraph import laplacian
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.utils import gen_batches
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ldl._core.sklearn_compat import available_if
+from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, available_if
 from sklearn_ldl.enhancement.base import InductiveLabelEnhancer, Normalization, check_dense
 from sklearn_ldl.enhancement.conjugate_gradients import conjugate_gradients
 from sklearn_ldl.enhancement.graph import knn_affinity

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from sklearn_ldl.graphs import AuxGraphNeighbors, neighbor_table
+from sklearn_ldl.graphs import AuxGraphNeighbors
+from sklearn_ldl.graphs.table import neighbor_table
 
 # So wide a Gaussian that every similarity is one: no neighbour is too far to be an edge.
 _ANY_DISTANCE = np.finfo(np.float64).max

@@ -8,7 +8,8 @@ from typing import Any, Literal
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.metrics import pairwise_distances
-from sklearn.utils._param_validation import Interval, StrOptions
+
+from sklearn_ldl._core.sklearn_compat import Interval, StrOptions
 
 Gamma = Literal["median", "scale"] | float
 

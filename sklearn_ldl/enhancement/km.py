@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from sklearn.metrics.pairwise import pairwise_kernels
 from sklearn.utils import gen_batches
-from sklearn.utils._param_validation import Interval, StrOptions
 
+from sklearn_ldl._core.sklearn_compat import Interval, StrOptions
 from sklearn_ldl.enhancement.base import LabelEnhancer, Normalization
 from sklearn_ldl.enhancement.kernel import GAMMA_CONSTRAINT, Gamma, kernel_width
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy.linalg import solve
 from scipy.sparse import csr_array
 from sklearn.metrics.pairwise import rbf_kernel
-from sklearn.utils._param_validation import Interval
 
+from sklearn_ldl._core.sklearn_compat import Interval
 from sklearn_ldl.enhancement.base import LabelEnhancer, Normalization, check_dense
 from sklearn_ldl.enhancement.conjugate_gradients import conjugate_gradients
 from sklearn_ldl.enhancement.graph import knn_affinity

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils._param_validation import Interval
 
 from sklearn_ldl._core.barycentric import barycentric_weights
+from sklearn_ldl._core.sklearn_compat import Interval
 from sklearn_ldl.enhancement.base import LabelEnhancer, Normalization
 from sklearn_ldl.enhancement.graph import nearest_neighbors
 

@@ -16,11 +16,10 @@ from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
 from sklearn.tree import DecisionTreeRegressor
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, RealNotInt, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ldl._core.sklearn_compat import _fit_context
 from sklearn_ldl._core.simplex import centred_logits
+from sklearn_ldl._core.sklearn_compat import Interval, RealNotInt, StrOptions, fit_context
 from sklearn_ldl.base import SoftmaxPredictionMixin, training_weight
 
 # Curvature below which a label is as good as absent.
@@ -186,7 +185,7 @@ class GradientBoostingLDL(SoftmaxPredictionMixin, BaseEstimator):
         self.tol = tol
         self.random_state = random_state
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> GradientBoostingLDL:

@@ -14,24 +14,18 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.model_selection import check_cv, cross_val_predict
 from sklearn.utils import Bunch, get_tags, indexable
-from sklearn.utils.metadata_routing import (
-    MetadataRouter,
-    MethodMapping,
-    _routing_enabled,
-    process_routing,
-)
-from sklearn.utils.metaestimators import _BaseComposition
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ldl._core.sklearn_compat import _fit_context
 from sklearn_ldl._core.simplex import check_distribution, check_prediction, normalize
-from sklearn_ldl.wrappers.base import LearnerFeatures, with_weight
+from sklearn_ldl._core.sklearn_compat import BaseComposition, fit_context, routing_enabled
 from sklearn_ldl.base import LabelDistributionMixin, require_y, training_weight
 from sklearn_ldl.linear import BFGSLDL
 from sklearn_ldl.metrics.divergences import FLOOR
+from sklearn_ldl.wrappers.base import LearnerFeatures, with_weight
 
 
-class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, _BaseComposition):
+class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, BaseComposition):
     r"""Mixture of learners, with the weights that predict rows held out best.
 
     The prediction is :math:`p(x) = \sum_k w_k \, p_k(x)`, a distribution for any weights on the
@@ -139,7 +133,7 @@ class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, _
         self._set_params("estimators", **params)
         return self
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, **fit_params: Any
     ) -> StackingLDL:
@@ -219,7 +213,7 @@ class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, _
         return weights / weights.sum()
 
     def _route(self, names, sample_weight, fit_params) -> Bunch:
-        if _routing_enabled():
+        if routing_enabled():
             return process_routing(self, "fit", sample_weight=sample_weight, **fit_params)
         params = with_weight(sample_weight, fit_params)
         return Bunch(**{name: Bunch(fit=params) for name in names})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import reduce
 from numbers import Integral, Real
 from operator import add
@@ -11,26 +11,26 @@ from warnings import warn
 
 import numpy as np
 from joblib import cpu_count, effective_n_jobs
-from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_array, issparse, sparray, spmatrix
-from sklearn import config_context
+from numpy.typing import ArrayLike
+from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.neighbors import KNeighborsTransformer
 from sklearn.preprocessing import FunctionTransformer
-from sklearn.utils import gen_batches
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ldl._core.sklearn_compat import _fit_context
+from sklearn_ldl._core.sklearn_compat import HasMethods, Interval, StrOptions, fit_context
+from sklearn_ldl.graphs.search import (
+    APPROXIMATE_MIN_NEIGHBORS,
+    EXACT_MAX_ROWS,
+    EuclideanSearch,
+    find,
+    nearest,
+)
+from sklearn_ldl.graphs.table import check_square
+from sklearn_ldl.graphs.tasks import check_groups, refuse_many_arrays, task_columns
+from sklearn_ldl.graphs.weights import check_sigma, similarity
 
 __all__ = ["AuxGraphNeighbors"]
-
-#: Up to here exact search is faster than compiling the other, by benchmarks/bench_graphs.py.
-EXACT_MAX_ROWS = 60_000
-#: pynndescent finds clearly fewer of the true neighbours when it is asked for less than this.
-APPROXIMATE_MIN_NEIGHBORS = 14
-#: Neighbour pairs whose differences are held in memory at once.
-PAIRS_PER_BATCH = 2**15
 
 
 class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
@@ -161,7 +161,7 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(self, A: ArrayLike, y: Any = None) -> AuxGraphNeighbors:
         """Build the graph of the training samples.
 
@@ -195,28 +195,28 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
         UserWarning
             If `neighbors` finds fewer than `n_neighbors` neighbours of every sample.
         """
-        _refuse_many_arrays(A)
+        refuse_many_arrays(A)
         A = self._validate_aux(A, ensure_min_samples=2)
         if self._is_precomputed():
-            _check_square(A)
+            check_square(A)
             if self.aux_groups is not None:
                 raise ValueError("A precomputed graph is one task: leave aux_groups at None.")
         n_samples, n_aux = A.shape
-        self.aux_groups_ = _check_groups(self.aux_groups, n_aux)
-        scales = _check_sigma(self.sigma, len(self.aux_groups_))
+        self.aux_groups_ = check_groups(self.aux_groups, n_aux)
+        scales = check_sigma(self.sigma, len(self.aux_groups_))
         self.n_neighbors_ = min(self.n_neighbors, n_samples - 1)
 
         self._searches = []
         self.graphs_ = []
         self.sigmas_ = np.empty(len(scales))
         for task, (columns, sigma) in enumerate(zip(self.aux_groups_, scales, strict=True)):
-            points = _columns(A, columns)
+            points = task_columns(A, columns)
             search = self._new_search(n_samples)
-            found = _find(search.fit_transform, points, n_samples)
-            distances = _nearest(found, self.n_neighbors_, skip_self=True)
+            found = find(search.fit_transform, points, n_samples)
+            distances = nearest(found, self.n_neighbors_, skip_self=True)
             self._check_found(distances, task)
             self.sigmas_[task] = np.median(distances.data) if sigma == "median" else sigma
-            self.graphs_.append(_similarity(distances, self.sigmas_[task]))
+            self.graphs_.append(similarity(distances, self.sigmas_[task]))
             self._searches.append(search)
         self.graph_ = reduce(add, self.graphs_)
         return self
@@ -242,16 +242,16 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
             If `A` is not one 2-D array of finite numbers with the columns seen in `fit`.
         """
         check_is_fitted(self)
-        _refuse_many_arrays(A)
+        refuse_many_arrays(A)
         A = self._validate_aux(A, reset=False)
         graphs = []
         for columns, sigma, search in zip(
             self.aux_groups_, self.sigmas_, self._searches, strict=True
         ):
-            points = _columns(A, columns)
-            found = _find(search.transform, points, self.graph_.shape[1])
-            distances = _nearest(found, self.n_neighbors_, skip_self=False)
-            graphs.append(_similarity(distances, sigma))
+            points = task_columns(A, columns)
+            found = find(search.transform, points, self.graph_.shape[1])
+            distances = nearest(found, self.n_neighbors_, skip_self=False)
+            graphs.append(similarity(distances, sigma))
         return reduce(add, graphs)
 
     def __sklearn_tags__(self):
@@ -276,7 +276,7 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
             return clone(self.neighbors)
         small = n_samples <= EXACT_MAX_ROWS
         if self.algorithm == "exact" or (self.algorithm == "auto" and small):
-            return _EuclideanSearch(
+            return EuclideanSearch(
                 KNeighborsTransformer(n_neighbors=self.n_neighbors_, n_jobs=self.n_jobs)
             )
         try:
@@ -287,7 +287,7 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
                 'pip install "sklearn-ldl[graph]". Or set algorithm="exact".'
             ) from error
         n_neighbors = max(self.n_neighbors_, APPROXIMATE_MIN_NEIGHBORS)
-        return _EuclideanSearch(
+        return EuclideanSearch(
             PyNNDescentTransformer(
                 n_neighbors=min(n_neighbors, n_samples - 1),
                 n_jobs=min(effective_n_jobs(self.n_jobs), cpu_count()),
@@ -307,194 +307,3 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
                 UserWarning,
                 stacklevel=4,
             )
-
-
-def neighbor_table(graph: spmatrix | sparray) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-    """Neighbours and weights of every sample as dense arrays, for gathering mini-batches.
-
-    Parameters
-    ----------
-    graph : sparse array of shape (n_samples, n_samples)
-        A training graph such as `graph_` of :class:`AuxGraphNeighbors`.
-
-    Returns
-    -------
-    indices : ndarray of shape (n_samples, width)
-        Neighbours of each sample; `width` is the largest number that one sample has. Where there
-        are fewer the sample itself fills the row, so that every index is valid and gathering
-        the neighbours of a batch fetches no stranger.
-    weights : ndarray of shape (n_samples, width)
-        Their similarities, 0 for the padding.
-
-    Raises
-    ------
-    TypeError
-        If `graph` is not sparse.
-    ValueError
-        If `graph` is not square.
-
-    Examples
-    --------
-    >>> from scipy.sparse import csr_array
-    >>> from sklearn_ldl.graphs import neighbor_table
-    >>> graph = csr_array([[0.0, 0.5, 0.9], [0.5, 0.0, 0.0], [0.0, 0.0, 0.0]])
-    >>> indices, weights = neighbor_table(graph)
-    >>> indices
-    array([[1, 2],
-           [0, 1],
-           [2, 2]])
-    >>> weights
-    array([[0.5, 0.9],
-           [0.5, 0. ],
-           [0. , 0. ]])
-    """
-    _check_square(graph)
-    graph = csr_array(graph)
-    counts = np.diff(graph.indptr)
-    width = counts.max(initial=0)
-    stored = np.arange(width) < counts[:, None]
-    indices = np.repeat(np.arange(graph.shape[0])[:, None], width, axis=1)
-    indices[stored] = graph.indices
-    weights = np.zeros(indices.shape)
-    weights[stored] = graph.data
-    return indices, weights
-
-
-class _EuclideanSearch:
-    """A neighbour search whose Euclidean distances are computed again in float64.
-
-    Brute force expands the squared distance and pynndescent works in float32. Both may leave a
-    little distance between equal rows, which the median would take for the scale of the data.
-    """
-
-    def __init__(self, search: Any) -> None:
-        self.search = search
-
-    def fit_transform(self, points: NDArray[np.float64]) -> csr_array:
-        self.points = points
-        return self._with_distances(points, self.search.fit_transform(points))
-
-    def transform(self, points: NDArray[np.float64]) -> csr_array:
-        return self._with_distances(points, self.search.transform(points))
-
-    def _with_distances(self, queries: NDArray[np.float64], found: Any) -> Any:
-        rows = _row_numbers(found)
-        distances = np.empty(rows.size)
-        for pairs in gen_batches(rows.size, PAIRS_PER_BATCH):
-            difference = queries[rows[pairs]] - self.points[found.indices[pairs]]
-            distances[pairs] = np.linalg.norm(difference, axis=1)
-        found.data = distances
-        return found
-
-
-def _check_square(graph: Any) -> None:
-    if not issparse(graph):
-        raise TypeError(f"graph must be sparse, got {type(graph).__name__}.")
-    if graph.shape[0] != graph.shape[1]:
-        raise ValueError(f"graph must be square, got shape {graph.shape}.")
-
-
-def _columns(A: Any, columns: NDArray[np.intp]) -> Any:
-    """Columns of a task; a precomputed graph is one task."""
-    return A if issparse(A) else np.ascontiguousarray(A[:, columns])
-
-
-def _find(search: Callable, points: Any, n_samples: int) -> Any:
-    """Run a search and return its graph of distances to the `n_samples` fitted points as CSR."""
-    # A sparse graph has no data frame form, whatever output the user prefers elsewhere.
-    with config_context(transform_output="default"):
-        found = search(points)
-    if not issparse(found):
-        raise TypeError(f"neighbors must return a sparse graph, got {type(found).__name__}.")
-    shape = (points.shape[0], n_samples)
-    if found.shape != shape:
-        raise ValueError(f"neighbors returned a graph of shape {found.shape}, expected {shape}.")
-    return found.tocsr()
-
-
-def _nearest(found: Any, n_neighbors: int, *, skip_self: bool) -> csr_array:
-    """Keep the `n_neighbors` smallest distances of every row, ties to the lower index.
-
-    Stored zeros are distances like any other. A sample is recognised by its index: with duplicated
-    rows it may stand anywhere among them, or be missing.
-    """
-    rows, columns, distances = _row_numbers(found), found.indices, found.data
-    keep = columns >= 0  # -1 is how approximate searches say that they found nobody
-    if skip_self:
-        keep &= columns != rows
-    rows, columns, distances = rows[keep], columns[keep], distances[keep].astype(np.float64)
-    if not ((distances >= 0) & (distances < np.inf)).all():
-        raise ValueError("neighbors returned distances that are negative, infinite or NaN.")
-    order = np.lexsort((columns, distances, rows))
-    rows, columns, distances = rows[order], columns[order], distances[order]
-    rank = np.arange(rows.size) - np.searchsorted(rows, rows)
-    near = rank < n_neighbors
-    return csr_array((distances[near], (rows[near], columns[near])), shape=found.shape)
-
-
-def _row_numbers(graph: Any) -> NDArray[np.intp]:
-    """Row of every stored entry of a CSR graph."""
-    return np.repeat(np.arange(graph.shape[0]), np.diff(graph.indptr))
-
-
-def _similarity(distances: csr_array, sigma: float) -> csr_array:
-    """Turn distances into similarities; those that are zero are no edges."""
-    d = distances.data
-    # A sigma of zero is the limit of small ones: similarity 1 at distance 0, else 0.
-    with np.errstate(divide="ignore", over="ignore"):
-        scaled = np.divide(d, sigma, out=np.zeros_like(d), where=d > 0)
-        weights = np.exp(-0.5 * scaled**2)
-    graph = csr_array((weights, distances.indices, distances.indptr), shape=distances.shape)
-    graph.eliminate_zeros()
-    return graph
-
-
-def _refuse_many_arrays(A: Any) -> None:
-    """Several arrays cannot be split along with the samples in cross-validation."""
-    parts = isinstance(A, (list, tuple)) and any(getattr(part, "ndim", 1) > 1 for part in A)
-    if parts or type(A) is dict:  # a sparse DOK array is a dict, too
-        raise ValueError(
-            "Auxiliary labels must be one 2-D array: put the tasks side by side and name the "
-            "columns of each in aux_groups."
-        )
-
-
-def _check_groups(groups: Sequence[Any] | None, n_aux: int) -> list[NDArray[np.intp]]:
-    """Return the column indices of each task."""
-    every = np.arange(n_aux)
-    if groups is None:
-        return [every]
-    if len(groups) == 0:
-        raise ValueError("aux_groups is empty; use None for one task with all columns.")
-    checked = []
-    for task, group in enumerate(groups):
-        what = f"aux_groups[{task}]"
-        beyond = isinstance(group, slice) and (group.stop or 0) > n_aux
-        try:
-            columns = every[group if isinstance(group, slice) else np.asarray(group)]
-        except IndexError as error:
-            raise ValueError(f"{what} does not select from {n_aux} columns: {error}") from error
-        if beyond:
-            raise ValueError(f"{what} does not select from {n_aux} columns: it ends beyond.")
-        if columns.ndim != 1:
-            raise ValueError(f"{what} must be a slice, an array of column indices or a mask.")
-        if columns.size == 0:
-            raise ValueError(f"{what} selects no column.")
-        if np.unique(columns).size < columns.size:
-            raise ValueError(f"{what} repeats a column.")
-        checked.append(columns)
-    return checked
-
-
-def _check_sigma(sigma: Any, n_tasks: int) -> list[Any]:
-    """Return one scale, a number or "median", per task."""
-    if isinstance(sigma, (str, Real)):
-        return [sigma] * n_tasks
-    scales = list(sigma)
-    if len(scales) != n_tasks:
-        raise ValueError(f"sigma has {len(scales)} entries for {n_tasks} tasks.")
-    for scale in scales:
-        positive = isinstance(scale, Real) and 0 < float(scale) < np.inf
-        if not positive and not (isinstance(scale, str) and scale == "median"):
-            raise ValueError(f"sigma must be positive numbers or 'median', got {scale!r}.")
-    return scales

@@ -10,14 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import Interval
 
 from sklearn_ldl._core.callbacks import CallbackSupportMixin, IterationReporter, with_callbacks
 from sklearn_ldl._core.dask_rows import is_dask
-from sklearn_ldl._core.sklearn_compat import _fit_context
-from sklearn_ldl.linear.base import SoftmaxLinearModel
+from sklearn_ldl._core.sklearn_compat import Interval, fit_context
 from sklearn_ldl._solver.lbfgs import State
 from sklearn_ldl._solver.problem import SoftmaxLinearProblem, warn_if_not_converged
+from sklearn_ldl.linear.base import SoftmaxLinearModel
 
 
 class BFGSLDL(CallbackSupportMixin, SoftmaxLinearModel):
@@ -180,7 +179,7 @@ class BFGSLDL(CallbackSupportMixin, SoftmaxLinearModel):
         return model
 
     @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> BFGSLDL:
         """Fit the model.
 

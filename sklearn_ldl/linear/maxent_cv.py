@@ -12,12 +12,10 @@ from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import check_cv
-from sklearn.utils import _safe_indexing
-from sklearn.utils._param_validation import Interval
 
 from sklearn_ldl._core.callbacks import with_callbacks
 from sklearn_ldl._core.dask_rows import is_dask
-from sklearn_ldl._core.sklearn_compat import _fit_context
+from sklearn_ldl._core.sklearn_compat import Interval, fit_context, safe_indexing
 from sklearn_ldl._solver.design import Design
 from sklearn_ldl._solver.problem import warn_if_not_converged
 from sklearn_ldl.linear.maxent import BFGSLDL
@@ -128,7 +126,7 @@ class BFGSLDLCV(BFGSLDL):
         self.verbose = verbose
 
     @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self,
         X: Any,
@@ -243,5 +241,5 @@ def _select(X, D, sample_weight, rows):
 def _held_out(X, D, sample_weight, rows):
     if is_dask(X) and rows[-1] - rows[0] == len(rows) - 1:
         rows = slice(rows[0], rows[-1] + 1)  # spares the blocks a copy
-    X_rows = X[rows] if is_dask(X) else _safe_indexing(X, rows)
+    X_rows = X[rows] if is_dask(X) else safe_indexing(X, rows)
     return X_rows, D[rows], None if sample_weight is None else sample_weight[rows]

@@ -15,14 +15,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn import get_config
 from sklearn.base import BaseEstimator, OutlierMixin, is_classifier
-from sklearn.metrics._scorer import _Scorer
 from sklearn.pipeline import Pipeline
 
+from sklearn_ldl._core.sklearn_compat import Scorer
 from sklearn_ldl.metrics import calibration, distances, divergences, head_tail, ordinal, values
 from sklearn_ldl.metrics.labels import one_hot
 
 
-class _NamedScorer(_Scorer):
+class _NamedScorer(Scorer):
     """A scikit-learn scorer that knows under which name it is registered."""
 
     if TYPE_CHECKING:

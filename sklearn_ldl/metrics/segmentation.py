@@ -6,9 +6,8 @@ from numbers import Integral
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils._param_validation import Interval
 
-from sklearn_ldl._core.sklearn_compat import validate_params
+from sklearn_ldl._core.sklearn_compat import Interval, validate_params
 
 
 @validate_params(

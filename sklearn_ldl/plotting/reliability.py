@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
 from sklearn_ldl.metrics import expected_calibration_error
-from sklearn_ldl.metrics.checks import check_weights
 from sklearn_ldl.metrics.calibration import bin_numbers, check_truth, is_correct
+from sklearn_ldl.metrics.checks import check_weights
 from sklearn_ldl.plotting.figures import cycle_curves, line_options, one_axes, pyplot
 from sklearn_ldl.plotting.responses import distributions, name_of
 

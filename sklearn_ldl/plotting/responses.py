@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, is_classifier
-from sklearn.utils.validation import _check_response_method
 
+from sklearn_ldl._core.sklearn_compat import check_response_method
 from sklearn_ldl.metrics.scorers import innermost, true_distributions
 
 
 def distributions(estimator: BaseEstimator, X: Any, y: ArrayLike) -> tuple[ArrayLike, NDArray]:
     """Return true and predicted distributions, whatever targets the estimator was fitted to."""
     methods = ["predict_proba"] if is_classifier(estimator) else ["predict_proba", "predict"]
-    D_pred = _check_response_method(estimator, methods)(X)
+    D_pred = check_response_method(estimator, methods)(X)
     return true_distributions(estimator, y), D_pred
 
 

@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils._param_validation import Interval
 
-from sklearn_ldl._core.sklearn_compat import _fit_context
 from sklearn_ldl._core.simplex import centred_logits
-from sklearn_ldl.linear.base import SoftmaxLinearModel
+from sklearn_ldl._core.sklearn_compat import Interval, fit_context
 from sklearn_ldl._solver.design import Design
 from sklearn_ldl._solver.losses import cross_entropy, entropy, probabilities
 from sklearn_ldl._solver.penalties import l2
+from sklearn_ldl.linear.base import SoftmaxLinearModel
 
 # Most that a sweep changes the exponents of a bound (see _Scaling).
 _LIMIT = 2.0
@@ -146,7 +145,7 @@ class IISLDL(SoftmaxLinearModel):
         self.tol = tol
         self.verbose = verbose
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> IISLDL:
         """Fit the model.
 

@@ -8,9 +8,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils._param_validation import Interval, Options
 
-from sklearn_ldl._core.sklearn_compat import _fit_context
+from sklearn_ldl._core.sklearn_compat import Interval, Options, fit_context
 from sklearn_ldl._solver.losses import Term
 from sklearn_ldl.published.proximal import nuclear_norm, shrink_groups, threshold_singular_values
 from sklearn_ldl.published.splitting import SplittingModel
@@ -185,7 +184,7 @@ class LDLLCLR(SplittingModel):
         self.random_state = random_state
         self.verbose = verbose
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> LDLLCLR:
         """Fit the model.
 

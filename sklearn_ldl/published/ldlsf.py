@@ -8,13 +8,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh
-from sklearn.utils._param_validation import Interval, StrOptions
 
-from sklearn_ldl._core.sklearn_compat import _fit_context
 from sklearn_ldl._core.simplex import project_simplex
-from sklearn_ldl.published.admm import Pass, Progress, alternate, warn_if_unfinished
-from sklearn_ldl.linear.base import LinearModel
+from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context
 from sklearn_ldl._solver.design import Design
+from sklearn_ldl.linear.base import LinearModel
+from sklearn_ldl.published.admm import Pass, Progress, alternate, warn_if_unfinished
 from sklearn_ldl.published.least_squares import RowSumLeastSquares
 from sklearn_ldl.published.proximal import split_columns
 
@@ -172,7 +171,7 @@ class LDLSF(LinearModel):
         self.tol = tol
         self.verbose = verbose
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> LDLSF:
         """Fit the model.
 

@@ -7,15 +7,14 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils._param_validation import Interval, StrOptions
 
 from sklearn_ldl._core.barycentric import barycentric_weights
-from sklearn_ldl._core.sklearn_compat import _fit_context
-from sklearn_ldl.linear.base import SoftmaxLinearModel
-from sklearn_ldl.published.clusters import cluster_rows, members
+from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context
 from sklearn_ldl._solver.lbfgs import State
 from sklearn_ldl._solver.losses import Term, cross_entropy, with_terms
 from sklearn_ldl._solver.problem import SoftmaxLinearProblem, warn_if_not_converged
+from sklearn_ldl.linear.base import SoftmaxLinearModel
+from sklearn_ldl.published.clusters import cluster_rows, members
 
 
 class LDLLDM(SoftmaxLinearModel):
@@ -168,7 +167,7 @@ class LDLLDM(SoftmaxLinearModel):
         self.random_state = random_state
         self.verbose = verbose
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> LDLLDM:
         """Find the manifolds and fit the model.
 

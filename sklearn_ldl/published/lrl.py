@@ -7,9 +7,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils._param_validation import StrOptions
 
-from sklearn_ldl._core.sklearn_compat import _fit_context
+from sklearn_ldl._core.sklearn_compat import StrOptions, fit_context
 from sklearn_ldl._solver.losses import Term, cross_entropy, quadratic, squared_error
 from sklearn_ldl.published.proximal import nuclear_norm, threshold_singular_values
 from sklearn_ldl.published.splitting import SplittingModel
@@ -150,7 +149,7 @@ class EDLLRL(SplittingModel):
         self.random_state = random_state
         self.verbose = verbose
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> EDLLRL:
         """Fit the model.
 

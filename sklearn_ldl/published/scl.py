@@ -8,15 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.linear_model import Ridge
-from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sklearn_ldl._core.sklearn_compat import _fit_context
+from sklearn_ldl._core.sklearn_compat import Interval, fit_context
+from sklearn_ldl._solver.lbfgs import State
+from sklearn_ldl._solver.problem import SoftmaxLinearProblem, warn_if_not_converged
 from sklearn_ldl.linear.base import SoftmaxLinearModel
 from sklearn_ldl.published.clusters import cluster_rows, members
 from sklearn_ldl.published.codes import CodedObjective, Search, search
-from sklearn_ldl._solver.lbfgs import State
-from sklearn_ldl._solver.problem import SoftmaxLinearProblem, warn_if_not_converged
 
 # Of the iterative solver that the regression of codes uses for sparse features.
 _RIDGE_TOL = 1e-8
@@ -175,7 +174,7 @@ class LDLSCL(SoftmaxLinearModel):
         self.random_state = random_state
         self.verbose = verbose
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @fit_context(prefer_skip_nested_validation=True)
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> LDLSCL:
         """Fit the model.
 

@@ -11,17 +11,16 @@ from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ldl._core.sklearn_compat import _fit_context
-from sklearn_ldl.wrappers.posthoc import PostHocCorrection
 from sklearn_ldl._core.simplex import check_distribution, safe_log
+from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context
 from sklearn_ldl.shift.bbse import estimate_bbse
 from sklearn_ldl.shift.detection import shift_p_value
 from sklearn_ldl.shift.em import estimate_em, fit_bias_corrected_temperature
 from sklearn_ldl.shift.estimate import PriorEstimate
 from sklearn_ldl.shift.evidence import Evidence
+from sklearn_ldl.wrappers.posthoc import PostHocCorrection
 
 
 class LabelShiftCorrector(PostHocCorrection):
@@ -188,7 +187,7 @@ class LabelShiftCorrector(PostHocCorrection):
         self.n_bootstrap = n_bootstrap
         self.random_state = random_state
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(
         self,
         X: Any,

@@ -8,15 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils import Bunch, get_tags
-from sklearn.utils.metadata_routing import (
-    MetadataRouter,
-    MethodMapping,
-    _routing_enabled,
-    process_routing,
-)
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ldl._core.simplex import check_prediction
+from sklearn_ldl._core.sklearn_compat import routing_enabled
 
 # Without metadata routing, parameters of `fit` go to the distributor by this prefix.
 _PREFIX = "distributor__"
@@ -56,12 +52,12 @@ class TargetWrapper(MetaEstimatorMixin, BaseEstimator):
 
         estimator = BFGSLDL()
         # Whoever leaves the choice to us cannot say that it takes weights.
-        return estimator.set_fit_request(sample_weight=True) if _routing_enabled() else estimator
+        return estimator.set_fit_request(sample_weight=True) if routing_enabled() else estimator
 
     def _fit_wrapped(
         self, X: Any, y: NDArray, distributor: BaseEstimator, fit_params: dict[str, Any]
     ) -> None:
-        if _routing_enabled():
+        if routing_enabled():
             routed = process_routing(self, "fit", **fit_params)
         else:
             mine = {name for name in fit_params if name.startswith(_PREFIX)}

@@ -12,10 +12,10 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
 
-from sklearn_ldl._core.sklearn_compat import _fit_context
-from sklearn_ldl.wrappers.posthoc import PostHocCorrection
 from sklearn_ldl._core.simplex import check_distribution
+from sklearn_ldl._core.sklearn_compat import fit_context
 from sklearn_ldl.metrics.checks import check_weights
+from sklearn_ldl.wrappers.posthoc import PostHocCorrection
 
 _BOUNDS = (0.05, 20.0)
 
@@ -208,7 +208,7 @@ class TemperatureScaler(PostHocCorrection):
         self.cv = cv
         self.bounds = bounds
 
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, **fit_params: Any
     ) -> TemperatureScaler:

@@ -11,20 +11,19 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch, get_tags, indexable
-from sklearn.utils._param_validation import HasMethods
-from sklearn.utils.metadata_routing import (
-    MetadataRouter,
-    MethodMapping,
-    _routing_enabled,
-    process_routing,
-)
-from sklearn.utils.metaestimators import _safe_split
-from sklearn.utils.validation import _check_method_params, check_is_fitted, has_fit_parameter
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from sklearn_ldl._core.simplex import check_distribution, check_prediction, safe_log
-from sklearn_ldl.wrappers.base import LearnerFeatures, TargetWrapper, with_weight
+from sklearn_ldl._core.sklearn_compat import (
+    HasMethods,
+    check_method_params,
+    routing_enabled,
+    safe_split,
+)
 from sklearn_ldl.base import SoftmaxPredictionMixin, require_y, training_weight
 from sklearn_ldl.metrics.divergences import FLOOR
+from sklearn_ldl.wrappers.base import LearnerFeatures, TargetWrapper, with_weight
 
 
 class HeldOut(NamedTuple):
@@ -82,9 +81,9 @@ class PostHocCorrection(LearnerFeatures, SoftmaxPredictionMixin, MetaEstimatorMi
             splits = list(check_cv(self.cv).split(X, D, **routed.splitter.split))
         learners, logits = [], []
         for train, test in splits:
-            X_train, D_train = _safe_split(estimator, X, D, train)
-            X_test, _ = _safe_split(estimator, X, D, test, train)
-            params = _check_method_params(X, routed.estimator.fit, indices=train)
+            X_train, D_train = safe_split(estimator, X, D, train)
+            X_test, _ = safe_split(estimator, X, D, test, train)
+            params = check_method_params(X, routed.estimator.fit, indices=train)
             learners.append(clone(estimator).fit(X_train, D_train, **params))
             logits.append(logits_of(learners[-1], X_test))
         Z, rows = np.concatenate(logits), np.concatenate([test for _, test in splits])
@@ -133,7 +132,7 @@ class PostHocCorrection(LearnerFeatures, SoftmaxPredictionMixin, MetaEstimatorMi
 
     def _route(self, estimator, sample_weight, fit_params) -> Bunch:
         """Say which parameters the fits and the splitter receive."""
-        if _routing_enabled():
+        if routing_enabled():
             return process_routing(self, "fit", sample_weight=sample_weight, **fit_params)
         groups = fit_params.pop("groups", None)
         if has_fit_parameter(estimator, "sample_weight"):

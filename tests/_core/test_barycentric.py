@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from sklearn_ldl import _barycentric
+from sklearn_ldl._core import barycentric
 from sklearn_ldl._core.barycentric import barycentric_weights
 
 
@@ -72,7 +72,7 @@ def test_batches_change_nothing(rng, monkeypatch, n_neighbors):
     points = rng.normal(size=(20, 4))
     neighbors = random_neighbors(rng, 20, n_neighbors)
     whole = barycentric_weights(points, neighbors)
-    monkeypatch.setattr(_barycentric, "NUMBERS_PER_BATCH", 3 * n_neighbors**2)
+    monkeypatch.setattr(barycentric, "NUMBERS_PER_BATCH", 3 * n_neighbors**2)
     np.testing.assert_allclose(barycentric_weights(points, neighbors), whole, rtol=1e-12)
 
 

@@ -5,19 +5,19 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.special import softmax
 
-from sklearn_ldl.linear import _losses, _penalties
+from sklearn_ldl._solver import losses, penalties
 
 # The same target for all rows, so that pieces of the rows add up.
-TERM = _losses.quadratic(np.array([0.1, 0.2, 0.3, 0.4]), 0.7)
+TERM = losses.quadratic(np.array([0.1, 0.2, 0.3, 0.4]), 0.7)
 
 
 LOSSES = {
-    "cross_entropy": _losses.cross_entropy,
-    "squared_error": _losses.squared_error,
-    "cross_entropy with terms": _losses.with_terms(_losses.cross_entropy, TERM, TERM),
-    "squared_error with a term": _losses.with_terms(_losses.squared_error, TERM),
+    "cross_entropy": losses.cross_entropy,
+    "squared_error": losses.squared_error,
+    "cross_entropy with terms": losses.with_terms(losses.cross_entropy, TERM, TERM),
+    "squared_error with a term": losses.with_terms(losses.squared_error, TERM),
 }
-PENALTIES = {"l2": _penalties.l2(0.3)}
+PENALTIES = {"l2": penalties.l2(0.3)}
 
 
 def finite_differences(function, A, step=1e-6):
@@ -84,13 +84,13 @@ def test_cross_entropy_is_kl_plus_entropy(problem):
     P = softmax(Z, axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         kl = np.nansum(D * np.log(D / P), axis=1) @ weight
-    value = _losses.cross_entropy(Z, D, weight)[0] - _losses.entropy(D, weight)
+    value = losses.cross_entropy(Z, D, weight)[0] - losses.entropy(D, weight)
     assert_allclose(value, kl, rtol=1e-12)
 
 
 def test_gradient_is_p_minus_d(problem):
     Z, D, weight = problem
-    _, gradient = _losses.cross_entropy(Z, D, weight)
+    _, gradient = losses.cross_entropy(Z, D, weight)
     assert_allclose(gradient, weight[:, None] * (softmax(Z, axis=1) - D), atol=1e-15)
 
 
@@ -106,20 +106,20 @@ def test_penalty_gradient(name, rng):
 def test_term_gradient(problem):
     Z, D, weight = problem
     P = softmax(Z, axis=1)
-    term = _losses.quadratic(D, 0.7)
+    term = losses.quadratic(D, 0.7)
     value, gradient = term(P, weight)
     assert_allclose(gradient, finite_differences(lambda A: term(A, weight)[0], P), atol=1e-8)
     assert_allclose(value, 0.35 * weight @ ((P - D) ** 2).sum(axis=1))
 
 
 def test_a_loss_without_terms_is_itself():
-    assert _losses.with_terms(_losses.cross_entropy) is _losses.cross_entropy
+    assert losses.with_terms(losses.cross_entropy) is losses.cross_entropy
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
 def test_probabilities_are_the_softmax_in_the_order_of_the_logits(order, problem):
     Z = np.asarray(problem[0], order=order)
-    P = _losses.probabilities(Z)
+    P = losses.probabilities(Z)
     assert_allclose(P, softmax(Z, axis=1), rtol=1e-14)
     assert P.flags[f"{order}_CONTIGUOUS"]
 
@@ -128,4 +128,4 @@ def test_pull_back_is_the_whole_jacobian(problem, rng):
     Z = problem[0]
     A = rng.standard_normal(Z.shape)
     expected = finite_differences(lambda B: float((A * softmax(B, axis=1)).sum()), Z)
-    assert_allclose(_losses.pull_back(softmax(Z, axis=1), A), expected, atol=1e-8)
+    assert_allclose(losses.pull_back(softmax(Z, axis=1), A), expected, atol=1e-8)

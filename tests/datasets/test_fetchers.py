@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_array_equal
 from scipy.io import savemat
 
-from sklearn_ldl.datasets import _fetchers, fetch_ldl, list_datasets, load_ldl
+from sklearn_ldl.datasets import fetch_ldl, fetchers, list_datasets, load_ldl
 from sklearn_ldl.datasets.registry import DATASETS, DatasetInfo
 
 X = np.array([[0.5, 0.0], [1.0, 2.0], [0.0, 0.0]])
@@ -57,12 +57,12 @@ def server(tmp_path, monkeypatch):
     folder = tmp_path / "public"
     folder.mkdir()
     savemat(folder / "Tiny.mat", {"features": X, "labels": D})
-    blob_id = _fetchers._git_blob_id((folder / "Tiny.mat").read_bytes())
+    blob_id = fetchers._git_blob_id((folder / "Tiny.mat").read_bytes())
     monkeypatch.setitem(DATASETS, "Tiny", DatasetInfo(blob_id, "A. Author, 2020"))
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
     server.requests, server.folder = [], folder
-    monkeypatch.setattr(_fetchers, "BASE_URL", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setattr(fetchers, "BASE_URL", f"http://127.0.0.1:{server.server_port}")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
@@ -96,8 +96,8 @@ def test_registry():
 
 def test_blob_id_is_the_one_of_git():
     # The well-known ids of an empty file and of "hello world\n".
-    assert _fetchers._git_blob_id(b"") == "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
-    assert _fetchers._git_blob_id(b"hello world\n") == "3b18e512dba79e4c8300dd08aeb37f8e728b8dad"
+    assert fetchers._git_blob_id(b"") == "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
+    assert fetchers._git_blob_id(b"hello world\n") == "3b18e512dba79e4c8300dd08aeb37f8e728b8dad"
 
 
 def test_download_once_then_read_from_disk(server, home, monkeypatch):
@@ -105,7 +105,7 @@ def test_download_once_then_read_from_disk(server, home, monkeypatch):
     assert_array_equal(bunch.data, X)
     assert_array_equal(bunch.target, D)
     assert "Publication: A. Author, 2020" in bunch.DESCR
-    assert f"Source: {_fetchers.BASE_URL}/Tiny.mat" in bunch.DESCR
+    assert f"Source: {fetchers.BASE_URL}/Tiny.mat" in bunch.DESCR
     assert bunch.filename == str(home / "sklearn_ldl" / "Tiny.mat")
     assert cached_files(home) == ["Tiny.mat"]
 
@@ -159,7 +159,7 @@ def test_failed_download_names_the_url_and_the_folder(server, home):
 
 
 def test_no_server_at_all(server, home, monkeypatch):
-    monkeypatch.setattr(_fetchers, "BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setattr(fetchers, "BASE_URL", "http://127.0.0.1:9")
     with pytest.raises(OSError, match=r"Could not download http://127\.0\.0\.1:9/Tiny\.mat"):
         fetch_ldl("Tiny", data_home=home)
 

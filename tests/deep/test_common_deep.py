@@ -11,10 +11,10 @@ from sklearn.datasets import make_blobs
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from test_common import ESTIMATORS
 
 from sklearn_ldl import LabelDistributionMixin
 from sklearn_ldl.deep.estimator import DeepEstimator
+from tests.test_common import ESTIMATORS
 
 DEEP = [cls for cls in ESTIMATORS if issubclass(cls, DeepEstimator)]
 EXTRA = {"OGRClassifier": {"gap": 1}}

@@ -15,7 +15,7 @@ from torch import nn  # noqa: E402
 
 from sklearn_ldl import DeepLDLRegressor  # noqa: E402
 from sklearn_ldl.datasets import make_ldl  # noqa: E402
-from sklearn_ldl.deep import _base  # noqa: E402
+from sklearn_ldl.deep import estimator as deep_estimator  # noqa: E402
 
 X, D = make_ldl(60, random_state=0)
 # Exact in float32, so that all containers hold the same numbers.
@@ -335,7 +335,7 @@ def test_predictions_of_a_row_do_not_depend_on_the_others(monkeypatch):
     whole = fitted.predict(IMAGES)
     single = np.vstack([fitted.predict(image[None]) for image in IMAGES])
     assert_allclose(single, whole, rtol=0, atol=1e-12)
-    monkeypatch.setattr(_base, "_ROWS", 7)
+    monkeypatch.setattr(deep_estimator, "_ROWS", 7)
     fitted.set_params(batch_size=1)
     assert_allclose(fitted.predict(IMAGES), whole, rtol=0, atol=1e-12)
 

@@ -11,8 +11,8 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_ldl.datasets import make_ldl
 from sklearn_ldl.enhancement import glle, to_logical_labels
-from sklearn_ldl.enhancement.graph import knn_affinity, nearest_neighbors
 from sklearn_ldl.enhancement.glle import GLLEEnhancer
+from sklearn_ldl.enhancement.graph import knn_affinity, nearest_neighbors
 from sklearn_ldl.metrics import kl_divergence
 
 

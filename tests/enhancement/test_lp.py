@@ -9,7 +9,7 @@ from scipy.spatial.distance import cdist
 from scipy.special import softmax
 from sklearn.exceptions import ConvergenceWarning
 
-from sklearn_ldl.enhancement import LPEnhancer, _base, lp
+from sklearn_ldl.enhancement import LPEnhancer, base, lp
 
 
 def problem(n_samples=40, seed=0):
@@ -103,7 +103,7 @@ def test_default_width_fits_any_scale():
 
 
 def test_too_many_samples_for_a_full_matrix(monkeypatch):
-    monkeypatch.setattr(_base, "MAX_DENSE", 30)
+    monkeypatch.setattr(base, "MAX_DENSE", 30)
     X, L = problem()
     with pytest.raises(ValueError, match=r"40 x 40.*limit is 30 samples: set n_neighbors"):
         LPEnhancer().fit(X, L)

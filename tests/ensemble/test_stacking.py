@@ -16,8 +16,8 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_ldl import BFGSLDL, KNeighborsLDL, StackingLDL
 from sklearn_ldl.datasets import make_ldl
-from sklearn_ldl.metrics import kl_divergence
 from sklearn_ldl.ensemble.stacking import mixture_weights
+from sklearn_ldl.metrics import kl_divergence
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@ import pickle
 import re
 import sys
 import textwrap
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -21,10 +20,11 @@ from sklearn.neighbors import (
 )
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import get_tags
-from sklearn.utils.metaestimators import _safe_split
 
-from sklearn_ldl import graphs
-from sklearn_ldl.graphs import AuxGraphNeighbors, neighbor_table
+from sklearn_ldl._core.sklearn_compat import safe_split
+from sklearn_ldl.graphs import AuxGraphNeighbors, aux_graph
+from sklearn_ldl.graphs.table import neighbor_table
+from tests import ROOT
 
 
 def brute_force(A, n_neighbors, sigma="median", metric="euclidean"):
@@ -412,7 +412,7 @@ def test_index_minus_one_is_no_edge(A):
 
 def doc_class(name):
     """A class that the guide shows, so that what is printed there is what is tested."""
-    text = (Path(__file__).parents[1] / "doc" / "guide" / "scaling.rst").read_text("utf-8")
+    text = (ROOT / "doc" / "guide" / "scaling.rst").read_text("utf-8")
     blocks = re.findall(r"^\.\. code-block:: python\n\n((?: .*\n|\n)+)", text, re.MULTILINE)
     [block] = [block for block in blocks if f"class {name}" in block]
     namespace = {"__name__": "guide"}
@@ -486,8 +486,8 @@ def test_cross_validation_slices_precomputed_distances_on_both_sides(A):
     assert tags.sparse
     assert not get_tags(AuxGraphNeighbors()).input_tags.pairwise
     given, train, test = distances_of(A, 39), np.arange(0, 30), np.arange(30, 40)
-    inner, _ = _safe_split(neighbors, given, None, train)
-    outer, _ = _safe_split(neighbors, given, None, test, train)
+    inner, _ = safe_split(neighbors, given, None, train)
+    outer, _ = safe_split(neighbors, given, None, test, train)
     expected = AuxGraphNeighbors(3, sigma=3.0).fit(A[train])
     found = neighbors.fit(inner)
     np.testing.assert_allclose(found.graph_.toarray(), expected.graph_.toarray(), rtol=1e-6)
@@ -576,7 +576,7 @@ def test_approximate_search_asks_for_enough(A, n_neighbors, asked):
     ],
 )
 def test_algorithm_follows_the_number_of_samples(A, monkeypatch, algorithm, n_samples, expected):
-    monkeypatch.setattr(graphs, "EXACT_MAX_ROWS", 20)
+    monkeypatch.setattr(aux_graph, "EXACT_MAX_ROWS", 20)
     fitted = AuxGraphNeighbors(algorithm=algorithm).fit(A[:n_samples])
     assert type(fitted._searches[0].search) is expected
 

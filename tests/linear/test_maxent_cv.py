@@ -37,16 +37,16 @@ def test_agrees_with_grid_search(data, scoring):
 
 
 def test_the_path_costs_less_than_separate_fits(data, monkeypatch):
-    from sklearn_ldl.linear import _whitening
+    from sklearn_ldl._solver import whitening
 
     calls = []
-    eigh = _whitening.eigh
+    eigh = whitening.eigh
 
     def counted(A, **kwargs):
         calls.append(A.shape)
         return eigh(A, **kwargs)
 
-    monkeypatch.setattr(_whitening, "eigh", counted)
+    monkeypatch.setattr(whitening, "eigh", counted)
     X, D = data
     BFGSLDLCV(10, cv=3).fit(X, D)
     # Per fold, and once for the final fit: one factorisation of each side.

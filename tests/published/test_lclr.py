@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_ldl import BFGSLDL
 from sklearn_ldl.datasets import make_ldl
-from sklearn_ldl.linear import lclr
+from sklearn_ldl.published import lclr
 from sklearn_ldl.published.clusters import members
 from sklearn_ldl.published.lclr import LDLLCLR
 

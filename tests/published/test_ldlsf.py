@@ -15,7 +15,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ldl import project_simplex
-from sklearn_ldl.linear import ldlsf
+from sklearn_ldl.published import ldlsf
 from sklearn_ldl.published.ldlsf import LDLSF, label_correlation
 
 EXACT = {"tol": 1e-11, "max_iter": 20_000}

@@ -8,7 +8,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_ldl import BFGSLDL
 from sklearn_ldl.datasets import make_ldl
-from sklearn_ldl.linear import lrl
+from sklearn_ldl.published import lrl
 from sklearn_ldl.published.lrl import EDLLRL
 
 pytestmark = pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")

@@ -32,10 +32,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_ldl import BFGSLDL, KNeighborsLDL, LabelDistributionMixin, LDLClassifier, PTBayesLDL
-from sklearn_ldl.wrappers.calibration import TemperatureScaler, fit_temperature
 from sklearn_ldl.datasets import make_ldl
 from sklearn_ldl.metrics import get_ldl_scorer, kl_divergence, negative_log_likelihood
 from sklearn_ldl.testing import as_regressor
+from sklearn_ldl.wrappers.calibration import TemperatureScaler, fit_temperature
 
 
 @pytest.fixture(scope="module")

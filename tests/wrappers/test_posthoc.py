@@ -14,8 +14,8 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.utils import get_tags
 
 from sklearn_ldl import BFGSLDL, LabelDistributionMixin, LDLClassifier
-from sklearn_ldl.wrappers.posthoc import HeldOut, PostHocCorrection, logits_of
 from sklearn_ldl.datasets import make_ldl
+from sklearn_ldl.wrappers.posthoc import HeldOut, PostHocCorrection, logits_of
 
 X, D = make_ldl(60, n_votes=30, random_state=0)
 

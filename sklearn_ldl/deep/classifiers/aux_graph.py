@@ -13,21 +13,20 @@ from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils import check_array, check_random_state, get_tags
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _num_samples
 from torch import Tensor
 
 from sklearn_ldl._core.callbacks import with_callbacks
-from sklearn_ldl._core.sklearn_compat import _fit_context
+from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context, num_samples
 from sklearn_ldl.base import training_weight
-from sklearn_ldl.deep.estimator import Training
-from sklearn_ldl.deep.training.batches import Batch
 from sklearn_ldl.deep.classifiers.base import DeepClassifier, as_float32
-from sklearn_ldl.deep.training.net import Forward
+from sklearn_ldl.deep.estimator import Training
+from sklearn_ldl.deep.losses.registry import get_loss
 from sklearn_ldl.deep.options import Module, NetOptions
 from sklearn_ldl.deep.parameters import net_estimator
-from sklearn_ldl.deep.losses.distributions import get_loss
-from sklearn_ldl.graphs import AuxGraphNeighbors, neighbor_table
+from sklearn_ldl.deep.training.batches import Batch
+from sklearn_ldl.deep.training.net import Forward
+from sklearn_ldl.graphs import AuxGraphNeighbors
+from sklearn_ldl.graphs.table import neighbor_table
 
 
 @net_estimator()
@@ -153,7 +152,7 @@ class AuxGraphLDLClassifier(DeepClassifier):
         self.ramp = ramp
 
     @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(
         self,
         X: Any,
@@ -350,9 +349,9 @@ def _gather(values: Tensor, position: Tensor, weights: Tensor) -> Tensor:
 def _check_aux(aux: Any, n_rows: int, precomputed: bool) -> Any:
     """Return auxiliary labels as one matrix with a row per sample, or the graph that they are."""
     # Splitters hand over whatever has another length than X as it is, such as a list of tasks.
-    if _num_samples(aux) != n_rows:
+    if num_samples(aux) != n_rows:
         raise ValueError(
-            f"aux must be one array with a row per sample: got {_num_samples(aux)} rows for "
+            f"aux must be one array with a row per sample: got {num_samples(aux)} rows for "
             f"{n_rows} samples. Several tasks stand side by side, their columns told apart by "
             "aux_groups of AuxGraphNeighbors."
         )

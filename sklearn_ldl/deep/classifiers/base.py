@@ -12,8 +12,8 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from sklearn_ldl._core.simplex import check_distribution
-from sklearn_ldl.deep.estimator import DeepEstimator
 from sklearn_ldl.deep.dataset_targets import dataset_targets
+from sklearn_ldl.deep.estimator import DeepEstimator
 from sklearn_ldl.distributors import LabelSmoother, smooth_labels
 
 

@@ -7,17 +7,16 @@ from typing import Any, Unpack
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import StrOptions
 
 from sklearn_ldl._core.callbacks import with_callbacks
-from sklearn_ldl._core.sklearn_compat import _fit_context
-from sklearn_ldl.deep.mixing.objective import mixing_objective
-from sklearn_ldl.deep.estimator import Training
+from sklearn_ldl._core.sklearn_compat import StrOptions, fit_context
 from sklearn_ldl.deep.classifiers.base import DeepClassifier, as_float32
+from sklearn_ldl.deep.estimator import Training
+from sklearn_ldl.deep.losses.registry import get_loss
+from sklearn_ldl.deep.mixing.augmentations import AUGMENTATIONS, Augmentation
+from sklearn_ldl.deep.mixing.objective import mixing_objective
 from sklearn_ldl.deep.options import Module, NetOptions
 from sklearn_ldl.deep.parameters import net_estimator
-from sklearn_ldl.deep.mixing.augmentations import AUGMENTATIONS, Augmentation
-from sklearn_ldl.deep.losses.distributions import get_loss
 
 
 @net_estimator()
@@ -110,7 +109,7 @@ class DeepLDLClassifier(DeepClassifier):
         self.augment = augment
 
     @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(
         self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> DeepLDLClassifier:

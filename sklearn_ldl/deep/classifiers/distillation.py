@@ -10,16 +10,17 @@ import torch
 from numpy.random import RandomState
 from scipy.special import softmax
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import Interval
 from torch import Tensor
 
 from sklearn_ldl._core.simplex import safe_log
-from sklearn_ldl.deep.training.batches import Batch
-from sklearn_ldl.deep.training.net import Forward, Objective, resolve_device
+from sklearn_ldl._core.sklearn_compat import Interval
+from sklearn_ldl.deep.classifiers.teachers import Lesson, TaughtClassifier
+from sklearn_ldl.deep.losses.registry import get_loss
 from sklearn_ldl.deep.options import Module, NetOptions
 from sklearn_ldl.deep.parameters import net_estimator
-from sklearn_ldl.deep.classifiers.teachers import Lesson, TaughtClassifier
-from sklearn_ldl.deep.losses.distributions import get_loss
+from sklearn_ldl.deep.training.batches import Batch
+from sklearn_ldl.deep.training.device import resolve_device
+from sklearn_ldl.deep.training.net import Forward, Objective
 
 
 @net_estimator()

@@ -8,15 +8,16 @@ from typing import Literal, Unpack
 import torch
 from numpy.random import RandomState
 from sklearn.base import BaseEstimator
-from sklearn.utils._param_validation import StrOptions
 from torch import Tensor
 
-from sklearn_ldl.deep.training.batches import Batch
-from sklearn_ldl.deep.training.net import Forward, Objective, resolve_device
+from sklearn_ldl._core.sklearn_compat import StrOptions
+from sklearn_ldl.deep.classifiers.teachers import Lesson, TaughtClassifier
+from sklearn_ldl.deep.losses.registry import get_loss
 from sklearn_ldl.deep.options import Module, TaughtOptions
 from sklearn_ldl.deep.parameters import net_estimator
-from sklearn_ldl.deep.classifiers.teachers import Lesson, TaughtClassifier
-from sklearn_ldl.deep.losses.distributions import get_loss
+from sklearn_ldl.deep.training.batches import Batch
+from sklearn_ldl.deep.training.device import resolve_device
+from sklearn_ldl.deep.training.net import Forward, Objective
 
 
 @net_estimator(omit=("label_smoothing",))

@@ -15,24 +15,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from sklearn_ldl.deep.mixing.objective import mix
-from sklearn_ldl.deep.training.batches import Batch
+from sklearn_ldl._core.sklearn_compat import Interval, StrOptions
 from sklearn_ldl.deep.classifiers.base import DeepClassifier
-from sklearn_ldl.deep.networks.dropout import MCDropout
-from sklearn_ldl.deep.training.net import (
-    Forward,
-    LDLNet,
-    Objective,
-    forward_batches,
-    resolve_device,
-    seeded,
-)
-from sklearn_ldl.deep.options import Module, TaughtOptions
-from sklearn_ldl.deep.parameters import net_estimator
 from sklearn_ldl.deep.classifiers.teachers import (
     Lesson,
     TaughtClassifier,
@@ -40,8 +27,17 @@ from sklearn_ldl.deep.classifiers.teachers import (
     class_selection,
     over_classes,
 )
+from sklearn_ldl.deep.losses.registry import get_loss
 from sklearn_ldl.deep.mixing.augmentations import AUGMENTATIONS, Augmentation, get_augmentation
-from sklearn_ldl.deep.losses.distributions import get_loss
+from sklearn_ldl.deep.mixing.objective import mix
+from sklearn_ldl.deep.networks.dropout import MCDropout
+from sklearn_ldl.deep.options import Module, TaughtOptions
+from sklearn_ldl.deep.parameters import net_estimator
+from sklearn_ldl.deep.training.batches import Batch
+from sklearn_ldl.deep.training.device import resolve_device
+from sklearn_ldl.deep.training.inference import forward_batches
+from sklearn_ldl.deep.training.net import Forward, LDLNet, Objective
+from sklearn_ldl.deep.training.seeds import seeded
 
 _PASSES = Interval(Integral, 0, None, closed="left")
 

@@ -11,19 +11,19 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor
 
 from sklearn_ldl._core.callbacks import with_callbacks
-from sklearn_ldl._core.sklearn_compat import _fit_context
+from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context
 from sklearn_ldl.base import training_weight
-from sklearn_ldl.deep.estimator import Training
-from sklearn_ldl.deep.training.batches import Batch, RowSource
 from sklearn_ldl.deep.classifiers.base import DeepClassifier, as_float32
-from sklearn_ldl.deep.training.net import Forward, resolve_device
+from sklearn_ldl.deep.estimator import Training
+from sklearn_ldl.deep.losses.registry import get_loss
 from sklearn_ldl.deep.options import Module, NetOptions
 from sklearn_ldl.deep.parameters import net_estimator
-from sklearn_ldl.deep.losses.distributions import get_loss
+from sklearn_ldl.deep.training.batches import Batch, RowSource
+from sklearn_ldl.deep.training.device import resolve_device
+from sklearn_ldl.deep.training.net import Forward
 
 _CAP = 95
 
@@ -239,7 +239,7 @@ class OGRClassifier(DeepClassifier):
         self.gap = gap
 
     @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(
         self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> OGRClassifier:

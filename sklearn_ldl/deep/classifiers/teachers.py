@@ -10,21 +10,21 @@ from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import check_cv
-from sklearn.utils import _safe_indexing, check_array, check_random_state
-from sklearn.utils._param_validation import HasMethods
-from sklearn.utils.validation import _num_samples, has_fit_parameter
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils.validation import has_fit_parameter
 from torch import Tensor
 from torch.utils.data import Dataset, Subset
 
 from sklearn_ldl._core.callbacks import with_callbacks
-from sklearn_ldl._core.sklearn_compat import _fit_context
+from sklearn_ldl._core.sklearn_compat import HasMethods, fit_context, num_samples, safe_indexing
 from sklearn_ldl.base import training_weight
-from sklearn_ldl.deep.estimator import Training
 from sklearn_ldl.deep.classifiers.base import DeepClassifier, as_float32
-from sklearn_ldl.deep.training.net import Objective, resolve_device
-from sklearn_ldl.deep.parameters import NET_PARAMETERS
 from sklearn_ldl.deep.classifiers.deep_ldl import DeepLDLClassifier
-from sklearn_ldl.deep.losses.distributions import get_loss
+from sklearn_ldl.deep.estimator import Training
+from sklearn_ldl.deep.losses.registry import get_loss
+from sklearn_ldl.deep.parameters import NET_PARAMETERS
+from sklearn_ldl.deep.training.device import resolve_device
+from sklearn_ldl.deep.training.net import Objective
 
 
 class Lesson(NamedTuple):
@@ -37,7 +37,7 @@ class Lesson(NamedTuple):
     def take(self, rows: NDArray) -> Lesson:
         """Part of the rows."""
         X = self.X
-        X = Subset(X, rows.tolist()) if isinstance(X, Dataset) else _safe_indexing(X, rows)
+        X = Subset(X, rows.tolist()) if isinstance(X, Dataset) else safe_indexing(X, rows)
         return Lesson(X, *(None if part is None else part[rows] for part in self[1:]))
 
     def fit(self, teacher: BaseEstimator, random_state: RandomState) -> BaseEstimator:
@@ -71,7 +71,7 @@ class TaughtClassifier(DeepClassifier):
         raise NotImplementedError
 
     @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(
         self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> Self:
@@ -148,7 +148,7 @@ class TaughtClassifier(DeepClassifier):
         if self.teacher_cv is None:
             self.teachers_ = self._fit_teachers(lesson, random_state)
             return self._mean_answer(self.teachers_, lesson.X)
-        n_samples = _num_samples(lesson.X)
+        n_samples = num_samples(lesson.X)
         splitter = check_cv(self.teacher_cv, lesson.y, classifier=True)
         folds = list(splitter.split(lesson.X, lesson.y))
         times = np.bincount(np.concatenate([test for _, test in folds]), minlength=n_samples)

@@ -11,16 +11,17 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _num_samples, check_consistent_length
+from sklearn.utils.validation import check_consistent_length
 
 from sklearn_ldl._core.callbacks import with_callbacks
-from sklearn_ldl._core.sklearn_compat import _fit_context
 from sklearn_ldl._core.simplex import check_distribution
+from sklearn_ldl._core.sklearn_compat import fit_context, num_samples
 from sklearn_ldl.base import LabelDistributionMixin
-from sklearn_ldl.deep.estimator import DeepEstimator, Training, weigh
-from sklearn_ldl.deep.training.net import Objective, seeded
 from sklearn_ldl.deep.dataset_targets import dataset_targets
-from sklearn_ldl.deep.losses.distributions import Loss
+from sklearn_ldl.deep.estimator import DeepEstimator, Training, weigh
+from sklearn_ldl.deep.losses.base import Loss
+from sklearn_ldl.deep.training.net import Objective
+from sklearn_ldl.deep.training.seeds import seeded
 from sklearn_ldl.distributors import smooth_labels
 
 #: Returns the sum of the training distributions, of shape (n_labels,). Validation rows are not in
@@ -43,7 +44,7 @@ class DeepDistributionRegressor(LabelDistributionMixin, DeepEstimator):
         raise NotImplementedError
 
     @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(
         self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> Self:
@@ -79,7 +80,7 @@ class DeepDistributionRegressor(LabelDistributionMixin, DeepEstimator):
         if own_targets:
             D = None
         random_state = check_random_state(self.random_state)
-        split = self._split(_num_samples(X), random_state)
+        split = self._split(num_samples(X), random_state)
         label_sums = partial(self._label_sums, X, D, sample_weight, split)
         row_loss, objective = self._losses(label_sums)
         training = Training(

@@ -11,77 +11,21 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.preprocessing import minmax_scale
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import Interval, StrOptions
-from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
+from torch import Tensor
 
+from sklearn_ldl._core.sklearn_compat import Interval, StrOptions
+from sklearn_ldl.deep.distributions.base import DeepDistributionRegressor, LabelSums
+from sklearn_ldl.deep.losses.base import Loss
+from sklearn_ldl.deep.losses.distributions import kl_divergence
+from sklearn_ldl.deep.networks.conditional import ConditionalNet
+from sklearn_ldl.deep.options import CPNNOptions
+from sklearn_ldl.deep.parameters import net_estimator
 from sklearn_ldl.deep.training.batches import Batch
 from sklearn_ldl.deep.training.net import Forward, Objective
 from sklearn_ldl.deep.training.optimization import OPTIMIZERS
-from sklearn_ldl.deep.options import CPNNOptions
-from sklearn_ldl.deep.parameters import net_estimator
-from sklearn_ldl.deep.distributions.base import DeepDistributionRegressor, LabelSums
-from sklearn_ldl.deep.losses.distributions import Loss, kl_divergence
 
-# Most hidden units of all pairs of a row and a label that are held at once.
-_LARGEST = 2**22
-# Largest slope of a hidden unit along the range of the labels, before training.
-_STEEP = 3.0
 # What keeps its meaning under an optimiser that goes by the signs of full gradients.
 _RPROP = {"batch_size": "all", "lr_schedule": None, "clip_norm": None}
-
-
-class ConditionalNet(nn.Module):
-    """Perceptron of a row and a label, with one hidden layer of logistic units and one output.
-
-    The first layer is affine, so that its share of a row is computed once for all labels, and its
-    share of a label once for all rows.
-
-    Parameters
-    ----------
-    n_features, n_labels : int
-        Number of inputs (all dimensions of a row together) and of labels.
-    hidden_dim : int, default=64
-        Width of the hidden layer.
-    label_values : array-like of shape (n_labels,), default=None
-        The input that stands for each label; None means one input per label, which is 1 for this
-        label and 0 for the others.
-    """
-
-    def __init__(
-        self,
-        n_features: int,
-        n_labels: int,
-        hidden_dim: int = 64,
-        label_values: ArrayLike | None = None,
-    ):
-        super().__init__()
-        if label_values is not None:
-            label_values = torch.as_tensor(label_values, dtype=torch.float32)[:, None]
-        n_inputs = n_labels if label_values is None else 1
-        self.register_buffer("label_values", label_values)
-        self.features = nn.Linear(n_features, hidden_dim)
-        self.label = nn.Linear(n_inputs, hidden_dim, bias=False)
-        if label_values is not None:
-            # At the usual scale, for inputs of order one, labels would hardly differ at the start.
-            nn.init.uniform_(self.label.weight, -_STEEP, _STEEP)
-        # A bias would move the logits of all labels alike.
-        self.head = nn.Linear(hidden_dim, 1, bias=False)
-
-    def forward(self, X: Tensor) -> Tensor:
-        """Map features to logits."""
-        A = self.features(X.flatten(1))
-        # The layer of one-hot codes, without the codes.
-        B = self.label.weight.T if self.label_values is None else self.label(self.label_values)
-        parts = A.split(max(1, _LARGEST // B.numel()))
-        logits = self._logits
-        if len(parts) > 1 and torch.is_grad_enabled():
-            # Hidden units are computed again for the gradient instead of being kept.
-            logits = partial(checkpoint, logits, use_reentrant=False, preserve_rng_state=False)
-        return torch.cat([logits(part, B) for part in parts])
-
-    def _logits(self, A: Tensor, B: Tensor) -> Tensor:
-        return self.head((A[:, None] + B).sigmoid_()).squeeze(2)
 
 
 def augmented_target(D: Tensor, n_augment: int) -> Tensor:

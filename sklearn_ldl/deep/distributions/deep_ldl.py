@@ -5,16 +5,16 @@ from __future__ import annotations
 from numbers import Real
 from typing import Unpack
 
-from sklearn.utils._param_validation import Interval, StrOptions
-
+from sklearn_ldl._core.sklearn_compat import Interval, StrOptions
+from sklearn_ldl.deep.distributions.base import DeepDistributionRegressor, LabelSums
+from sklearn_ldl.deep.losses.base import Loss
+from sklearn_ldl.deep.losses.rebalanced import adjust_logits, label_prior
+from sklearn_ldl.deep.losses.registry import get_loss
+from sklearn_ldl.deep.mixing.augmentations import AUGMENTATIONS, Augmentation
 from sklearn_ldl.deep.mixing.objective import mixing_objective
-from sklearn_ldl.deep.training.net import Objective
 from sklearn_ldl.deep.options import Module, NetOptions
 from sklearn_ldl.deep.parameters import net_estimator
-from sklearn_ldl.deep.losses.rebalanced import adjust_logits, label_prior
-from sklearn_ldl.deep.distributions.base import DeepDistributionRegressor, LabelSums
-from sklearn_ldl.deep.mixing.augmentations import AUGMENTATIONS, Augmentation
-from sklearn_ldl.deep.losses.distributions import Loss, get_loss
+from sklearn_ldl.deep.training.net import Objective
 
 
 @net_estimator()

@@ -6,24 +6,26 @@ from numbers import Real
 from typing import Any, Literal, Unpack, cast
 
 import torch
-from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor
 
-from sklearn_ldl.deep.distributions.aligned import AlignedRegressor, AlignmentNet, Branch
-from sklearn_ldl.deep.training.batches import Batch
+from sklearn_ldl._core.sklearn_compat import Interval, StrOptions
+from sklearn_ldl.deep.distributions.aligned import AlignedRegressor
+from sklearn_ldl.deep.distributions.base import LabelSums
+from sklearn_ldl.deep.losses.base import Loss
 from sklearn_ldl.deep.losses.decoupled import (
     DOMINANT_TARGETS,
     NONDOMINANT_TARGETS,
     decouple,
     decoupled_terms,
 )
-from sklearn_ldl.deep.training.net import Forward, Objective
+from sklearn_ldl.deep.losses.distributions import kl_divergence
+from sklearn_ldl.deep.losses.rebalanced import DistributionBalance, label_frequency
+from sklearn_ldl.deep.networks.alignment import AlignmentNet, Branch
 from sklearn_ldl.deep.options import DistributionOptions
 from sklearn_ldl.deep.parameters import net_estimator
 from sklearn_ldl.deep.presets import PRESETS
-from sklearn_ldl.deep.losses.rebalanced import DistributionBalance, label_frequency
-from sklearn_ldl.deep.distributions.base import LabelSums
-from sklearn_ldl.deep.losses.distributions import Loss, kl_divergence
+from sklearn_ldl.deep.training.batches import Batch
+from sklearn_ldl.deep.training.net import Forward, Objective
 
 
 @net_estimator(

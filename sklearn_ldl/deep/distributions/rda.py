@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import Literal, Unpack, cast
 
-from sklearn.utils._param_validation import StrOptions
 from torch import Tensor
 
-from sklearn_ldl.deep.distributions.aligned import AlignedRegressor, AlignmentNet, Branch
-from sklearn_ldl.deep.training.batches import Batch
-from sklearn_ldl.deep.training.net import Forward, Objective
+from sklearn_ldl._core.sklearn_compat import StrOptions
+from sklearn_ldl.deep.distributions.aligned import AlignedRegressor
+from sklearn_ldl.deep.distributions.base import LabelSums
+from sklearn_ldl.deep.losses.base import Loss
+from sklearn_ldl.deep.losses.distributions import kl_divergence
+from sklearn_ldl.deep.losses.rebalanced import label_frequency, reshaped_kl
+from sklearn_ldl.deep.networks.alignment import AlignmentNet, Branch
 from sklearn_ldl.deep.options import DistributionOptions
 from sklearn_ldl.deep.parameters import net_estimator
 from sklearn_ldl.deep.presets import PRESETS
-from sklearn_ldl.deep.losses.rebalanced import label_frequency, reshaped_kl
-from sklearn_ldl.deep.distributions.base import LabelSums
-from sklearn_ldl.deep.losses.distributions import Loss, kl_divergence
+from sklearn_ldl.deep.training.batches import Batch
+from sklearn_ldl.deep.training.net import Forward, Objective
 
 
 @net_estimator(

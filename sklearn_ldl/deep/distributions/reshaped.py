@@ -5,16 +5,16 @@ from __future__ import annotations
 from numbers import Real
 from typing import Literal, Unpack
 
-from sklearn.utils._param_validation import Interval, StrOptions
-
+from sklearn_ldl._core.sklearn_compat import Interval, StrOptions
+from sklearn_ldl.deep.distributions.base import DeepDistributionRegressor, LabelSums
 from sklearn_ldl.deep.estimator import plain_objective
-from sklearn_ldl.deep.training.net import Objective
+from sklearn_ldl.deep.losses.base import Loss
+from sklearn_ldl.deep.losses.distributions import kl_divergence
+from sklearn_ldl.deep.losses.rebalanced import label_frequency, reshaped_kl
 from sklearn_ldl.deep.options import Module, ReshapingOptions
 from sklearn_ldl.deep.parameters import net_estimator
 from sklearn_ldl.deep.presets import PRESETS
-from sklearn_ldl.deep.losses.rebalanced import label_frequency, reshaped_kl
-from sklearn_ldl.deep.distributions.base import DeepDistributionRegressor, LabelSums
-from sklearn_ldl.deep.losses.distributions import Loss, kl_divergence
+from sklearn_ldl.deep.training.net import Objective
 
 
 @net_estimator(omit=("loss",), **PRESETS["imbalanced"])

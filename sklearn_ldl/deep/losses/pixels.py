@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from sklearn_ldl.deep.losses.distributions import Loss, get_loss
+from sklearn_ldl.deep.losses.base import Loss
+from sklearn_ldl.deep.losses.registry import get_loss
 
 
 def pixel_loss(Z: Tensor, D: Tensor, valid: Tensor, *, loss: str | Loss = "kl") -> Tensor:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from sklearn_ldl.deep.losses.distributions import Loss
+from sklearn_ldl.deep.losses.base import Loss
 
 # A label that takes all of the mass has odds of zero, and no logarithm of them.
 _MIN_ODDS = 1e-6

@@ -14,7 +14,8 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 import torch
-from sklearn.utils._param_validation import Interval, validate_parameter_constraints
+
+from sklearn_ldl._core.sklearn_compat import Interval, validate_parameter_constraints
 
 
 class Mixed(NamedTuple):

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sklearn_ldl.deep.mixing.augmentations import Augmentation, Mixed, get_augmentation, mix_targets
 from sklearn_ldl.deep.training.batches import Batch
 from sklearn_ldl.deep.training.net import Forward, Objective
-from sklearn_ldl.deep.mixing.augmentations import Augmentation, Mixed, get_augmentation, mix_targets
 
 
 def mix(augment: Augmentation, X: Tensor) -> Mixed:

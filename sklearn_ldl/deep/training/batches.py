@@ -134,6 +134,7 @@ class ArraySource(RowSource):
             self.rows = self.rows.to(self._dense.device)
 
     def take(self, rows: Tensor) -> Tensor:
+        """Features of some rows, on the device."""
         if self._stored is not None:
             return torch.from_numpy(self._stored(rows.cpu().numpy())).to(self.device)
         return self._dense.index_select(0, rows.to(self._dense.device)).to(self.device)
@@ -182,6 +183,7 @@ class DatasetSource(RowSource):
         self.generator = torch.Generator().manual_seed(torch.initial_seed())
 
     def take(self, rows: Tensor) -> Tensor:
+        """Features of some items, on the device."""
         return _features([self.dataset[int(row)] for row in rows]).to(self.device)
 
     def __iter__(self) -> Iterator[Batch]:

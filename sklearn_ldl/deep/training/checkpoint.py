@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from sklearn_ldl.deep.training.batches import RowSource
+from sklearn_ldl.deep.training.net import LDLNet
 from sklearn_ldl.deep.training.processes import Processes, differences
-from sklearn_ldl.deep.training.net import LDLNet, random_bits, set_random_bits
+from sklearn_ldl.deep.training.seeds import random_bits, set_random_bits
 
 # Parameters that do not change what is learnt, but for rounding on another device.
 _NEUTRAL = {"checkpoint", "device", "inference_dtype", "num_workers", "verbose"}

@@ -1,28 +1,25 @@
 """The only place that builds a skorch net, trains it, and asks it for outputs.
 
 The net differs from skorch's own in three ways: batches come from a
-:class:`~sklearn_ldl.deep.training.batches.RowSource` instead of a DataLoader, the loss is an *objective*
-of the whole batch instead of a criterion of output and target, and losses are summed on the
-device, so that no step waits for it.
+:class:`~sklearn_ldl.deep.training.batches.RowSource` instead of a DataLoader, the loss is an
+*objective* of the whole batch instead of a criterion of output and target, and losses are summed on
+the device, so that no step waits for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from threading import RLock
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from skorch import NeuralNet
 from skorch.callbacks import EpochTimer, PrintLog
 from torch import Tensor, nn
 
 from sklearn_ldl.deep.training.batches import Batch, RowSource
-from sklearn_ldl.deep.training.processes import ACCELERATE, Processes, get_accelerator
 from sklearn_ldl.deep.training.optimization import check_patterns
+from sklearn_ldl.deep.training.processes import Processes
 
 
 class Forward:
@@ -233,85 +230,3 @@ def _to_float32(output: Any) -> Any:
     if isinstance(output, Tensor):
         return output.float()
     return type(output)(_to_float32(part) for part in output)
-
-
-def resolve_device(device: str) -> torch.device:
-    """Turn the parameter `device` into a device that exists.
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown, or the device absent.
-    """
-    if device == ACCELERATE:
-        return get_accelerator().device
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        resolved = torch.device(device)
-        if resolved.type != "cuda":
-            torch.empty(0, device=resolved)
-    except RuntimeError as error:
-        reason = str(error).partition(". ")[0]
-        raise ValueError(f"device={device!r} is not available: {reason}") from error
-    if resolved.type == "cuda":
-        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-        if count <= (resolved.index or 0):
-            raise ValueError(
-                f"device={device!r}, but torch sees {count} CUDA devices. Use device='cpu', or "
-                "'auto' for CUDA where there is one."
-            )
-    return resolved
-
-
-# There is one random state for all threads, such as those of a search over parameters.
-_ALONE = RLock()
-
-
-@contextmanager
-def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Draw from a generator of this block alone; the caller's random state stays as it is."""
-    devices = [device] if device.type == "cuda" else []
-    cudnn = torch.backends.cudnn
-    flags = cudnn.flags(
-        enabled=cudnn.enabled, benchmark=False, deterministic=True, allow_tf32=cudnn.allow_tf32
-    )
-    with _ALONE, torch.random.fork_rng(devices=devices), flags:
-        torch.manual_seed(seed)
-        yield
-
-
-def random_bits(device: torch.device) -> list[Tensor]:
-    """State of the generators that a fit draws from, for one that goes on."""
-    bits = [torch.get_rng_state()]
-    return [*bits, torch.cuda.get_rng_state(device)] if device.type == "cuda" else bits
-
-
-def set_random_bits(bits: list[Tensor], device: torch.device) -> None:
-    """Bring the generators into a state from :func:`random_bits`."""
-    torch.set_rng_state(bits[0])
-    if device.type == "cuda" and len(bits) > 1:
-        torch.cuda.set_rng_state(bits[1], device)
-
-
-@torch.no_grad()
-def forward_batches(
-    module: nn.Module,
-    batches: Iterable[Tensor],
-    n_rows: int,
-    device: torch.device,
-    dtype: torch.dtype,
-) -> NDArray[np.floating]:
-    """Run a module over batches of features, `n_rows` in all, in the precision of `dtype`."""
-    outputs: Any = None
-    start = 0
-    for X in batches:
-        # A copy, since a module may work in place and the features may be the caller's.
-        part = module(X.to(device=device, dtype=dtype, copy=True)).cpu().numpy()
-        # One array from the start: many small ones would lie in the memory that batches have left,
-        # which then is too short for the next.
-        if outputs is None:
-            outputs = np.empty((n_rows, *part.shape[1:]), dtype=part.dtype)
-        outputs[start : start + len(part)] = part
-        start += len(part)
-    return outputs

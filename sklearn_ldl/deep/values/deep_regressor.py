@@ -11,11 +11,11 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 
 from sklearn_ldl._core.callbacks import with_callbacks
-from sklearn_ldl._core.sklearn_compat import _fit_context, available_if
+from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, available_if, fit_context
 from sklearn_ldl.deep.estimator import DeepEstimator, Training
+from sklearn_ldl.deep.losses.registry import REGRESSION_LOSSES, get_loss
 from sklearn_ldl.deep.options import Module, ModuleOptions
 from sklearn_ldl.deep.parameters import net_estimator
 from sklearn_ldl.deep.values.base import (
@@ -25,7 +25,6 @@ from sklearn_ldl.deep.values.base import (
     check_values,
     counted,
 )
-from sklearn_ldl.deep.losses.distributions import REGRESSION_LOSSES, get_loss
 
 # Variances, as a part of that of the targets: a smaller one counts as the first in training, and
 # the second keeps predictions far from the data finite.
@@ -136,7 +135,7 @@ class DeepRegressor(ValuesMixin, DeepEstimator):
         self.epsilon = epsilon
 
     @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(
         self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> DeepRegressor:

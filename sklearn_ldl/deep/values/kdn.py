@@ -13,17 +13,15 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
 from sklearn.metrics import r2_score
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import Interval, StrOptions
 from torch import Tensor
 
 from sklearn_ldl._core.callbacks import with_callbacks
-from sklearn_ldl._core.sklearn_compat import _fit_context
+from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context
 from sklearn_ldl.deep.estimator import DeepEstimator, Training
-from sklearn_ldl.deep.values.kernel_grid import kernel_grid
-from sklearn_ldl.deep.values.mixtures import VARIANCE, Kernel, KernelMixture
-from sklearn_ldl.deep.training.net import resolve_device
+from sklearn_ldl.deep.losses.density import kernel_density_nll
 from sklearn_ldl.deep.options import Module, ModuleOptions
 from sklearn_ldl.deep.parameters import net_estimator
+from sklearn_ldl.deep.training.device import resolve_device
 from sklearn_ldl.deep.values.base import (
     ValuesMixin,
     check_levels,
@@ -31,8 +29,9 @@ from sklearn_ldl.deep.values.base import (
     check_values,
     counted,
 )
+from sklearn_ldl.deep.values.kernel_grid import kernel_grid
 from sklearn_ldl.deep.values.landmarks import check_heatmaps
-from sklearn_ldl.deep.losses.distributions import kernel_density_nll
+from sklearn_ldl.deep.values.mixtures import VARIANCE, Kernel, KernelMixture
 
 # In units of the kernel. A target further outside of the grid is moved to this distance: the
 # nearest centres take all responsibility for it just the same, in numbers that float32 resolves.
@@ -178,7 +177,7 @@ class KernelDensityRegressor(ValuesMixin, DeepEstimator):
         self.heatmap_shape = heatmap_shape
 
     @with_callbacks
-    @_fit_context(prefer_skip_nested_validation=False)
+    @fit_context(prefer_skip_nested_validation=False)
     def fit(
         self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> KernelDensityRegressor:

@@ -12,7 +12,7 @@ from scipy.special import ndtr, ndtri
 from sklearn.utils import gen_batches
 
 from sklearn_ldl import decoding
-from sklearn_ldl.deep.losses.distributions import kernel_density_nll
+from sklearn_ldl.deep.losses.density import kernel_density_nll
 
 Kernel = Literal["gaussian", "uniform"]
 

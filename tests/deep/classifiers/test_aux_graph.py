@@ -22,15 +22,15 @@ pytest.importorskip("skorch")
 from torch import nn  # noqa: E402
 from torch.utils.data import TensorDataset  # noqa: E402
 
-from sklearn_ldl.deep.training.batches import ArraySource, Batch  # noqa: E402
-from sklearn_ldl.deep.training.net import Forward  # noqa: E402
 from sklearn_ldl.deep.classifiers.aux_graph import (  # noqa: E402
     AuxGraphLDLClassifier,
     _GraphObjective,
     graph_divergence,
 )
 from sklearn_ldl.deep.classifiers.deep_ldl import DeepLDLClassifier  # noqa: E402
-from sklearn_ldl.deep.losses.distributions import get_loss  # noqa: E402
+from sklearn_ldl.deep.losses.registry import get_loss  # noqa: E402
+from sklearn_ldl.deep.training.batches import ArraySource, Batch  # noqa: E402
+from sklearn_ldl.deep.training.net import Forward  # noqa: E402
 from sklearn_ldl.graphs import AuxGraphNeighbors  # noqa: E402
 
 N_ROWS = 60

@@ -12,8 +12,8 @@ from torch.utils.data import TensorDataset
 
 from sklearn_ldl import BFGSLDL, DeepLDLClassifier
 from sklearn_ldl.datasets import make_ldl
-from sklearn_ldl.deep.losses.distributions import kl_divergence, soft_cross_entropy
 from sklearn_ldl.deep.classifiers.offline import OfflineLDLClassifier
+from sklearn_ldl.deep.losses.distributions import kl_divergence, soft_cross_entropy
 
 X, Y = load_iris(return_X_y=True)
 X = StandardScaler().fit_transform(X)

@@ -7,8 +7,8 @@ from sklearn.preprocessing import StandardScaler
 from torch.utils.data import TensorDataset
 
 from sklearn_ldl import DeepLDLClassifier
-from sklearn_ldl.deep.losses.distributions import kl_divergence
 from sklearn_ldl.deep.classifiers.overfitting_ratio import OGRClassifier, over_fitting_ratio
+from sklearn_ldl.deep.losses.distributions import kl_divergence
 
 X, Y = load_iris(return_X_y=True)
 X = StandardScaler().fit_transform(X)

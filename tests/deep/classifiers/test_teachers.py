@@ -21,10 +21,10 @@ from torch.utils.data import TensorDataset
 
 from sklearn_ldl import BFGSLDL, DeepLDLClassifier
 from sklearn_ldl.datasets import make_ldl
-from sklearn_ldl.deep.classifiers.teachers import Lesson, ask, class_selection
 from sklearn_ldl.deep.classifiers.distillation import DistillationClassifier
 from sklearn_ldl.deep.classifiers.offline import OfflineLDLClassifier
 from sklearn_ldl.deep.classifiers.online import OnlineLDLClassifier
+from sklearn_ldl.deep.classifiers.teachers import Lesson, ask, class_selection
 
 X, Y = load_iris(return_X_y=True)
 X = StandardScaler().fit_transform(X)

@@ -21,10 +21,11 @@ from sklearn_ldl import (  # noqa: E402
     gaussian_label_distribution,
 )
 from sklearn_ldl.datasets import make_ldl  # noqa: E402
-from sklearn_ldl.deep import cpnn  # noqa: E402
-from sklearn_ldl.deep.training.optimization import Rprop  # noqa: E402
-from sklearn_ldl.deep.distributions.cpnn import CPNN, ConditionalNet, augmented_target  # noqa: E402
+from sklearn_ldl.deep.distributions.cpnn import CPNN, augmented_target  # noqa: E402
 from sklearn_ldl.deep.losses.distributions import kl_divergence as kl_loss  # noqa: E402
+from sklearn_ldl.deep.networks import conditional  # noqa: E402
+from sklearn_ldl.deep.networks.conditional import ConditionalNet  # noqa: E402
+from sklearn_ldl.deep.training.optimization import Rprop  # noqa: E402
 from sklearn_ldl.metrics import kl_divergence  # noqa: E402
 
 X, D = make_ldl(60, n_votes=10, random_state=0)
@@ -89,7 +90,7 @@ def test_hidden_units_in_parts_give_the_same_logits_and_gradients(encoding, monk
         return [Z.detach(), *(weight.grad.clone() for weight in net.parameters())]
 
     whole = result()
-    monkeypatch.setattr(cpnn, "_LARGEST", 7 * 3 * 8)
+    monkeypatch.setattr(conditional, "_LARGEST", 7 * 3 * 8)
     parts = result()
     for expected, got in zip(whole, parts, strict=True):
         assert_allclose(got, expected, rtol=1e-10, atol=1e-14)

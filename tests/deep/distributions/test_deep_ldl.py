@@ -31,7 +31,7 @@ from sklearn_ldl import (  # noqa: E402
     MultiLabelDistributor,
 )
 from sklearn_ldl.datasets import make_ldl  # noqa: E402
-from sklearn_ldl.deep.losses.distributions import LOSSES  # noqa: E402
+from sklearn_ldl.deep.losses.registry import LOSSES  # noqa: E402
 from sklearn_ldl.metrics import get_ldl_scorer, kl_divergence  # noqa: E402
 
 X, D = make_ldl(60, n_votes=10, random_state=0)

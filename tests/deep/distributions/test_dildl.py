@@ -13,7 +13,7 @@ pytest.importorskip("skorch")
 from sklearn_ldl import DeepLDLRegressor, DILDLRegressor, split_dominant  # noqa: E402
 from sklearn_ldl.datasets import make_ldl  # noqa: E402
 from sklearn_ldl.deep import PRESETS  # noqa: E402
-from sklearn_ldl.deep.losses.distributions import decoupled_kl  # noqa: E402
+from sklearn_ldl.deep.losses.decoupled import decoupled_kl  # noqa: E402
 
 X, D = make_ldl(60, n_votes=10, random_state=0)
 ALONE = {"align_weight": 0, "similarity_weight": 0, "reconstruction_weight": 0}

@@ -13,8 +13,8 @@ from torch.utils.data import TensorDataset  # noqa: E402
 
 from sklearn_ldl import OFRRegressor, RDARegressor  # noqa: E402
 from sklearn_ldl.datasets import make_ldl  # noqa: E402
-from sklearn_ldl.deep.losses.rebalanced import reshaped_kl  # noqa: E402
 from sklearn_ldl.deep.losses.distributions import kl_divergence  # noqa: E402
+from sklearn_ldl.deep.losses.rebalanced import reshaped_kl  # noqa: E402
 
 X, D = make_ldl(60, n_votes=10, random_state=0)
 ALONE = {"align_weight": 0, "similarity_weight": 0, "reconstruction_weight": 0}

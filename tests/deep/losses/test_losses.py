@@ -11,8 +11,9 @@ from scipy.stats import norm
 torch = pytest.importorskip("torch")
 
 from sklearn_ldl import metrics  # noqa: E402
-from sklearn_ldl.deep import _decoupling, losses  # noqa: E402
-from sklearn_ldl.deep.losses.distributions import LOSSES, REGRESSION_LOSSES, get_loss  # noqa: E402
+from sklearn_ldl.deep import losses  # noqa: E402
+from sklearn_ldl.deep.losses import decoupled  # noqa: E402
+from sklearn_ldl.deep.losses.registry import LOSSES, REGRESSION_LOSSES, get_loss  # noqa: E402
 from sklearn_ldl.distributors import split_dominant  # noqa: E402
 
 CENTRES = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.5, 1.5]], dtype=torch.float64)
@@ -184,7 +185,7 @@ def test_jeffreys_floor_bounds_the_cost_of_mass_on_an_absent_label():
 
 
 def decoupled_terms(Z, D, **settings):
-    return _decoupling.decoupled_terms(Z, _decoupling.decouple(D, **settings))
+    return decoupled.decoupled_terms(Z, decoupled.decouple(D, **settings))
 
 
 def dominant_column(D):
@@ -193,7 +194,7 @@ def dominant_column(D):
 
 def test_decoupling_in_torch_is_that_in_numpy(rng):
     D = rng.dirichlet(np.ones(5), 20)
-    parts, expected = _decoupling.decouple(torch.from_numpy(D)), split_dominant(D)
+    parts, expected = decoupled.decouple(torch.from_numpy(D)), split_dominant(D)
     assert_array_equal(parts.dominant[:, 0], expected.dominant)
     assert_allclose(parts.degree, expected.degree, rtol=1e-15)
     assert_allclose(parts.complement, expected.complement, rtol=1e-14)
@@ -242,7 +243,7 @@ def test_one_hot_rows_say_nothing_about_the_others(rng):
 
 def test_of_equally_dominant_labels_the_first_counts():
     D = torch.tensor([[0.1, 0.4, 0.4, 0.1], [0.25, 0.25, 0.25, 0.25]])
-    parts = _decoupling.decouple(D)
+    parts = decoupled.decouple(D)
     assert_array_equal(parts.dominant, [[1], [0]])
     assert_allclose(parts.nondominant[1], [0, 1 / 3, 1 / 3, 1 / 3], rtol=1e-6)
     assert_allclose(losses.decoupled_kl(D.log(), D), [0, 0], atol=1e-6)
@@ -251,9 +252,9 @@ def test_of_equally_dominant_labels_the_first_counts():
 def test_dominant_label_of_other_targets(rng):
     Z, D = make_problem("kl", rng)
     k = D.argmin(1, keepdim=True)
-    parts = _decoupling.decouple(D, k)
+    parts = decoupled.decouple(D, k)
     assert_allclose(parts.degree, D.min(1).values)
-    dominant, nondominant = _decoupling.decoupled_terms(Z, parts)
+    dominant, nondominant = decoupled.decoupled_terms(Z, parts)
     torch.testing.assert_close(
         dominant + parts.complement * nondominant, losses.kl_divergence(Z, D)
     )

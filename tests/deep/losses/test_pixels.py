@@ -4,8 +4,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 torch = pytest.importorskip("torch")
 
-from sklearn_ldl.deep.losses.distributions import LOSSES  # noqa: E402
 from sklearn_ldl.deep.losses.pixels import pixel_loss  # noqa: E402
+from sklearn_ldl.deep.losses.registry import LOSSES  # noqa: E402
 from sklearn_ldl.distributors import smooth_mask  # noqa: E402
 
 

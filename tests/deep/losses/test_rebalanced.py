@@ -6,6 +6,7 @@ from scipy.special import expit, softmax, xlogy
 torch = pytest.importorskip("torch")
 pytest.importorskip("skorch")
 
+from sklearn_ldl.deep.losses.distributions import kl_divergence  # noqa: E402
 from sklearn_ldl.deep.losses.rebalanced import (  # noqa: E402
     DistributionBalance,
     balanced_kl,
@@ -14,7 +15,6 @@ from sklearn_ldl.deep.losses.rebalanced import (  # noqa: E402
     label_frequency,
     reshaped_kl,
 )
-from sklearn_ldl.deep.losses.distributions import kl_divergence  # noqa: E402
 
 SUMS = np.array([20.0, 9.5, 0.5, 0.0])
 FREQUENCY = label_frequency(SUMS)

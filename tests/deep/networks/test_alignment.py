@@ -5,7 +5,7 @@ pytest.importorskip("skorch")
 
 from torch.distributions import Normal, kl_divergence  # noqa: E402
 
-from sklearn_ldl.deep.distributions.aligned import (  # noqa: E402
+from sklearn_ldl.deep.networks.alignment import (  # noqa: E402
     AlignmentNet,
     Gaussian,
     GaussianHead,

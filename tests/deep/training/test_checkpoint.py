@@ -1,4 +1,3 @@
-import os
 import signal
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from sklearn_ldl import (  # noqa: E402
 )
 from sklearn_ldl.datasets import make_ldl  # noqa: E402
 from sklearn_ldl.deep import OGRClassifier  # noqa: E402
+from tests import ROOT  # noqa: E402
 
 X, D = make_ldl(53, random_state=0)
 Y = D.argmax(axis=1)
@@ -291,7 +291,7 @@ class Epochs(Callback):
 
 PROGRAM = """
 import sys
-from test_deep_checkpoint import D, Epochs, X, model
+from tests.deep.training.test_checkpoint import D, Epochs, X, model
 
 assert "accelerate" not in sys.modules
 Epochs.pause = 0.03
@@ -301,7 +301,7 @@ model(checkpoint=sys.argv[1], max_epochs=100, callbacks=[Epochs()]).fit(X, D)
 
 def test_a_killed_process_loses_one_epoch_at_most(path):
     command = [sys.executable, "-c", PROGRAM, str(path)]
-    folder = os.path.dirname(__file__)
+    folder = ROOT
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=folder) as process:
         for line in process.stdout:
             if line == "4\n":

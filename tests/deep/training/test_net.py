@@ -13,8 +13,10 @@ from torch import nn  # noqa: E402
 from sklearn_ldl import DeepLDLRegressor  # noqa: E402
 from sklearn_ldl.datasets import make_ldl  # noqa: E402
 from sklearn_ldl.deep.estimator import Training  # noqa: E402
-from sklearn_ldl.deep.training.net import forward_batches, resolve_device, seeded  # noqa: E402
 from sklearn_ldl.deep.losses.distributions import kl_divergence, mean_squared_error  # noqa: E402
+from sklearn_ldl.deep.training.device import resolve_device  # noqa: E402
+from sklearn_ldl.deep.training.inference import forward_batches  # noqa: E402
+from sklearn_ldl.deep.training.seeds import seeded  # noqa: E402
 
 CPU = torch.device("cpu")
 X, D = make_ldl(53, random_state=0)

@@ -33,8 +33,8 @@ from sklearn_ldl.deep import (  # noqa: E402
     KernelDensityRegressor,
     OfflineLDLClassifier,
     OGRClassifier,
-    _distributed,
 )
+from sklearn_ldl.deep.training import processes  # noqa: E402
 from sklearn_ldl.deep.training.processes import Processes  # noqa: E402
 
 N_PROCESSES = 2
@@ -322,7 +322,7 @@ def test_another_mixed_precision_than_that_of_amp_is_refused(precision, amp, mon
         mixed_precision=precision,
         device=torch.device("cpu"),
     )
-    monkeypatch.setattr(_distributed, "get_accelerator", lambda: accelerator)
+    monkeypatch.setattr(processes, "get_accelerator", lambda: accelerator)
     with pytest.raises(ValueError, match=f"mixed_precision='{precision}', .* amp={amp}"):
         Processes("accelerate", amp=amp)
 

@@ -11,7 +11,7 @@ pytest.importorskip("skorch")
 
 from sklearn_ldl import DeepLDLClassifier, DeepLDLRegressor, OnlineLDLClassifier  # noqa: E402
 from sklearn_ldl.datasets import make_ldl  # noqa: E402
-from sklearn_ldl.deep import _stored  # noqa: E402
+from sklearn_ldl.deep.training import stored_rows  # noqa: E402
 from sklearn_ldl.deep.training.stored_rows import Rows, check_mapped, is_stored, to_float32  # noqa: E402
 
 X, D = make_ldl(60, random_state=0)
@@ -38,8 +38,8 @@ def model(**parameters):
 @pytest.mark.parametrize("mode", ["r", "r+", "c"])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32, ">f8", np.float16])
 def test_maps_give_the_result_of_arrays(dtype, mode, on_disk, monkeypatch):
-    monkeypatch.setattr(_stored, "_LARGEST", 10 * _stored._NEIGHBOURHOOD)
-    monkeypatch.setattr(_stored, "_NUMBERS", 20)
+    monkeypatch.setattr(stored_rows, "_LARGEST", 10 * stored_rows._NEIGHBOURHOOD)
+    monkeypatch.setattr(stored_rows, "_NUMBERS", 20)
     array = X.astype(dtype)
     mapped = on_disk(array, mode)
     fitted = model().fit(mapped, D)
@@ -101,7 +101,7 @@ def test_entries_that_are_not_finite_are_refused(value, match, on_disk, recwarn)
 
 
 def test_every_part_is_checked(on_disk, monkeypatch):
-    monkeypatch.setattr(_stored, "_NUMBERS", 7)
+    monkeypatch.setattr(stored_rows, "_NUMBERS", 7)
     for row in (0, 1, 2, 31, 59):
         bad = X.copy()
         bad[row, 1] = np.nan

@@ -17,8 +17,8 @@ from torch import nn  # noqa: E402
 from torch.utils.data import TensorDataset  # noqa: E402
 
 from sklearn_ldl import DeepLDLClassifier  # noqa: E402
-from sklearn_ldl.deep.values.kdn import KernelDensityRegressor  # noqa: E402
 from sklearn_ldl.deep.values.deep_regressor import DeepRegressor  # noqa: E402
+from sklearn_ldl.deep.values.kdn import KernelDensityRegressor  # noqa: E402
 
 X = np.random.default_rng(1).uniform(-1, 1, (120, 2))
 y = 3 * X[:, 0] + 0.3 * np.random.default_rng(2).standard_normal(120)

@@ -1,0 +1,1 @@
+"""What everything rests on: distributions, settings, callbacks, and scikit-learn's own tools."""

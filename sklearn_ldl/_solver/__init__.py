@@ -1,0 +1,1 @@
+"""Softmax-linear problems: designs, losses, penalties and their minimisation; no estimators."""

@@ -1,0 +1,1 @@
+"""Networks that take class labels or distributions and predict class labels."""

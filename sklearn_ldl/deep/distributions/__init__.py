@@ -1,0 +1,1 @@
+"""Networks that take distributions and predict distributions."""

@@ -1,0 +1,1 @@
+"""Networks that take real values or points and predict them."""

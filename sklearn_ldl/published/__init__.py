@@ -1,0 +1,10 @@
+"""Linear methods as they were published, each by its name in the literature."""
+
+from sklearn_ldl.published.iis import IISLDL
+from sklearn_ldl.published.lclr import LDLLCLR
+from sklearn_ldl.published.ldlsf import LDLSF
+from sklearn_ldl.published.ldm import LDLLDM
+from sklearn_ldl.published.lrl import EDLLRL
+from sklearn_ldl.published.scl import LDLSCL
+
+__all__ = ["EDLLRL", "IISLDL", "LDLLCLR", "LDLLDM", "LDLSCL", "LDLSF"]
