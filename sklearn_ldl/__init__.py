@@ -12,64 +12,93 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-# Public name -> module that defines it.
-_PUBLIC = {
-    "AuxGraphLDLClassifier": "deep",
-    "AuxGraphNeighbors": "graphs",
-    "BFGSLDL": "linear",
-    "BFGSLDLCV": "linear",
-    "CPNN": "deep",
-    "DILDLRegressor": "deep",
-    "DecoupledLabelSplitter": "distributors",
-    "DeepLDLClassifier": "deep",
-    "DeepLDLRegressor": "deep",
-    "DeepRegressor": "deep",
-    "DistillationClassifier": "deep",
-    "EDLLRL": "published",
-    "FCMEnhancer": "enhancement",
-    "GLLEEnhancer": "enhancement",
-    "GaussianLabelDistributor": "distributors",
-    "GradientBoostingLDL": "ensemble",
-    "IISLDL": "published",
-    "KMEnhancer": "enhancement",
-    "KNeighborsLDL": "neighbors",
-    "KernelDensityRegressor": "deep",
-    "LDLClassifier": "wrappers",
-    "LDLLCLR": "published",
-    "LDLLDM": "published",
-    "LDLRegressor": "wrappers",
-    "LDLSCL": "published",
-    "LDLSF": "published",
-    "LDSVR": "svm",
-    "LPEnhancer": "enhancement",
-    "LabelDistributionMixin": "base",
-    "LabelEnhancementClassifier": "enhancement",
-    "LabelShiftCorrector": "shift",
-    "LabelSmoother": "distributors",
-    "MLEnhancer": "enhancement",
-    "MultiLabelDistributor": "distributors",
-    "OFRRegressor": "deep",
-    "OGRClassifier": "deep",
-    "OfflineLDLClassifier": "deep",
-    "OnlineLDLClassifier": "deep",
-    "PTBayesLDL": "problem_transformation",
-    "PTSVMLDL": "problem_transformation",
-    "RDARegressor": "deep",
-    "StackingLDL": "ensemble",
-    "TemperatureScaler": "wrappers",
-    "as_weighted_rows": "problem_transformation",
-    "check_distribution": "_core.simplex",
-    "fit_temperature": "wrappers",
-    "gaussian_label_distribution": "distributors",
-    "project_simplex": "_core.simplex",
-    "smooth_labels": "distributors",
-    "smooth_mask": "distributors",
-    "split_dominant": "distributors",
-    "to_logical_labels": "enhancement",
-    "vote_table_to_distribution": "distributors",
-    "votes_to_distribution": "distributors",
+# Where public names come from: the one table. `python doc/public_names.py` makes of it the stub for
+# type checkers and the lists of the API reference.
+_ROOMS = {
+    "_core.simplex": [
+        "check_distribution",
+        "project_simplex",
+    ],
+    "base": [
+        "LabelDistributionMixin",
+    ],
+    "linear": [
+        "BFGSLDL",
+        "BFGSLDLCV",
+    ],
+    "published": [
+        "EDLLRL",
+        "IISLDL",
+        "LDLLCLR",
+        "LDLLDM",
+        "LDLSCL",
+        "LDLSF",
+    ],
+    "neighbors": [
+        "KNeighborsLDL",
+    ],
+    "problem_transformation": [
+        "as_weighted_rows",
+        "PTBayesLDL",
+        "PTSVMLDL",
+    ],
+    "svm": [
+        "LDSVR",
+    ],
+    "ensemble": [
+        "GradientBoostingLDL",
+        "StackingLDL",
+    ],
+    "wrappers": [
+        "LDLClassifier",
+        "LDLRegressor",
+        "TemperatureScaler",
+    ],
+    "enhancement": [
+        "FCMEnhancer",
+        "GLLEEnhancer",
+        "KMEnhancer",
+        "LabelEnhancementClassifier",
+        "LPEnhancer",
+        "MLEnhancer",
+        "to_logical_labels",
+    ],
+    "shift": [
+        "LabelShiftCorrector",
+    ],
+    "distributors": [
+        "DecoupledLabelSplitter",
+        "gaussian_label_distribution",
+        "GaussianLabelDistributor",
+        "LabelSmoother",
+        "MultiLabelDistributor",
+        "smooth_labels",
+        "smooth_mask",
+        "split_dominant",
+        "vote_table_to_distribution",
+        "votes_to_distribution",
+    ],
+    "graphs": [
+        "AuxGraphNeighbors",
+    ],
+    "deep": [
+        "AuxGraphLDLClassifier",
+        "CPNN",
+        "DeepLDLClassifier",
+        "DeepLDLRegressor",
+        "DeepRegressor",
+        "DILDLRegressor",
+        "DistillationClassifier",
+        "KernelDensityRegressor",
+        "OfflineLDLClassifier",
+        "OFRRegressor",
+        "OGRClassifier",
+        "OnlineLDLClassifier",
+        "RDARegressor",
+    ],
 }
 
+# Modules whose names stay below their own.
 _MODULES = (
     "datasets",
     "decoding",
@@ -79,19 +108,33 @@ _MODULES = (
     "metrics",
     "plotting",
     "testing",
+    "wrappers",
 )
+
+_PUBLIC = {name: room for room, names in _ROOMS.items() for name in names}
 
 __all__ = ["__version__", *_PUBLIC, *_MODULES]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        value = getattr(import_module(f"{__name__}.{_PUBLIC[name]}"), name)
-        globals()[name] = value
-        return value
-    if name in _MODULES:
-        return import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _PUBLIC and name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        module = import_module(f"{__name__}.{_PUBLIC.get(name, name)}")
+    except ImportError as error:
+        return _placeholder(name, error)
+    value = getattr(module, name) if name in _PUBLIC else module
+    globals()[name] = value
+    return value
+
+
+def _placeholder(name: str, error: ImportError) -> Any:
+    """Stand in for a name whose extra is missing, so that listing the package is no error."""
+    from sklearn_ldl._core.extras import MissingExtraError, Placeholder
+
+    if not isinstance(error, MissingExtraError):
+        raise error
+    return Placeholder(name, error)
 
 
 def __dir__() -> list[str]:

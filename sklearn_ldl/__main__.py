@@ -15,6 +15,7 @@ from joblib import effective_n_jobs
 from sklearn.base import BaseEstimator
 
 import sklearn_ldl
+from sklearn_ldl._core.extras import MissingExtraError
 from sklearn_ldl.compare.estimators import ESTIMATORS, select
 from sklearn_ldl.compare.evaluate import MEASURES, SIMILARITIES, SIX, Result, evaluate
 from sklearn_ldl.compare.problem import N_VOTES, Problem, load_problem
@@ -251,10 +252,8 @@ def _progress(
             TimeElapsedColumn,
         )
     except ImportError as exc:
-        raise ImportError(
-            "The progress bar (left out with --quiet) needs rich: "
-            'pip install "sklearn-ldl[progress]".'
-        ) from exc
+        what = "The progress bar (left out with --quiet)"
+        raise MissingExtraError(what, "rich", "progress") from exc
     bar = Progress(
         TextColumn("{task.description:12}"),
         BarColumn(),

@@ -11,8 +11,9 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_consistent_length, validate_data
 
 from sklearn_ldl._core.dask_rows import lazily
+from sklearn_ldl._core.label_names import describe_labels
 from sklearn_ldl._core.simplex import check_distribution
-from sklearn_ldl._core.sklearn_compat import check_sample_weight, get_feature_names
+from sklearn_ldl._core.sklearn_compat import check_sample_weight
 from sklearn_ldl.metrics import kl_skill
 
 
@@ -97,16 +98,8 @@ class LabelDistributionMixin(RegressorMixin):
         X = validate_data(self, X, **check_params)
         D = check_distribution(y)
         check_consistent_length(X, D)
-        self._describe_labels(y, D.shape[1])
+        describe_labels(self, y, D.shape[1])
         return X, D
-
-    def _describe_labels(self, y: Any, n_labels: int) -> None:
-        self.n_labels_ = n_labels
-        names = get_feature_names(y)
-        if names is not None:
-            self.label_names_ = names
-        elif hasattr(self, "label_names_"):
-            del self.label_names_
 
 
 class SoftmaxPredictionMixin(LabelDistributionMixin):

@@ -7,6 +7,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 from sklearn.neighbors import KNeighborsRegressor
 
+from sklearn_ldl._core.label_names import describe_labels
 from sklearn_ldl._core.simplex import check_distribution
 from sklearn_ldl.base import LabelDistributionMixin, require_y
 
@@ -87,5 +88,5 @@ class KNeighborsLDL(LabelDistributionMixin, KNeighborsRegressor):
         require_y(self, y)
         D = check_distribution(y)
         super().fit(X, D)
-        self._describe_labels(y, D.shape[1])
+        describe_labels(self, y, D.shape[1])
         return self

@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import softmax
 from sklearn.base import BaseEstimator
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.model_selection import KFold
@@ -26,7 +25,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ldl._core.simplex import check_distribution, normalize
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context
-from sklearn_ldl.base import LabelDistributionMixin, training_weight
+from sklearn_ldl.base import LabelDistributionMixin, SoftmaxPredictionMixin, training_weight
 
 
 def as_weighted_rows(
@@ -104,7 +103,7 @@ def _examples(weight: NDArray) -> tuple[NDArray[np.intp], NDArray[np.intp], NDAr
     return rows, labels, weight[rows, labels]
 
 
-class PTBayesLDL(LabelDistributionMixin, BaseEstimator):
+class PTBayesLDL(SoftmaxPredictionMixin, BaseEstimator):
     r"""Gaussian naive Bayes on weighted single-label examples (PT-Bayes).
 
     .. math:: p_j(x) \propto \pi_j \prod_k N(x_k; \theta_{jk}, \sigma^2_{jk})
@@ -216,21 +215,6 @@ class PTBayesLDL(LabelDistributionMixin, BaseEstimator):
         constant = (theta**2 * precision + np.log(2 * np.pi * self.var_)).sum(axis=1)
         with np.errstate(divide="ignore"):
             return np.log(self.priors_) - 0.5 * (distance + constant)
-
-    def predict(self, X: Any) -> NDArray[np.float64]:
-        """Predict label distributions.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        D : ndarray of shape (n_samples, n_labels)
-            Rows on the simplex.
-        """
-        return softmax(self.decision_function(X), axis=1)
 
 
 class PTSVMLDL(LabelDistributionMixin, BaseEstimator):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from numbers import Integral, Real
 from typing import Any
 
@@ -10,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics.pairwise import pairwise_distances, pairwise_kernels
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklearn_ldl._core.convergence import warn_not_converged
 from sklearn_ldl._core.simplex import centred_logits
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context
 from sklearn_ldl._solver.design import Design
@@ -240,11 +239,12 @@ class LDSVR(SoftmaxPredictionMixin, BaseEstimator):
         self.dual_coef_ = state.coef @ to_coordinates.T
         self.intercept_ = state.intercept - state.coef @ design.mean
         if not state.converged:
-            warnings.warn(
-                f"LDSVR stopped after {state.n_iter} iterations ({state.status}) with a gradient "
-                f"of {self.gradient_norm_:.2g} > tol={self.tol:g}. Increase max_iter, standardise "
-                "the features, or decrease C.",
-                ConvergenceWarning,
+            warn_not_converged(
+                "LDSVR",
+                f"{state.n_iter} iterations ({state.status})",
+                f"a gradient of {self.gradient_norm_:.2g}",
+                self.tol,
+                "standardise the features, or decrease C",
             )
         return self
 

@@ -36,6 +36,7 @@ def public_estimators():
         "LDLNet",
         "LabelEnhancer",
         "LinearModel",
+        "MaximumEntropyModel",
         "PostHocCorrection",
         "SoftmaxLinearModel",
         "SplittingModel",

@@ -113,15 +113,3 @@ def test_sources_have_authors_title_venue_and_year(name):
 
 def test_what_needs_no_source_is_public():
     assert find_spec("skorch") is None or NO_REFERENCE.keys() <= PUBLIC.keys()
-
-
-def listed_names():
-    return re.findall(r"^   ([\w.]+)$", INDEX.read_text(), flags=re.MULTILINE)
-
-
-@pytest.mark.skipif(not INDEX.exists(), reason="documentation is not at hand")
-def test_the_reference_lists_what_is_public():
-    listed = listed_names()
-    assert len(listed) == len(set(listed))
-    assert set(PUBLIC) - set(listed) == set()
-    assert find_spec("skorch") is None or set(listed) - set(PUBLIC) == set()

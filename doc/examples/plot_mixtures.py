@@ -20,10 +20,11 @@ from scipy.special import softmax
 from sklearn.datasets import load_digits
 from torch import nn
 
-from sklearn_ldl import DeepLDLClassifier, fit_temperature
+from sklearn_ldl import DeepLDLClassifier
 from sklearn_ldl.deep import RICAP, CutMix, MixUp
 from sklearn_ldl.metrics import expected_calibration_error, negative_log_likelihood
 from sklearn_ldl.plotting import ReliabilityDisplay
+from sklearn_ldl.wrappers import fit_temperature
 
 X, digit = load_digits(return_X_y=True)
 images = X.reshape(-1, 1, 8, 8) / 16

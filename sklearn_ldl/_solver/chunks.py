@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from sklearn.utils import check_array
 
 from sklearn_ldl._core.dask_rows import align, as_rows, is_dask, sum_over_blocks
+from sklearn_ldl._core.label_names import describe_labels
 from sklearn_ldl._core.simplex import check_distribution
 from sklearn_ldl._core.sklearn_compat import check_feature_names
 from sklearn_ldl._solver.design import Design, uncentred_norm
 from sklearn_ldl._solver.losses import Loss, entropy
-from sklearn_ldl._solver.problem import SoftmaxLinearProblem
+from sklearn_ldl._solver.problem import PreparedProblem
 from sklearn_ldl._solver.whitening import choose_metric, label_moments
 
 # Features that are read at a time; they should stay in the cache between two products.
@@ -42,7 +43,7 @@ def validate_chunks(estimator: Any, X: Any, y: Any, sample_weight: Any) -> tuple
     if not rows.shape[0]:
         raise ValueError("X has no rows.")
     check_feature_names(estimator, X._meta, reset=True)
-    estimator._describe_labels(y._meta, D.shape[1])
+    describe_labels(estimator, y._meta, D.shape[1])
     estimator.n_features_in_ = rows.shape[1]
     if sample_weight is not None:
         sample_weight = align(rows, sample_weight, name="sample_weight")
@@ -140,20 +141,25 @@ class RowsInChunks:
         return value, G - np.outer(total, design.mean), total
 
 
-class ChunkedProblem(SoftmaxLinearProblem):
-    """The problem of `SoftmaxLinearProblem` for collections from `validate_chunks`."""
+class ChunkedProblem(PreparedProblem):
+    """A problem whose rows are in the blocks of collections from `validate_chunks`."""
 
     def __init__(
         self, X: Any, D: Any, sample_weight: Any, *, fit_intercept: bool, alphas: Sequence[float]
     ):
-        self.n_labels = D.shape[1]
-        self.fit_intercept = fit_intercept
-        self.design = self.wide = ChunkedDesign(X, D, sample_weight, center=fit_intercept)
-        self.dtype = self.design.dtype
-        self.entropy, self._mean = self.design.entropy, self.design.label_mean
-        self.metric = choose_metric(self.design, self.n_labels, self.design.label_moments, alphas)
+        design = ChunkedDesign(X, D, sample_weight, center=fit_intercept)
+        super().__init__(
+            design,
+            design,
+            choose_metric(design, D.shape[1], design.label_moments, alphas),
+            label_mean=design.label_mean,
+            entropy=design.entropy,
+            dtype=design.dtype,
+            fit_intercept=fit_intercept,
+        )
 
-    def _rows(self, loss: Loss) -> RowsInChunks:
+    def rows(self, loss: Loss) -> RowsInChunks:
+        """Sum of a loss over the blocks."""
         return RowsInChunks(self.design, loss)
 
 

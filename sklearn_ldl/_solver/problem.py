@@ -2,61 +2,73 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
 
+from sklearn_ldl._core.convergence import warn_not_converged
 from sklearn_ldl._core.simplex import centred_logits
 from sklearn_ldl._solver.design import Design
 from sklearn_ldl._solver.lbfgs import State, minimize
 from sklearn_ldl._solver.losses import Loss, cross_entropy, entropy, probabilities
 from sklearn_ldl._solver.penalties import l2
 from sklearn_ldl._solver.rows import RowsInMemory, RowSum
-from sklearn_ldl._solver.whitening import RowSpaceDesign, choose_metric, label_moments
+from sklearn_ldl._solver.whitening import Metric, RowSpaceDesign, choose_metric, label_moments
 
 
-class SoftmaxLinearProblem:
+class PreparedProblem:
     """Training data prepared once, to be solved for any number of penalties.
 
     Parameters
     ----------
-    X : ndarray or CSR matrix of shape (n_samples, n_features)
-    D : ndarray of shape (n_samples, n_labels)
-    sample_weight : ndarray of shape (n_samples,)
+    design : Design
+        The features as the solver sees them.
+    wide : Design
+        The features as they are; the same object, unless the solver sees them rotated.
+    metric : Metric
+        What whitens the search.
+    label_mean : ndarray of shape (n_labels,)
+        Mean distribution.
+    entropy : float
+        Mean entropy of the distributions.
+    dtype : dtype
+        That of the coefficients.
     fit_intercept : bool
-    alphas : sequence of float
-        The penalties that will be solved for; they decide which set-up pays.
+        Whether there is an intercept.
     """
 
-    # The penalty that the metric is set to.
-    _alpha: float | None = None
-
-    def __init__(self, X, D, sample_weight, *, fit_intercept, alphas):
-        weight = np.asarray(sample_weight, dtype=np.float64)
-        weight = weight / weight.sum()
-        self.entropy = entropy(D, weight)
+    def __init__(
+        self,
+        design: Any,
+        wide: Any,
+        metric: Metric,
+        *,
+        label_mean: NDArray,
+        entropy: float,
+        dtype: np.dtype,
+        fit_intercept: bool,
+    ):
+        self.design = design
+        self.wide = wide
+        self.metric = metric
+        self.label_mean = label_mean
+        self.entropy = entropy
+        self.dtype = dtype
         self.fit_intercept = fit_intercept
-        self.wide = Design(X, weight, center=fit_intercept)
-        narrow = RowSpaceDesign.suits(self.wide, D.shape[1])
-        self.design = RowSpaceDesign(self.wide) if narrow else self.wide
-        self.metric = choose_metric(
-            self.design, D.shape[1], lambda: label_moments(D, weight), alphas
-        )
-        self._mean = weight @ D
-        self.dtype, self.n_labels = self.wide.X.dtype, D.shape[1]
-        self.D = np.asfortranarray(D, dtype=self.design.X.dtype)
+        # The penalty that the metric is set to.
+        self._alpha: float | None = None
+
+    def rows(self, loss: Loss) -> RowSum:
+        """Sum of a loss over the training rows."""
+        raise NotImplementedError
 
     def start(self, coef: NDArray | None = None, intercept: NDArray | None = None) -> State:
         """Start at the mean distribution, or at given coefficients of the raw features."""
         if coef is None:
-            shape = (self.n_labels, self.design.shape[1])
-            b = np.zeros(self.n_labels)
-            if self.fit_intercept:
-                b = centred_logits(self._mean)
-            return State(np.zeros(shape), b)
+            n_labels = len(self.label_mean)
+            b = centred_logits(self.label_mean) if self.fit_intercept else np.zeros(n_labels)
+            return State(np.zeros((n_labels, self.design.shape[1])), b)
         coef = coef.astype(np.float64)
         intercept = intercept + coef @ self.wide.mean
         if self.design is not self.wide:
@@ -72,7 +84,7 @@ class SoftmaxLinearProblem:
             self.metric.with_alpha(alpha)
             self._alpha = alpha
         return minimize(
-            self._rows(loss),
+            self.rows(loss),
             l2(alpha),
             self.metric,
             state,
@@ -92,17 +104,52 @@ class SoftmaxLinearProblem:
         intercept = state.intercept - coef @ self.wide.mean
         return coef.astype(self.dtype), intercept.astype(self.dtype)
 
-    def _rows(self, loss: Loss) -> RowSum:
+
+class SoftmaxLinearProblem(PreparedProblem):
+    """A problem whose rows are in memory.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n_samples, n_features)
+        Features.
+    D : ndarray of shape (n_samples, n_labels)
+        Distributions.
+    sample_weight : ndarray of shape (n_samples,)
+        Weights of the rows.
+    fit_intercept : bool
+        Whether there is an intercept.
+    alphas : sequence of float
+        The penalties that will be solved for; they decide which set-up pays.
+    """
+
+    def __init__(self, X, D, sample_weight, *, fit_intercept, alphas):
+        weight = np.asarray(sample_weight, dtype=np.float64)
+        weight = weight / weight.sum()
+        wide = Design(X, weight, center=fit_intercept)
+        design = RowSpaceDesign(wide) if RowSpaceDesign.suits(wide, D.shape[1]) else wide
+        super().__init__(
+            design,
+            wide,
+            choose_metric(design, D.shape[1], lambda: label_moments(D, weight), alphas),
+            label_mean=weight @ D,
+            entropy=entropy(D, weight),
+            dtype=X.dtype,
+            fit_intercept=fit_intercept,
+        )
+        self.D = np.asfortranarray(D, dtype=design.X.dtype)
+
+    def rows(self, loss: Loss) -> RowSum:
+        """Sum of a loss over the training rows."""
         return RowsInMemory(self.design, self.D, loss)
 
 
-def warn_if_not_converged(state: Any, tol: float) -> None:
-    """Issue a `ConvergenceWarning` that says what to try."""
+def warn_if_not_converged(state: State, tol: float, remedy: str = "increase alpha") -> None:
+    """Issue a `ConvergenceWarning` if the search stopped before its gradient was small enough."""
     if not state.converged:
-        warnings.warn(
-            f"The solver stopped after {state.n_iter} iterations ({state.status}) with a gradient "
-            f"of {state.gradient_norm:.2g} > tol={tol:g}. Increase max_iter, standardise the "
-            "features, or increase alpha.",
-            ConvergenceWarning,
-            stacklevel=3,
+        warn_not_converged(
+            "The solver",
+            f"{state.n_iter} iterations ({state.status})",
+            f"a gradient of {state.gradient_norm:.2g}",
+            tol,
+            f"standardise the features, or {remedy}",
         )

@@ -15,8 +15,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
-import sklearn_ldl as ldl
 from sklearn_ldl.compare.problem import Problem
+from sklearn_ldl.ensemble import GradientBoostingLDL
+from sklearn_ldl.linear import BFGSLDL, BFGSLDLCV
+from sklearn_ldl.neighbors import KNeighborsLDL
+from sklearn_ldl.problem_transformation import PTSVMLDL, PTBayesLDL
+from sklearn_ldl.svm import LDSVR
 
 
 class Entry(NamedTuple):
@@ -38,7 +42,7 @@ def _scaled(problem: Problem, *steps: BaseEstimator) -> BaseEstimator:
 
 
 def _maxent(problem: Problem) -> BaseEstimator:
-    return ldl.BFGSLDLCV(cv=KFold(5, shuffle=True, random_state=problem.seed))
+    return BFGSLDLCV(cv=KFold(5, shuffle=True, random_state=problem.seed))
 
 
 def _nystroem(problem: Problem) -> BaseEstimator:
@@ -68,32 +72,32 @@ ESTIMATORS: dict[str, Entry] = {
     "uniform": Entry("baseline: 1/C for every label", _uniform),
     "mean": Entry("baseline: mean of the training rows", lambda p: DummyRegressor()),
     "bfgs": Entry("maximum entropy, penalty chosen by CV", lambda p: _scaled(p, _maxent(p))),
-    "bfgs-alpha": Entry("maximum entropy, alpha=0.01", lambda p: _scaled(p, ldl.BFGSLDL())),
+    "bfgs-alpha": Entry("maximum entropy, alpha=0.01", lambda p: _scaled(p, BFGSLDL())),
     "nystroem": Entry(
         "maximum entropy on an approximate RBF kernel, penalty chosen by CV",
         lambda p: _scaled(p, _nystroem(p), _maxent(p)),
     ),
     "knn": Entry(
         "mean of the 10 nearest neighbours (AA-kNN)",
-        lambda p: _scaled(p, ldl.KNeighborsLDL(n_neighbors=10)),
+        lambda p: _scaled(p, KNeighborsLDL(n_neighbors=10)),
     ),
     "svr": Entry(
         "support vector regression (LDSVR)",
-        lambda p: _scaled(p, ldl.LDSVR(random_state=p.seed)),
+        lambda p: _scaled(p, LDSVR(random_state=p.seed)),
     ),
     "pt-bayes": Entry(
         "naive Bayes on weighted single labels (PT-Bayes)",
-        lambda p: _scaled(p, ldl.PTBayesLDL()),
+        lambda p: _scaled(p, PTBayesLDL()),
         takes_sparse=False,
     ),
     "pt-svm": Entry(
         "linear SVM on weighted single labels, at most 500 rows (PT-SVM)",
-        lambda p: _scaled(p, ldl.PTSVMLDL(cv=3, max_samples=500, random_state=p.seed)),
+        lambda p: _scaled(p, PTSVMLDL(cv=3, max_samples=500, random_state=p.seed)),
     ),
     "forest": Entry("random forest, 100 trees", lambda p: _forest(RandomForestRegressor, p)),
     "extra-trees": Entry("extra trees, 100 trees", lambda p: _forest(ExtraTreesRegressor, p)),
     "boosting": Entry(
-        "boosted trees, 400 rounds", lambda p: ldl.GradientBoostingLDL(random_state=p.seed)
+        "boosted trees, 400 rounds", lambda p: GradientBoostingLDL(random_state=p.seed)
     ),
 }
 

@@ -13,6 +13,7 @@ from typing import Any, Literal, overload
 from sklearn.datasets import get_data_home
 from sklearn.utils import Bunch
 
+from sklearn_ldl._core.extras import MissingExtraError
 from sklearn_ldl.datasets.load import load_ldl
 from sklearn_ldl.datasets.registry import BASE_URL, DATASETS
 
@@ -140,10 +141,8 @@ def _download(url: str, path: Path, name: str) -> None:
     try:
         import pooch
     except ImportError as exc:
-        raise ImportError(
-            'Downloading data sets needs pooch: pip install "sklearn-ldl[data]". '
-            f"Or put {url} into {path.parent} by hand."
-        ) from exc
+        by_hand = f"Or put {url} into {path.parent} by hand."
+        raise MissingExtraError("Downloading data sets", "pooch", "data", by_hand) from exc
     content = BytesIO()
     try:
         pooch.HTTPDownloader()(url, content, None)

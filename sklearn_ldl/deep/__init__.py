@@ -1,18 +1,17 @@
 """Deep label distribution learning: networks behind scikit-learn estimators, on CPU or CUDA.
 
-Every estimator here *holds* a skorch net, built in one place (`_net.py`), and otherwise is a plain
-scikit-learn estimator. Modules return logits, losses take logits, and probabilities exist only in
-what `predict` and `predict_proba` return.
+Every estimator here *holds* a skorch net, built in one place (`training/net.py`), and otherwise is
+a plain scikit-learn estimator. Modules return logits, losses take logits, and probabilities exist
+only in what `predict` and `predict_proba` return.
 """
+
+from sklearn_ldl._core.extras import MissingExtraError
 
 try:
     import skorch  # noqa: F401
     import torch  # noqa: F401
 except ImportError as error:
-    raise ImportError(
-        f"sklearn_ldl.deep needs torch and skorch ({error}). Install them with: "
-        'pip install "sklearn-ldl[deep]"'
-    ) from error
+    raise MissingExtraError(f"sklearn_ldl.deep ({error})", "torch and skorch", "deep") from error
 
 from sklearn_ldl.deep.classifiers.aux_graph import AuxGraphLDLClassifier
 from sklearn_ldl.deep.classifiers.deep_ldl import DeepLDLClassifier

@@ -18,9 +18,10 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from sklearn_ldl._core.label_names import describe_labels
 from sklearn_ldl._core.simplex import check_logical_labels, normalize
 from sklearn_ldl._core.sklearn_compat import StrOptions, fit_context
-from sklearn_ldl.base import LabelDistributionMixin, require_y
+from sklearn_ldl.base import require_y
 from sklearn_ldl.distributors import LabelSmoother
 
 Normalization = Literal["softmax", "sum"]
@@ -130,14 +131,12 @@ class LabelEnhancer(BaseEstimator, metaclass=ABCMeta):
         """Return logical labels, and set the attributes that describe them."""
         L, classes = encode_labels(y)
         # Only the columns of logical labels have names.
-        self._describe_labels(y if classes is None else classes, L.shape[1])
+        describe_labels(self, y if classes is None else classes, L.shape[1])
         if classes is not None:
             self.classes_ = classes
         elif hasattr(self, "classes_"):
             del self.classes_
         return L
-
-    _describe_labels = LabelDistributionMixin._describe_labels
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

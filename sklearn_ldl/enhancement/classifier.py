@@ -18,7 +18,7 @@ from sklearn_ldl.base import require_y
 from sklearn_ldl.decoding import threshold_sets
 from sklearn_ldl.enhancement.base import encode_labels
 from sklearn_ldl.enhancement.glle import GLLEEnhancer
-from sklearn_ldl.wrappers.base import LearnerFeatures, TargetWrapper, with_weight
+from sklearn_ldl.wrappers.base import LearnerFeatures, given_or_default, with_weight
 
 
 class LabelEnhancementClassifier(
@@ -100,9 +100,6 @@ class LabelEnhancementClassifier(
         "threshold": [Interval(Real, 0, 1, closed="both"), None],
     }
 
-    # The default is that of the wrappers for other targets.
-    _get_estimator = TargetWrapper._get_estimator
-
     def __init__(
         self,
         enhancer: BaseEstimator | None = None,
@@ -156,7 +153,7 @@ class LabelEnhancementClassifier(
             routed = Bunch(estimator=Bunch(fit=fit_params))
         self.enhancer_ = clone(self._get_enhancer())
         self.label_distributions_ = self.enhancer_.fit_transform(X, L)
-        self.estimator_ = clone(self._get_estimator())
+        self.estimator_ = clone(given_or_default(self.estimator))
         self.estimator_.fit(X, self.label_distributions_, **routed.estimator.fit)
         self._predicts_sets = classes is None
         self.classes_ = np.arange(L.shape[1]) if classes is None else classes
@@ -224,13 +221,13 @@ class LabelEnhancementClassifier(
             ``estimator.fit`` receives what it requests; enhancers take no metadata.
         """
         return MetadataRouter(owner=self).add(
-            estimator=self._get_estimator(),
+            estimator=given_or_default(self.estimator),
             method_mapping=MethodMapping().add(caller="fit", callee="fit"),
         )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        parts = self._get_enhancer(), self._get_estimator()
+        parts = self._get_enhancer(), given_or_default(self.estimator)
         tags.input_tags.sparse = all(get_tags(part).input_tags.sparse for part in parts)
         tags.classifier_tags.multi_label = True
         return tags

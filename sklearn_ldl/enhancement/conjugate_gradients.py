@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
+
+from sklearn_ldl._core.convergence import warn_not_converged
 
 
 def conjugate_gradients(
@@ -48,8 +48,8 @@ def conjugate_gradients(
     solution = np.zeros_like(B)
     residual = B.copy()
     step = residual
-    size = (residual**2).sum(axis=0)
-    enough = tol**2 * size
+    size = start = (residual**2).sum(axis=0)
+    enough = tol**2 * start
     for n_iter in range(max_iter):
         active = size > enough
         if not active.any():
@@ -62,9 +62,12 @@ def conjugate_gradients(
         previous, size = size, (residual**2).sum(axis=0)
         step = residual + np.divide(size, previous, out=np.zeros_like(size), where=active) * step
     if (size > enough).any():
-        warnings.warn(
-            f"Scores did not converge in max_iter={max_iter} steps. Increase max_iter or tol, or"
-            " decrease alpha.",
-            ConvergenceWarning,
+        worst = np.sqrt((size[start > 0] / start[start > 0]).max())
+        warn_not_converged(
+            "The search for scores",
+            f"{max_iter} steps",
+            f"a relative residual of {worst:.2g}",
+            tol,
+            "decrease alpha, or increase tol",
         )
     return solution, max_iter

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from numbers import Integral, Real
 from typing import Literal
 
@@ -10,10 +9,10 @@ import numpy as np
 from numpy.random import RandomState
 from numpy.typing import NDArray
 from sklearn.cluster import kmeans_plusplus
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics.pairwise import euclidean_distances
 from sklearn.utils import check_random_state
 
+from sklearn_ldl._core.convergence import warn_not_converged
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions
 from sklearn_ldl.enhancement.base import InductiveLabelEnhancer, Normalization
 
@@ -173,13 +172,16 @@ class FCMEnhancer(InductiveLabelEnhancer):
             centers = np.divide(weight.T @ X, mass, out=centers, where=mass > 0)
             U, objective = memberships(X, centers, m)
             curve.append(objective)
-            if np.abs(U - previous).max() <= self.tol:
+            change = np.abs(U - previous).max()
+            if change <= self.tol:
                 break
         else:
-            warnings.warn(
-                f"Fuzzy clusters still changed after max_iter={self.max_iter} updates. Increase"
-                " max_iter or tol, scale the features, or try another n_clusters.",
-                ConvergenceWarning,
+            warn_not_converged(
+                "Fuzzy clustering",
+                f"{self.max_iter} updates",
+                f"memberships that changed by {change:.2g}",
+                self.tol,
+                "scale the features, increase tol, or try another n_clusters",
             )
         self.centers_, self.memberships_ = centers, U
         self.objective_curve_ = np.array(curve)

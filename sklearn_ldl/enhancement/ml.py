@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from numbers import Integral, Real
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
-from sklearn.exceptions import ConvergenceWarning
 
 from sklearn_ldl._core.barycentric import barycentric_weights
+from sklearn_ldl._core.convergence import warn_not_converged
 from sklearn_ldl._core.sklearn_compat import Interval
 from sklearn_ldl.enhancement.base import LabelEnhancer, Normalization
 from sklearn_ldl.enhancement.graph import nearest_neighbors
@@ -172,10 +171,12 @@ class MLEnhancer(LabelEnhancer):
     def _warn_if_not_converged(self) -> None:
         worst = self.residuals_.max()
         if worst > self.tol:
-            warnings.warn(
-                f"The scores violate an optimality condition by {worst:.2g} > tol={self.tol:g}"
-                f" after {self.n_iter_} steps. Increase max_iter, ridge, n_neighbors or tol.",
-                ConvergenceWarning,
+            warn_not_converged(
+                "The search for scores",
+                f"{self.n_iter_} steps",
+                f"an optimality condition violated by {worst:.2g}",
+                self.tol,
+                "ridge, n_neighbors or tol",
             )
 
 

@@ -17,6 +17,7 @@ from sklearn.utils import Bunch, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ldl._core.label_names import describe_labels
 from sklearn_ldl._core.simplex import check_distribution, check_prediction, normalize
 from sklearn_ldl._core.sklearn_compat import BaseComposition, fit_context, routing_enabled
 from sklearn_ldl.base import LabelDistributionMixin, require_y, training_weight
@@ -176,7 +177,7 @@ class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, B
         )
         self.estimators_ = Parallel(n_jobs=self.n_jobs)(fits)
         self.named_estimators_ = Bunch(**dict(zip(names, self.estimators_, strict=True)))
-        self._describe_labels(y, D.shape[1])
+        describe_labels(self, y, D.shape[1])
         if weights is None:
             splits = list(check_cv(self.cv).split(X, D))
             held_out = [

@@ -18,6 +18,7 @@ from sklearn.neighbors import KNeighborsTransformer
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from sklearn_ldl._core.extras import MissingExtraError
 from sklearn_ldl._core.sklearn_compat import HasMethods, Interval, StrOptions, fit_context
 from sklearn_ldl.graphs.search import (
     APPROXIMATE_MIN_NEIGHBORS,
@@ -282,9 +283,11 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
         try:
             from pynndescent import PyNNDescentTransformer
         except ImportError as error:
-            raise ImportError(
-                f"The approximate search of {n_samples} samples needs pynndescent: "
-                'pip install "sklearn-ldl[graph]". Or set algorithm="exact".'
+            raise MissingExtraError(
+                f"The approximate search of {n_samples} samples",
+                "pynndescent",
+                "graph",
+                'Or set algorithm="exact".',
             ) from error
         n_neighbors = max(self.n_neighbors_, APPROXIMATE_MIN_NEIGHBORS)
         return EuclideanSearch(

@@ -16,15 +16,17 @@ from sklearn.model_selection import check_cv
 from sklearn_ldl._core.callbacks import with_callbacks
 from sklearn_ldl._core.dask_rows import is_dask
 from sklearn_ldl._core.sklearn_compat import Interval, fit_context, safe_indexing
+from sklearn_ldl._solver.chunks import ChunkedDesign
 from sklearn_ldl._solver.design import Design
 from sklearn_ldl._solver.problem import warn_if_not_converged
+from sklearn_ldl.linear.fitting import MaximumEntropyModel
 from sklearn_ldl.linear.maxent import BFGSLDL
 from sklearn_ldl.metrics import get_ldl_scorer, get_ldl_scorer_names
 
 _DEFAULT_N_ALPHAS = 15
 
 
-class BFGSLDLCV(BFGSLDL):
+class BFGSLDLCV(MaximumEntropyModel):
     r"""Maximum-entropy label distribution learning with built-in choice of `alpha`.
 
     For every fold the covariance of the features is computed and factored once; the penalties are
@@ -196,8 +198,6 @@ class BFGSLDLCV(BFGSLDL):
 
     def _mean_variance(self, X, D, sample_weight) -> float:
         if is_dask(X):
-            from sklearn_ldl._solver.chunks import ChunkedDesign
-
             design: Any = ChunkedDesign(X, D, sample_weight, center=True)
         else:
             design = Design(X, sample_weight / sample_weight.sum(), center=True)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sklearn_ldl._core.extras import MissingExtraError
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -30,9 +32,7 @@ def pyplot(needed_by: str) -> ModuleType:
     try:
         import matplotlib.pyplot as plt
     except ImportError as exc:
-        raise ImportError(
-            f'{needed_by} needs matplotlib: pip install "sklearn-ldl[plot]".'
-        ) from exc
+        raise MissingExtraError(needed_by, "matplotlib", "plot") from exc
     return plt
 
 

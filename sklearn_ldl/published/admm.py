@@ -10,14 +10,14 @@ in Machine Learning, 2011.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
+
+from sklearn_ldl._core.convergence import warn_not_converged
 
 # The penalty is moved when one residual exceeds the other by this factor, by this factor.
 _IMBALANCE, _FACTOR = 5.0, 2.0
@@ -52,12 +52,9 @@ class Progress:
         """Number of finished passes."""
         return len(self.residuals)
 
-    def curves(self) -> dict[str, NDArray]:
-        """Fitted attributes: `objective_curve_` (n_iter_ + 1,), `residuals_` (n_iter_, 2)."""
-        return {
-            "objective_curve_": np.array(self.objective),
-            "residuals_": np.array(self.residuals).reshape(-1, 2),
-        }
+    def curves(self) -> tuple[NDArray, NDArray]:
+        """Objectives (n_iter + 1,) and residuals, primal and dual, (n_iter, 2)."""
+        return np.array(self.objective), np.array(self.residuals).reshape(-1, 2)
 
 
 def alternate(
@@ -102,13 +99,13 @@ def alternate(
 
 
 def warn_if_unfinished(progress: Progress, tol: float) -> None:
-    """Issue a `ConvergenceWarning` that says what to try."""
+    """Issue a `ConvergenceWarning` if a residual is still too large."""
     if not progress.converged:
         primal, dual = progress.residuals[-1] if progress.residuals else (np.inf, np.inf)
-        warnings.warn(
-            f"The method stopped after {progress.n_iter} iterations with residuals of {primal:.2g} "
-            f"(primal) and {dual:.2g} (dual) > tol={tol:g}. Increase max_iter or tol, or "
-            "standardise the features.",
-            ConvergenceWarning,
-            stacklevel=3,
+        warn_not_converged(
+            "ADMM",
+            f"{progress.n_iter} iterations",
+            f"residuals of {primal:.2g} (primal) and {dual:.2g} (dual)",
+            tol,
+            "standardise the features, or increase tol",
         )

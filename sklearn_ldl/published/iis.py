@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.exceptions import ConvergenceWarning
 
+from sklearn_ldl._core.convergence import warn_not_converged
 from sklearn_ldl._core.simplex import centred_logits
 from sklearn_ldl._core.sklearn_compat import Interval, fit_context
 from sklearn_ldl._solver.design import Design
@@ -188,11 +187,12 @@ class IISLDL(SoftmaxLinearModel):
             self.gradient_norm_ = gradient_norm
             self.n_iter_ = len(curve) - 1
         if gradient_norm > self.tol:
-            warnings.warn(
-                f"Iterative scaling stopped after {self.n_iter_} sweeps with a gradient of "
-                f"{gradient_norm:.2g} > tol={self.tol:g}. Increase max_iter, standardise the "
-                "features, increase alpha, or use BFGSLDL.",
-                ConvergenceWarning,
+            warn_not_converged(
+                "Iterative scaling",
+                f"{self.n_iter_} sweeps",
+                f"a gradient of {gradient_norm:.2g}",
+                self.tol,
+                "standardise the features, increase alpha, or use BFGSLDL",
             )
         return self
 

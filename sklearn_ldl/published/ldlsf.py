@@ -245,7 +245,7 @@ class LDLSF(LinearModel):
             )
             self.intercept_ = problem.intercept(B).astype(dtype)
             self.n_iter_ = progress.n_iter
-            self.__dict__.update(progress.curves())
+            self.objective_curve_, self.residuals_ = progress.curves()
         warn_if_unfinished(progress, self.tol)
 
     def _penalty(self, W1: NDArray, W2: NDArray) -> float:

@@ -141,5 +141,5 @@ class SplittingModel(SoftmaxLinearModel):
             # Also after Ctrl-C: what was reached is kept.
             self.coef_, self.intercept_ = problem.coefficients(state)
             self.n_iter_ = progress.n_iter
-            self.__dict__.update(progress.curves())
+            self.objective_curve_, self.residuals_ = progress.curves()
         warn_if_unfinished(progress, self.tol)

@@ -13,9 +13,22 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ldl._core.simplex import check_prediction
 from sklearn_ldl._core.sklearn_compat import routing_enabled
+from sklearn_ldl.linear import BFGSLDL
 
 # Without metadata routing, parameters of `fit` go to the distributor by this prefix.
 _PREFIX = "distributor__"
+
+
+def default_learner() -> BaseEstimator:
+    """Return a new learner of distributions, for a user who leaves the choice to us."""
+    learner = BFGSLDL()
+    # Whoever does so cannot say that it takes weights.
+    return learner.set_fit_request(sample_weight=True) if routing_enabled() else learner
+
+
+def given_or_default(learner: BaseEstimator | None) -> BaseEstimator:
+    """Return the learner that the parameter `estimator` of a wrapper stands for."""
+    return default_learner() if learner is None else learner
 
 
 class LearnerFeatures:
@@ -36,23 +49,13 @@ class LearnerFeatures:
         return self._learner().feature_names_in_
 
 
-class TargetWrapper(MetaEstimatorMixin, BaseEstimator):
+class TargetWrapper(LearnerFeatures, MetaEstimatorMixin, BaseEstimator):
     """Fit `estimator` to the distributions that `distributor` makes of the targets."""
 
     _parameter_constraints: dict = {
         "estimator": [BaseEstimator, None],
         "distributor": [BaseEstimator, None],
     }
-
-    def _get_estimator(self) -> BaseEstimator:
-        if self.estimator is not None:
-            return self.estimator
-        # The default estimator lives above this module.
-        from sklearn_ldl.linear import BFGSLDL
-
-        estimator = BFGSLDL()
-        # Whoever leaves the choice to us cannot say that it takes weights.
-        return estimator.set_fit_request(sample_weight=True) if routing_enabled() else estimator
 
     def _fit_wrapped(
         self, X: Any, y: NDArray, distributor: BaseEstimator, fit_params: dict[str, Any]
@@ -67,12 +70,7 @@ class TargetWrapper(MetaEstimatorMixin, BaseEstimator):
             )
         self.distributor_ = clone(distributor).fit(y)
         D = self.distributor_.transform(y, **routed.distributor.transform)
-        self.estimator_ = clone(self._get_estimator()).fit(X, D, **routed.estimator.fit)
-        for name in ("n_features_in_", "feature_names_in_"):
-            if hasattr(self.estimator_, name):
-                setattr(self, name, getattr(self.estimator_, name))
-            elif hasattr(self, name):
-                delattr(self, name)
+        self.estimator_ = clone(given_or_default(self.estimator)).fit(X, D, **routed.estimator.fit)
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Predict label distributions.
@@ -102,7 +100,7 @@ class TargetWrapper(MetaEstimatorMixin, BaseEstimator):
             :class:`~sklearn_ldl.GaussianLabelDistributor`.
         """
         router = MetadataRouter(owner=self).add(
-            estimator=self._get_estimator(),
+            estimator=given_or_default(self.estimator),
             method_mapping=MethodMapping().add(caller="fit", callee="fit"),
         )
         return router.add(
@@ -112,7 +110,7 @@ class TargetWrapper(MetaEstimatorMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags = get_tags(self._get_estimator()).input_tags
+        tags.input_tags = get_tags(given_or_default(self.estimator)).input_tags
         tags.target_tags.required = True
         return tags
 

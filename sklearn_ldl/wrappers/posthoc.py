@@ -14,6 +14,7 @@ from sklearn.utils import Bunch, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
+from sklearn_ldl._core.label_names import describe_labels
 from sklearn_ldl._core.simplex import check_distribution, check_prediction, safe_log
 from sklearn_ldl._core.sklearn_compat import (
     HasMethods,
@@ -23,7 +24,7 @@ from sklearn_ldl._core.sklearn_compat import (
 )
 from sklearn_ldl.base import SoftmaxPredictionMixin, require_y, training_weight
 from sklearn_ldl.metrics.divergences import FLOOR
-from sklearn_ldl.wrappers.base import LearnerFeatures, TargetWrapper, with_weight
+from sklearn_ldl.wrappers.base import LearnerFeatures, given_or_default, with_weight
 
 
 class HeldOut(NamedTuple):
@@ -45,9 +46,6 @@ class PostHocCorrection(LearnerFeatures, SoftmaxPredictionMixin, MetaEstimatorMi
         "cv": ["cv_object"],
     }
 
-    # The default is that of the wrappers for other targets.
-    _get_estimator = TargetWrapper._get_estimator
-
     def _correct(self, Z: NDArray) -> NDArray:
         """Change logits of shape (n_samples, n_labels)."""
         raise NotImplementedError
@@ -66,11 +64,11 @@ class PostHocCorrection(LearnerFeatures, SoftmaxPredictionMixin, MetaEstimatorMi
         D = check_distribution(y)
         X, D = indexable(X, D)
         weight = training_weight(sample_weight, X, dtype=np.float64)
-        estimator = self._get_estimator()
+        estimator = given_or_default(self.estimator)
         routed = self._route(estimator, sample_weight, fit_params)
         held_out = self._hold_out(estimator, X, D, weight, routed) if hold_out else None
         self.estimator_ = clone(estimator).fit(X, D, **routed.estimator.fit)
-        self._describe_labels(y, D.shape[1])
+        describe_labels(self, y, D.shape[1])
         return D, weight, held_out
 
     def _hold_out(self, estimator, X, D, weight, routed) -> HeldOut:
@@ -121,7 +119,7 @@ class PostHocCorrection(LearnerFeatures, SoftmaxPredictionMixin, MetaEstimatorMi
             MetadataRouter(owner=self)
             .add_self_request(self)
             .add(
-                estimator=self._get_estimator(),
+                estimator=given_or_default(self.estimator),
                 method_mapping=MethodMapping().add(caller="fit", callee="fit"),
             )
             .add(
@@ -146,7 +144,7 @@ class PostHocCorrection(LearnerFeatures, SoftmaxPredictionMixin, MetaEstimatorMi
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags = get_tags(self._get_estimator()).input_tags
+        tags.input_tags = get_tags(given_or_default(self.estimator)).input_tags
         return tags
 
 

@@ -19,7 +19,7 @@ from sklearn_ldl._core.simplex import safe_log
 from sklearn_ldl._core.sklearn_compat import StrOptions, available_if, fit_context
 from sklearn_ldl.base import require_y
 from sklearn_ldl.distributors import GaussianLabelDistributor, LabelSmoother
-from sklearn_ldl.wrappers.base import TargetWrapper, with_weight
+from sklearn_ldl.wrappers.base import TargetWrapper, given_or_default, with_weight
 
 # Steps of half a standard deviation that a default grid takes over the range of the values.
 _DEFAULT_STEPS = 50
@@ -149,7 +149,7 @@ class LDLClassifier(ClassifierMixin, TargetWrapper):
         """
         return safe_log(self.predict_proba(X))
 
-    @available_if(lambda self: hasattr(self._get_estimator(), "decision_function"))
+    @available_if(lambda self: hasattr(given_or_default(self.estimator), "decision_function"))
     def decision_function(self, X: Any) -> NDArray:
         """Logits of the wrapped estimator; only where it has them.
 

@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length
 
 from sklearn_ldl._core.callbacks import with_callbacks
+from sklearn_ldl._core.label_names import describe_labels
 from sklearn_ldl._core.simplex import check_distribution
 from sklearn_ldl._core.sklearn_compat import fit_context, num_samples
 from sklearn_ldl.base import LabelDistributionMixin
@@ -76,7 +77,7 @@ class DeepDistributionRegressor(LabelDistributionMixin, DeepEstimator):
         D = self._encode(dataset_targets(X) if own_targets else y)
         if not own_targets:
             check_consistent_length(X, D)
-        self._describe_labels(y, D.shape[1])
+        describe_labels(self, y, D.shape[1])
         if own_targets:
             D = None
         random_state = check_random_state(self.random_state)

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple, TypeVar
 import torch
 from torch import Tensor, nn
 
+from sklearn_ldl._core.extras import MissingExtraError
+
 #: Value of the parameter `device` that asks for accelerate.
 ACCELERATE = "accelerate"
 
@@ -148,9 +150,7 @@ def get_accelerator() -> Any:
     try:
         from accelerate import Accelerator
     except ImportError as error:
-        raise ImportError(
-            'device="accelerate" needs accelerate: pip install "sklearn-ldl[distributed]".'
-        ) from error
+        raise MissingExtraError('device="accelerate"', "accelerate", "distributed") from error
     accelerator = Accelerator()
     kind = accelerator.distributed_type.value
     if kind not in ("NO", "MULTI_CPU", "MULTI_GPU"):

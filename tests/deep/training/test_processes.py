@@ -357,3 +357,6 @@ def test_processes_need_a_seed():
 
 if __name__ == "__main__":
     work(Path(sys.argv[1]))
+    # One that leaves while others are connected may take them down with it.
+    torch.distributed.barrier()
+    torch.distributed.destroy_process_group()

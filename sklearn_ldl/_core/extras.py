@@ -1,0 +1,56 @@
+"""Optional packages: one error where one is missing, and what stands for a name that needs it."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+
+class MissingExtraError(ImportError):
+    """An optional package is not installed.
+
+    Parameters
+    ----------
+    what : str
+        What needs it.
+    packages : str
+        The packages that are needed.
+    extra : str
+        The extra of this package that brings them.
+    way_out : str, default=""
+        What to do instead, as a sentence.
+    """
+
+    def __init__(self, what: str, packages: str, extra: str, way_out: str = ""):
+        message = f'{what} needs {packages}: pip install "sklearn-ldl[{extra}]".'
+        super().__init__(f"{message} {way_out}".rstrip())
+
+
+class Placeholder:
+    """Stand-in for a public name whose extra is missing: it is there, and an error when used.
+
+    Parameters
+    ----------
+    name : str
+        The public name.
+    error : MissingExtraError
+        Raised by calls, subclasses, checks of instances and public attributes.
+    """
+
+    def __init__(self, name: str, error: MissingExtraError):
+        self.__name__ = self.__qualname__ = name
+        self.__doc__ = str(error)
+        self._error = error
+
+    def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise self._error
+
+    __call__ = __mro_entries__ = __instancecheck__ = __subclasscheck__ = _refuse
+
+    def __getattr__(self, attribute: str) -> NoReturn:
+        # What tools such as inspect and pickle look for is not use.
+        if attribute.startswith("_"):
+            raise AttributeError(attribute)
+        raise self._error
+
+    def __repr__(self) -> str:
+        return f"<{self.__name__}: {self._error}>"

@@ -1,0 +1,127 @@
+"""Fitting the maximum-entropy model, with a given penalty or a chosen one."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_array
+
+from sklearn_ldl._core.callbacks import CallbackSupportMixin, IterationReporter
+from sklearn_ldl._core.dask_rows import is_dask
+from sklearn_ldl._solver.chunks import ChunkedProblem, validate_chunks
+from sklearn_ldl._solver.lbfgs import State
+from sklearn_ldl._solver.problem import (
+    PreparedProblem,
+    SoftmaxLinearProblem,
+    warn_if_not_converged,
+)
+from sklearn_ldl.linear.base import SoftmaxLinearModel
+
+
+class MaximumEntropyModel(CallbackSupportMixin, SoftmaxLinearModel):
+    """Base of the estimators that minimise the KL divergence and an L2 penalty."""
+
+    @classmethod
+    def from_coefficients(
+        cls, coef: ArrayLike, intercept: ArrayLike | None = None, **parameters: Any
+    ) -> Self:
+        """Make a fitted estimator of coefficients that another program has found.
+
+        Parameters
+        ----------
+        coef : array-like of shape (n_labels, n_features)
+            Coefficients :math:`W`, finite; float32 stays float32. They are copied.
+        intercept : array-like of shape (n_labels,), default=None
+            Intercept :math:`b`; None means zeros.
+        **parameters : dict
+            Parameters of the constructor. With ``warm_start=True``, `fit` goes on from here.
+
+        Returns
+        -------
+        model : BFGSLDL
+            An estimator that predicts; it has no attributes that tell of a search.
+
+        Raises
+        ------
+        ValueError
+            If the shapes do not belong together, for fewer than two labels, or for coefficients
+            that are not finite.
+
+        Examples
+        --------
+        >>> from sklearn_ldl import BFGSLDL
+        >>> model = BFGSLDL.from_coefficients([[1.0], [0.0], [-1.0]])
+        >>> model.predict([[0.0], [2.0]]).round(2)
+        array([[0.33, 0.33, 0.33],
+               [0.87, 0.12, 0.02]])
+        """
+        options: dict[str, Any] = {"dtype": [np.float64, np.float32], "copy": True}
+        W = check_array(coef, ensure_min_samples=2, input_name="coef", **options)
+        if intercept is None:
+            intercept = np.zeros(len(W), dtype=W.dtype)
+        b = check_array(intercept, ensure_2d=False, input_name="intercept", **options)
+        if b.shape != W.shape[:1]:
+            raise ValueError(
+                f"coef of shape {W.shape} needs an intercept of shape {W.shape[:1]}, got {b.shape}."
+            )
+        model = cls(**parameters)
+        model.coef_, model.intercept_ = W, b.astype(W.dtype, copy=False)
+        model.n_labels_, model.n_features_in_ = W.shape
+        return model
+
+    def _fit_validated(self, X, D, sample_weight, alpha):
+        if alpha == 0 and X.shape[0] <= X.shape[1]:
+            warnings.warn(
+                "alpha=0 with no more rows than features: there may be no finite minimiser. "
+                "Use alpha > 0.",
+                ConvergenceWarning,
+            )
+        start = {}
+        if self.warm_start and hasattr(self, "coef_"):
+            if self.coef_.shape != (D.shape[1], X.shape[1]):
+                raise ValueError(
+                    f"warm_start needs data of the same shape: the last fit had coefficients of "
+                    f"shape {self.coef_.shape}, these data need {(D.shape[1], X.shape[1])}."
+                )
+            start = {"coef": self.coef_, "intercept": self.intercept_}
+        problem = self._problem(X, D, sample_weight, [alpha])
+        state = problem.start(**start)
+        reporter = IterationReporter(
+            self, self.max_iter, X=X, y=D, metadata={"sample_weight": sample_weight}
+        )
+
+        def on_iteration(state: State) -> None:
+            self._report(state.n_iter, state.value - problem.entropy, state.gradient_norm)
+            if reporter.active:
+                coef, intercept = problem.coefficients(state)
+                reporter.step({"coef_": coef, "intercept_": intercept})
+
+        try:
+            problem.solve(alpha, state, max_iter=self.max_iter, tol=self.tol, callback=on_iteration)
+        finally:
+            # Also after Ctrl-C: what was reached is kept, and warm_start goes on from there.
+            self._keep(problem, state)
+        warn_if_not_converged(state, self.tol)
+        reporter.close()
+        return self
+
+    def _validate_data(self, X, y, sample_weight):
+        if is_dask(X, y):
+            return validate_chunks(self, X, y, sample_weight)
+        return super()._validate_data(X, y, sample_weight)
+
+    def _problem(self, X, D, sample_weight, alphas) -> PreparedProblem:
+        """Prepare the data, in memory or in blocks, for some penalties."""
+        problem = ChunkedProblem if is_dask(X) else SoftmaxLinearProblem
+        return problem(X, D, sample_weight, fit_intercept=self.fit_intercept, alphas=alphas)
+
+    def _keep(self, problem: PreparedProblem, state: State) -> None:
+        self.coef_, self.intercept_ = problem.coefficients(state)
+        self.loss_ = max(float(state.value - problem.entropy), 0.0)
+        self.gradient_norm_ = float(state.gradient_norm)
+        self.n_iter_ = state.n_iter
+        self.n_evaluations_ = state.n_evaluations
