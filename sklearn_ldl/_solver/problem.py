@@ -143,13 +143,13 @@ class SoftmaxLinearProblem(PreparedProblem):
         return RowsInMemory(self.design, self.D, loss)
 
 
-def warn_if_not_converged(state: State, tol: float, remedy: str = "increase alpha") -> None:
-    """Issue a `ConvergenceWarning` if the search stopped before its gradient was small enough."""
+def warn_if_not_converged(state: Any, tol: float) -> None:
+    """Issue a `ConvergenceWarning` if a search stopped before its gradient was small enough."""
     if not state.converged:
         warn_not_converged(
             "The solver",
             f"{state.n_iter} iterations ({state.status})",
             f"a gradient of {state.gradient_norm:.2g}",
             tol,
-            f"standardise the features, or {remedy}",
+            "standardise the features, or increase alpha",
         )

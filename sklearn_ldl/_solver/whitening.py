@@ -32,8 +32,21 @@ _IMPORTANT = 0.1
 _ROUNDING = 1e-12
 
 
+class Moments(Protocol):
+    """What a metric asks of the features, whoever holds them."""
+
+    @property
+    def shape(self) -> tuple[int, int]: ...
+
+    def variance(self) -> NDArray: ...
+
+    def covariance(self, columns: NDArray | slice, dtype: type = ...) -> NDArray: ...
+
+
 class Metric(Protocol):
     """What the solver calls."""
+
+    def with_alpha(self, alpha: float) -> Metric: ...
 
     def pull(self, G: NDArray, total: NDArray) -> tuple[NDArray, NDArray]: ...
 
@@ -74,7 +87,7 @@ class KroneckerMetric:
     wherever that leaves `alpha` standing: it only steers the search.
     """
 
-    def __init__(self, design: Design, gamma: NDArray, smallest_alpha: float):
+    def __init__(self, design: Moments, gamma: NDArray, smallest_alpha: float):
         g, labels = eigh(gamma)
         small = design.shape[1] <= _SMALL
         S = design.covariance(slice(None), np.float64 if small else np.float32)
@@ -113,7 +126,7 @@ class BlockMetric:
     single precision wherever that leaves `alpha` standing.
     """
 
-    def __init__(self, design: Design, n_labels: int, smallest_alpha: float):
+    def __init__(self, design: Moments, n_labels: int, smallest_alpha: float):
         self._design = design
         self.v = (1 - 1 / n_labels) / n_labels
         self.variance = design.variance()
@@ -166,7 +179,7 @@ class BlockMetric:
 
 
 def choose_metric(
-    design: Design,
+    design: Moments,
     n_labels: int,
     moments: Callable[[], tuple[NDArray, NDArray]],
     alphas: Sequence[float],
