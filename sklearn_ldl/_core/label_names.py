@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sklearn_ldl._core.fitted import forget
 from sklearn_ldl._core.sklearn_compat import get_feature_names
 
 
@@ -21,7 +22,7 @@ def describe_labels(estimator: Any, y: Any, n_labels: int) -> None:
     """
     estimator.n_labels_ = n_labels
     names = get_feature_names(y)
-    if names is not None:
+    if names is None:
+        forget(estimator, "label_names_")
+    else:
         estimator.label_names_ = names
-    elif hasattr(estimator, "label_names_"):
-        del estimator.label_names_

@@ -18,6 +18,7 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from sklearn_ldl._core.fitted import forget
 from sklearn_ldl._core.label_names import describe_labels
 from sklearn_ldl._core.simplex import check_logical_labels, normalize
 from sklearn_ldl._core.sklearn_compat import StrOptions, fit_context
@@ -132,10 +133,10 @@ class LabelEnhancer(BaseEstimator, metaclass=ABCMeta):
         L, classes = encode_labels(y)
         # Only the columns of logical labels have names.
         describe_labels(self, y if classes is None else classes, L.shape[1])
-        if classes is not None:
+        if classes is None:
+            forget(self, "classes_")
+        else:
             self.classes_ = classes
-        elif hasattr(self, "classes_"):
-            del self.classes_
         return L
 
     def __sklearn_tags__(self):

@@ -13,6 +13,7 @@ from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ldl._core.fitted import forget
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, available_if
 from sklearn_ldl.enhancement.base import InductiveLabelEnhancer, Normalization, check_dense
 from sklearn_ldl.enhancement.conjugate_gradients import conjugate_gradients
@@ -199,8 +200,7 @@ class GLLEEnhancer(InductiveLabelEnhancer):
 
     def _expand(self, X: NDArray[np.float64], scores: NDArray[np.float64]) -> None:
         """Continue the scores between and beyond the samples."""
-        for name in ("dual_coef_", "X_fit_", "gamma_"):
-            self.__dict__.pop(name, None)
+        forget(self, "dual_coef_", "X_fit_", "gamma_")
         if self.inductive:
             self.gamma_ = kernel_width(X, self.gamma)
             K = rbf_kernel(X, gamma=self.gamma_)

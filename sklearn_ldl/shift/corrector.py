@@ -13,6 +13,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ldl._core.fitted import forget
 from sklearn_ldl._core.simplex import check_distribution, safe_log
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context
 from sklearn_ldl.shift.bbse import estimate_bbse
@@ -325,8 +326,7 @@ class LabelShiftCorrector(PostHocCorrection):
 
     def _use(self, target_prior: NDArray, scale: float = 1.0, bias: NDArray | float = 0.0) -> None:
         """Correct for a prior from now on; forget how the last one was estimated."""
-        for name in ("p_value_", "shift_detected_", "strength_", "target_prior_std_"):
-            self.__dict__.pop(name, None)
+        forget(self, "p_value_", "shift_detected_", "strength_", "target_prior_std_")
         self.target_prior_ = target_prior.copy()
         log_ratio = safe_log(target_prior) - safe_log(self.prior_)
         self._calibration = scale, bias
