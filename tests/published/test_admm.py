@@ -48,11 +48,11 @@ def test_reaches_the_solution_from_any_penalty(lasso, rho):
     assert progress.converged
     reference = Lasso(alpha=5 / 40, fit_intercept=False, tol=1e-12).fit(lasso.A, lasso.b)
     assert_allclose(lasso.z, reference.coef_, atol=1e-7)
-    curves = progress.curves()
-    assert len(curves["objective_curve_"]) == progress.n_iter + 1
-    assert curves["residuals_"].shape == (progress.n_iter, 2)
-    assert curves["residuals_"][-1].max() <= 1e-8
-    assert curves["objective_curve_"][-1] < curves["objective_curve_"][0]
+    objective, residuals = progress.curves()
+    assert len(objective) == progress.n_iter + 1
+    assert residuals.shape == (progress.n_iter, 2)
+    assert residuals[-1].max() <= 1e-8
+    assert objective[-1] < objective[0]
 
 
 @pytest.mark.parametrize(("rho", "direction"), [(1e-3, 1), (1e5, -1)])
@@ -73,7 +73,7 @@ def test_stops_at_max_iter_and_says_what_to_try(lasso):
 
 def test_no_pass_at_all(lasso):
     progress = alternate(lasso.step, Progress([1.0]), rho=1.0, max_iter=0, tol=1e-3)
-    assert progress.curves()["residuals_"].shape == (0, 2)
+    assert progress.curves()[1].shape == (0, 2)
     with pytest.warns(ConvergenceWarning, match="after 0 iterations"):
         warn_if_unfinished(progress, 1e-3)
 
