@@ -13,14 +13,15 @@ from sklearn.utils.validation import check_consistent_length, validate_data
 from sklearn_ldl._core.dask_rows import lazily
 from sklearn_ldl._core.simplex import check_distribution
 from sklearn_ldl._core.sklearn_compat import check_sample_weight, get_feature_names
-from sklearn_ldl.metrics import kl_skill
+from sklearn_ldl.metrics import d2_kl_score
 
 
 class LabelDistributionMixin(RegressorMixin):
     """Mixin for estimators that are fitted to distributions and predict distributions.
 
-    It adds `predict_proba` (the same array as `predict`), `score` (the KL skill), the tags of a
-    multi-output regressor, and the validation that every such estimator needs.
+    It adds `predict_proba` (the same array as `predict`), `predict_log_proba`, `score` (the D2 of
+    the Kullback-Leibler divergence), the tags of a multi-output regressor, and the validation that
+    every such estimator needs.
 
     Examples
     --------
@@ -64,7 +65,7 @@ class LabelDistributionMixin(RegressorMixin):
         return self.predict(X)
 
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        r"""KL skill, :math:`1 - \sum_i KL(d_i \| p_i) / \sum_i KL(d_i \| \bar d)`.
+        r"""D2 of the KL divergence, :math:`1 - \sum_i KL(d_i \| p_i) / \sum_i KL(d_i \| \bar d)`.
 
         Parameters
         ----------
@@ -77,12 +78,11 @@ class LabelDistributionMixin(RegressorMixin):
 
         Returns
         -------
-        skill : float
+        score : float
             1 is perfect, 0 no better than the mean distribution of the scored rows, which is the
             best constant; negative is worse than that.
         """
-        skill = kl_skill(y, self.predict(X), sample_weight=sample_weight)
-        return float(skill)
+        return float(d2_kl_score(y, self.predict(X), sample_weight=sample_weight))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -34,7 +34,7 @@ from sklearn_ldl import (
     LDLClassifier,
     LDLRegressor,
 )
-from sklearn_ldl.metrics import kl_skill
+from sklearn_ldl.metrics import d2_kl_score
 
 
 @pytest.fixture(scope="module")
@@ -62,12 +62,12 @@ class Echo(LabelDistributionMixin, BaseEstimator):
         return np.tile(self.mean_, (len(X), 1))
 
 
-def test_mixin_scores_with_the_kl_skill(rng):
+def test_mixin_scores_with_the_d2_of_kl(rng):
     X, D = rng.standard_normal((20, 2)), rng.dirichlet(np.ones(3), 20)
     weight = rng.uniform(0, 1, 20)
     model = Echo().fit(X, D)
     assert model.score(X, D) == pytest.approx(0, abs=1e-12)
-    expected = kl_skill(D, model.predict(X), sample_weight=weight)
+    expected = d2_kl_score(D, model.predict(X), sample_weight=weight)
     assert model.score(X, D, sample_weight=weight) == expected < 0
     assert_array_equal(model.predict_proba(X), model.predict(X))
 

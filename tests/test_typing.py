@@ -40,8 +40,8 @@ from sklearn_ldl.datasets import (
 from sklearn_ldl.decoding import argmax, decode, expectation, median, mode, threshold_sets
 from sklearn_ldl.distributors import DominantSplit, VoteTable
 from sklearn_ldl.metrics import (
-    brier_score, chebyshev, cumulative_score, cumulative_score_curve, emd, get_ldl_scorer,
-    get_ldl_scorer_names, head_euclidean, head_labels, kl_divergence, kl_skill, mean_iu,
+    brier_score_loss, chebyshev, cumulative_score, cumulative_score_curve, emd, get_ldl_scorer,
+    get_ldl_scorer_names, head_euclidean_distance, head_labels, kl_divergence, d2_kl_score, mean_iou_score,
     neg_kl_divergence_scorer,
 )
 
@@ -111,14 +111,14 @@ assert_type(kl_divergence(D, D), float)
 assert_type(kl_divergence(D, D, floor=1e-10, sample_weight=y), float)
 assert_type(chebyshev(D, D, per_row=True), Floats)
 assert_type(emd(D, D, grid=[1, 2, 3]), float)
-assert_type(head_euclidean(D, D, head=head_labels(D)), float)
-assert_type(kl_skill(D, D), float)
-assert_type(brier_score(D, D, kind="multiclass"), float)
+assert_type(head_euclidean_distance(D, D, head=head_labels(D)), float)
+assert_type(d2_kl_score(D, D), float)
+assert_type(brier_score_loss(D, D, kind="multiclass"), float)
 assert_type(cumulative_score(y, y, 5), float)
 assert_type(cumulative_score_curve(y, y, [5]), Floats)
-assert_type(mean_iu(y, y, n_classes=100), float)
+assert_type(mean_iou_score(y, y, n_classes=100), float)
 assert_type(get_ldl_scorer_names(), list[str])
-assert_type(get_ldl_scorer("neg_emd", grid=[1, 2, 3])(model, X, D), float)
+assert_type(get_ldl_scorer("neg_wasserstein_distance", grid=[1, 2, 3])(model, X, D), float)
 assert_type(neg_kl_divergence_scorer(model, X, D, sample_weight=y), float)
 
 # values of distributions

@@ -31,7 +31,7 @@ from sklearn_ldl import (
     to_logical_labels,
 )
 from sklearn_ldl.datasets import make_ldl, make_ldl_surface
-from sklearn_ldl.metrics import chebyshev, cosine, kl_divergence
+from sklearn_ldl.metrics import chebyshev_distance, cosine_similarity, kl_divergence
 from sklearn_ldl.plotting import RGBSurfaceDisplay
 
 X, D = make_ldl_surface(n_grid=31)
@@ -87,7 +87,10 @@ recovered |= {name: enhancer.fit_transform(X, L) for name, enhancer in tuned.ite
 
 print(f"{'':<30}      KL  Chebyshev  cosine")
 for name, P in recovered.items():
-    print(f"{name:<30}{kl_divergence(D, P):8.3f}{chebyshev(D, P):11.3f}{cosine(D, P):8.3f}")
+    print(
+        f"{name:<30}{kl_divergence(D, P):8.3f}{chebyshev_distance(D, P):11.3f}"
+        f"{cosine_similarity(D, P):8.3f}"
+    )
 
 # %%
 # The softmax of the labels is a better baseline than it looks: without the features it comes about

@@ -22,7 +22,7 @@ from torch import nn
 
 from sklearn_ldl import DeepLDLClassifier, fit_temperature
 from sklearn_ldl.deep import RICAP, CutMix, MixUp
-from sklearn_ldl.metrics import expected_calibration_error, negative_log_likelihood
+from sklearn_ldl.metrics import expected_calibration_error, log_loss
 from sklearn_ldl.plotting import ReliabilityDisplay
 
 X, digit = load_digits(return_X_y=True)
@@ -114,7 +114,7 @@ for name, model in models.items():
     line = f"{name:<8}{model.score(images[test], digit[test]):10.3f}"
     for ax, P in zip(axes, [softmax(Z, axis=1), softmax(Z / T, axis=1)], strict=True):
         ece = expected_calibration_error(digit[test], P)
-        line += f"{ece:8.3f}{negative_log_likelihood(digit[test], P):8.3f}" + " " * 14
+        line += f"{ece:8.3f}{log_loss(digit[test], P):8.3f}" + " " * 14
         ReliabilityDisplay.from_predictions(
             digit[test], P, name=name, ax=ax, ref_line=name == "none"
         )

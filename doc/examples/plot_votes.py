@@ -23,7 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ldl import BFGSLDLCV, vote_table_to_distribution
-from sklearn_ldl.metrics import kl_divergence, kl_skill
+from sklearn_ldl.metrics import d2_kl_score, kl_divergence
 from sklearn_ldl.plotting import LabelDistributionDisplay
 
 EMOTIONS = ["joy", "surprise", "fear", "anger", "none"]
@@ -97,7 +97,7 @@ predictions["truth"] = truth.loc[X_test.index].to_numpy()
 scores = pd.DataFrame(
     {
         "skill on votes": {
-            name: kl_skill(D_test, P, sample_weight=n_test) for name, P in predictions.items()
+            name: d2_kl_score(D_test, P, sample_weight=n_test) for name, P in predictions.items()
         },
         "KL from truth": {
             name: kl_divergence(predictions["truth"], P) for name, P in predictions.items()

@@ -33,7 +33,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_ldl import BFGSLDL, KNeighborsLDL, LabelDistributionMixin, LDLClassifier, PTBayesLDL
 from sklearn_ldl.datasets import make_ldl
-from sklearn_ldl.metrics import get_ldl_scorer, kl_divergence, negative_log_likelihood
+from sklearn_ldl.metrics import get_ldl_scorer, kl_divergence, log_loss
 from sklearn_ldl.testing import as_regressor
 from sklearn_ldl.wrappers.calibration import TemperatureScaler, fit_temperature
 
@@ -114,7 +114,7 @@ def test_one_hot_rows_stand_for_class_labels(rng):
     temperature = fit_temperature(4 * Z, np.eye(3)[labels])
     assert temperature == pytest.approx(4, rel=0.2)
     losses = [
-        negative_log_likelihood(labels, softmax(4 * Z / t, axis=1))
+        log_loss(labels, softmax(4 * Z / t, axis=1))
         for t in (temperature, 0.98 * temperature, 1.02 * temperature)
     ]
     assert np.argmin(losses) == 0
