@@ -58,9 +58,9 @@ RIVALS = ("FCM", "KM", "LP", "ML", "GLLE")
 GRIDS: dict[type[BaseEstimator], dict[str, list]] = {
     enhancement.FCMEnhancer: {"n_clusters": [50, 10, 100]},
     enhancement.KMEnhancer: {"gamma": ["median", "scale"]},
-    enhancement.LPEnhancer: {"alpha": [0.5, 0.9], "n_neighbors": [None, 20]},
+    enhancement.LPEnhancer: {"propagation": [0.5, 0.9], "n_neighbors": [None, 20]},
     enhancement.MLEnhancer: {"margin": [1.0, 0.3, 0.1]},
-    enhancement.GLLEEnhancer: {"alpha": [1e-2, 1.0, 10.0, 100.0]},
+    enhancement.GLLEEnhancer: {"smoothing": [1e-2, 1.0, 10.0, 100.0]},
 }
 NORMALIZATIONS, TUNED = ("softmax", "sum"), "tuned"
 COLUMNS = ["data", "row", "setting", *SIX, "seconds", "chosen", "failure"]

@@ -56,10 +56,9 @@ _PUBLIC = {
     "PTSVMLDL": "problem_transformation",
     "RDARegressor": "deep",
     "StackingLDL": "ensemble",
-    "TemperatureScaler": "wrappers",
+    "TemperatureCalibrator": "wrappers",
     "as_weighted_rows": "problem_transformation",
     "check_distribution": "_core.simplex",
-    "fit_temperature": "wrappers",
     "gaussian_label_distribution": "distributors",
     "project_simplex": "_core.simplex",
     "smooth_labels": "distributors",
@@ -79,6 +78,7 @@ _MODULES = (
     "metrics",
     "plotting",
     "testing",
+    "wrappers",
 )
 
 __all__ = ["__version__", *_PUBLIC, *_MODULES]

@@ -11,6 +11,7 @@ from sklearn_ldl import (
     metrics as metrics,
     plotting as plotting,
     testing as testing,
+    wrappers as wrappers,
 )
 from sklearn_ldl._core.simplex import (
     check_distribution as check_distribution,
@@ -22,8 +23,7 @@ from sklearn_ldl.wrappers.targets import (
 )
 from sklearn_ldl.base import LabelDistributionMixin as LabelDistributionMixin
 from sklearn_ldl.wrappers.calibration import (
-    TemperatureScaler as TemperatureScaler,
-    fit_temperature as fit_temperature,
+    TemperatureCalibrator as TemperatureCalibrator,
 )
 from sklearn_ldl.deep import (
     AuxGraphLDLClassifier as AuxGraphLDLClassifier,

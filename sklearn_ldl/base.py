@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_consistent_length, validate_data
 
 from sklearn_ldl._core.dask_rows import lazily
-from sklearn_ldl._core.simplex import check_distribution
+from sklearn_ldl._core.simplex import check_distribution, safe_log
 from sklearn_ldl._core.sklearn_compat import check_sample_weight, get_feature_names
 from sklearn_ldl.metrics import d2_kl_score
 
@@ -63,6 +63,22 @@ class LabelDistributionMixin(RegressorMixin):
             Rows on the simplex.
         """
         return self.predict(X)
+
+    @lazily
+    def predict_log_proba(self, X: Any) -> NDArray:
+        """Logarithms of the predicted degrees, at least -708 (-87 in single precision).
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        L : ndarray of shape (n_samples, n_labels)
+            Logarithms.
+        """
+        return safe_log(self.predict(X))
 
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         r"""D2 of the KL divergence, :math:`1 - \sum_i KL(d_i \| p_i) / \sum_i KL(d_i \| \bar d)`.

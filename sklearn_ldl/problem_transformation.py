@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import softmax
 from sklearn.base import BaseEstimator
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.model_selection import KFold
@@ -26,7 +25,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ldl._core.simplex import check_distribution, normalize
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context
-from sklearn_ldl.base import LabelDistributionMixin, training_weight
+from sklearn_ldl.base import LabelDistributionMixin, SoftmaxPredictionMixin, training_weight
 
 
 def as_weighted_rows(
@@ -104,7 +103,7 @@ def _examples(weight: NDArray) -> tuple[NDArray[np.intp], NDArray[np.intp], NDAr
     return rows, labels, weight[rows, labels]
 
 
-class PTBayesLDL(LabelDistributionMixin, BaseEstimator):
+class PTBayesLDL(SoftmaxPredictionMixin, BaseEstimator):
     r"""Gaussian naive Bayes on weighted single-label examples (PT-Bayes).
 
     .. math:: p_j(x) \propto \pi_j \prod_k N(x_k; \theta_{jk}, \sigma^2_{jk})
@@ -123,7 +122,7 @@ class PTBayesLDL(LabelDistributionMixin, BaseEstimator):
 
     Attributes
     ----------
-    priors_ : ndarray of shape (n_labels,)
+    prior_ : ndarray of shape (n_labels,)
         Mean degrees. A label without any mass is predicted with degree zero.
     theta_ : ndarray of shape (n_labels, n_features)
         Mean of every feature under every label.
@@ -187,7 +186,7 @@ class PTBayesLDL(LabelDistributionMixin, BaseEstimator):
         theta = share.T @ X
         spread = float((row_weight @ X**2).max())
         floor = self.var_smoothing * spread
-        self.priors_ = mass / mass.sum()
+        self.prior_ = mass / mass.sum()
         self.theta_ = theta + center
         variance = np.maximum(share.T @ X**2 - theta**2, 0) + floor
         # Features that are constant under a label would decide alone; rounding must not.
@@ -209,28 +208,13 @@ class PTBayesLDL(LabelDistributionMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
-        center = self.priors_ @ self.theta_
+        center = self.prior_ @ self.theta_
         X, theta = X - center, self.theta_ - center
         precision = 1 / self.var_
         distance = X**2 @ precision.T - 2 * X @ (theta * precision).T
         constant = (theta**2 * precision + np.log(2 * np.pi * self.var_)).sum(axis=1)
         with np.errstate(divide="ignore"):
-            return np.log(self.priors_) - 0.5 * (distance + constant)
-
-    def predict(self, X: Any) -> NDArray[np.float64]:
-        """Predict label distributions.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        D : ndarray of shape (n_samples, n_labels)
-            Rows on the simplex.
-        """
-        return softmax(self.decision_function(X), axis=1)
+            return np.log(self.prior_) - 0.5 * (distance + constant)
 
 
 class PTSVMLDL(LabelDistributionMixin, BaseEstimator):

@@ -107,13 +107,13 @@ def test_smoothing_is_searchable(iris):
     model = LDLClassifier(BFGSLDL(alpha=1e-4), LabelSmoother())
     search = GridSearchCV(
         model,
-        {"distributor__alpha": [0, 0.6], "estimator__alpha": [1e-3, 1]},
+        {"distributor__smoothing": [0, 0.6], "estimator__alpha": [1e-3, 1]},
         scoring="neg_log_loss",
         n_jobs=2,
     ).fit(X, y)
-    assert search.best_params_ == {"distributor__alpha": 0, "estimator__alpha": 1e-3}
+    assert search.best_params_ == {"distributor__smoothing": 0, "estimator__alpha": 1e-3}
     confidence = [
-        model.set_params(distributor__alpha=alpha).fit(X, y).predict_proba(X).max(axis=1).mean()
+        model.set_params(distributor__smoothing=alpha).fit(X, y).predict_proba(X).max(axis=1).mean()
         for alpha in (0, 0.3)
     ]
     assert confidence[1] < confidence[0] - 0.1

@@ -79,9 +79,9 @@ plt.show()
 
 tuned = {
     "FCM, 10 clusters": FCMEnhancer(n_clusters=10, random_state=0),
-    "LP, alpha 0.9, 20 neighbours": LPEnhancer(alpha=0.9, n_neighbors=20),
+    "LP, propagation 0.9, 20 neighbours": LPEnhancer(propagation=0.9, n_neighbors=20),
     "ML, margin 0.1": MLEnhancer(margin=0.1),
-    "GLLE, alpha 10": GLLEEnhancer(alpha=10),
+    "GLLE, smoothing 10": GLLEEnhancer(smoothing=10),
 }
 recovered |= {name: enhancer.fit_transform(X, L) for name, enhancer in tuned.items()}
 
@@ -97,7 +97,7 @@ for name, P in recovered.items():
 # as close as two of the enhancers do at their defaults. Propagation and the Laplacian are clearly
 # closer. The truth of the third label against what was recovered:
 
-panels = ["labels, softmax", "LP, propagation", "LP, alpha 0.9, 20 neighbours"]
+panels = ["labels, softmax", "LP, propagation", "LP, propagation 0.9, 20 neighbours"]
 _, axes = plt.subplots(1, 3, figsize=(9, 3.4), sharex=True, sharey=True, layout="constrained")
 for ax, name in zip(axes, panels, strict=True):
     ax.scatter(D[:, 2], recovered[name][:, 2], s=6, alpha=0.4)
@@ -121,7 +121,7 @@ targets = {name: baseline(L_train) for name, baseline in baselines.items()}
 targets["true degrees"] = D_train
 predicted = {name: BFGSLDL().fit(X_train, T).predict(X_test) for name, T in targets.items()}
 for name, enhancer in (enhancers | tuned).items():
-    model = LabelEnhancementClassifier(enhancer, BFGSLDL())
+    model = LabelEnhancementClassifier(BFGSLDL(), enhancer)
     predicted[name] = model.fit(X_train, L_train).predict_proba(X_test)
 
 print(f"{'learner fitted to':<30}KL on new samples")

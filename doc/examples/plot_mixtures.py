@@ -20,10 +20,11 @@ from scipy.special import softmax
 from sklearn.datasets import load_digits
 from torch import nn
 
-from sklearn_ldl import DeepLDLClassifier, fit_temperature
+from sklearn_ldl import DeepLDLClassifier
 from sklearn_ldl.deep import RICAP, CutMix, MixUp
 from sklearn_ldl.metrics import expected_calibration_error, log_loss
 from sklearn_ldl.plotting import ReliabilityDisplay
+from sklearn_ldl.wrappers import fit_temperature
 
 X, digit = load_digits(return_X_y=True)
 images = X.reshape(-1, 1, 8, 8) / 16
@@ -45,7 +46,7 @@ batch = np.arange(40)
 inks = 1 - images[batch] * (1 - colors[digit[batch]][:, :, None, None])  # red, green and blue
 one_hot = np.eye(10)[digit[batch]]
 
-methods = {"mixup": MixUp(alpha=4), "CutMix": CutMix(), "RICAP": RICAP(beta=1.0)}
+methods = {"mixup": MixUp(beta=4), "CutMix": CutMix(), "RICAP": RICAP(beta=1.0)}
 _, axes = plt.subplots(6, 5, figsize=(8, 8), height_ratios=[2, 1] * 3, layout="constrained")
 for k, (name, augmentation) in enumerate(methods.items()):
     for column, (picture, bars) in enumerate(axes[2 * k : 2 * k + 2].T):
@@ -104,7 +105,7 @@ for name in ("none", "mixup", "cutmix", "ricap"):
 # All mixtures make the network more accurate. They also leave it far less sure than it could be: it
 # learns from images that look like nothing in the test, with labels that are mixed on top of being
 # wrong. One number puts that right without a change of accuracy, a temperature found on 200 images
-# with true labels (:func:`~sklearn_ldl.fit_temperature`).
+# with true labels (:func:`~sklearn_ldl.wrappers.fit_temperature`).
 
 _, axes = plt.subplots(1, 2, figsize=(10, 5), layout="constrained")
 print(f"{'mixing':<8}{'accuracy':>10}{'ECE':>8}{'NLL':>8}   with temperature: ECE     NLL")

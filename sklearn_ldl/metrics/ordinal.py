@@ -11,7 +11,7 @@ from sklearn_ldl.metrics.rows import row_metric
 
 @row_metric
 def wasserstein_distance(D, P, *, grid: ArrayLike | None = None):
-    r"""Earth mover's distance (Wasserstein-1) between distributions over ordered labels.
+    r"""Wasserstein distance (earth mover's distance) between distributions over ordered labels.
 
     .. math:: \sum_{k=1}^{C-1} (g_{k+1} - g_k) \left| \sum_{j \le k} (d_j - p_j) \right|
 

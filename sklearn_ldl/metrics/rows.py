@@ -69,7 +69,8 @@ def row_metric(formula: Callable[..., NDArray]) -> RowMetric:
     common = list(signature.parameters.values())[1:-1]  # without self and **options
     options = list(inspect.signature(formula).parameters.values())[2:]  # without D and P
     # functools.wraps would report the signature of the formula.
-    metric.__signature__ = signature.replace(parameters=[*common, *options])  # type: ignore[attr-defined]
+    parameters = [*common, *options]
+    metric.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     metric.__module__ = formula.__module__
     metric.__name__ = formula.__name__
     metric.__qualname__ = formula.__qualname__

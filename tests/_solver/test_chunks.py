@@ -157,7 +157,7 @@ def predictions_and_metrics(model, X, D, predicted, weight):
         "rows": kl_divergence(D, predicted, per_row=True),
         "kl": kl_divergence(D, predicted),
         "weighted": cosine_similarity(D, predicted, sample_weight=weight),
-        "skill": d2_kl_score(D, predicted, sample_weight=weight),
+        "d2": d2_kl_score(D, predicted, sample_weight=weight),
         "scorer": get_ldl_scorer("neg_chebyshev_distance")(model, X, D),
     }
 

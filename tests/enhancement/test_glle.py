@@ -85,13 +85,13 @@ def test_affinity_of_copies():
 def test_two_samples_by_hand():
     # G = w [[1, -1], [-1, 1]] with w = exp(-1/2), so (I + G)^-1 = (I + w J) / (1 + 2 w).
     w = np.exp(-0.5)
-    D = GLLEEnhancer(alpha=1.0, sigma=1.0, normalization="sum").fit_transform(
+    D = GLLEEnhancer(smoothing=1.0, sigma=1.0, normalization="sum").fit_transform(
         [[0.0], [1.0]], [[1, 0], [0, 1]]
     )
     assert_allclose(D, np.array([[1 + w, w], [w, 1 + w]]) / (1 + 2 * w))
 
 
-@pytest.mark.parametrize("alpha", [0.0, 1e-2, 1.0, 100.0])
+@pytest.mark.parametrize("smoothing", [0.0, 1e-2, 1.0, 100.0])
 @pytest.mark.parametrize("sigma", ["median", 1.0])
 def test_equals_the_closed_form(rng, alpha, sigma):
     X, L = rng.normal(size=(80, 5)), labels(rng, 80, 4)
@@ -103,7 +103,7 @@ def test_equals_the_closed_form(rng, alpha, sigma):
     assert_allclose(enhancer.fit_transform(X, L), expected, rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize("alpha", [1e-2, 100.0])
+@pytest.mark.parametrize("smoothing", [1e-2, 100.0])
 def test_real_data(load_real, alpha):
     X, D = load_real("SJAFFE")
     X, L = StandardScaler().fit_transform(X), to_logical_labels(D)
@@ -220,13 +220,13 @@ def test_says_when_it_stops_early(rng):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("alpha", -1.0),
+        ("smoothing", -1.0),
         ("n_neighbors", 0),
         ("sigma", 0.0),
         ("sigma", "mean"),
         ("inductive", "yes"),
         ("gamma", 0.0),
-        ("ridge", 0.0),
+        ("l2_regularization", 0.0),
         ("max_iter", 0),
         ("tol", 0.0),
     ],
@@ -241,7 +241,7 @@ def test_bad_parameters(name, value):
 
 def test_expansion_of_the_scores(rng):
     X, L, new = rng.normal(size=(30, 3)), labels(rng, 30, 3), rng.normal(size=(7, 3))
-    enhancer = GLLEEnhancer(1.0, inductive=True, gamma=0.5, ridge=0.2).fit(X, L)
+    enhancer = GLLEEnhancer(1.0, inductive=True, gamma=0.5, l2_regularization=0.2).fit(X, L)
     K = np.exp(-0.5 * cdist(X, X, "sqeuclidean"))
     theta = np.linalg.solve(K + 0.2 * np.eye(30), closed_form(X, L, 1.0, 4))
     assert_allclose(enhancer.dual_coef_, theta, atol=1e-8)
@@ -253,7 +253,7 @@ def test_expansion_of_the_scores(rng):
 def test_a_small_ridge_returns_the_distributions_of_the_samples(rng, normalization):
     X, L = rng.normal(size=(30, 3)), labels(rng, 30, 3)
     enhancer = GLLEEnhancer(
-        1.0, inductive=True, gamma=1.0, ridge=1e-8, normalization=normalization
+        1.0, inductive=True, gamma=1.0, l2_regularization=1e-8, normalization=normalization
     ).fit(X, L)
     assert_allclose(enhancer.transform(X), enhancer.label_distributions_, atol=1e-5)
 

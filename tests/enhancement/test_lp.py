@@ -35,7 +35,7 @@ def affinity(X, gamma):
     return A
 
 
-@pytest.mark.parametrize("alpha", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("propagation", [0.1, 0.5, 0.9])
 @pytest.mark.parametrize("gamma", ["median", "scale", 0.5])
 def test_solution_is_the_limit_of_the_iteration(alpha, gamma):
     X, L = problem()
@@ -127,8 +127,8 @@ def test_not_converged():
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("alpha", 1.0), ("alpha", -0.1), ("gamma", -1.0), ("n_neighbors", 0), ("max_iter", 0),
-     ("tol", 0.0)],
+    [("propagation", 1.0), ("propagation", -0.1), ("gamma", -1.0), ("n_neighbors", 0),
+     ("max_iter", 0), ("tol", 0.0)],
 )  # fmt: skip
 def test_bad_parameters(name, value):
     with pytest.raises(ValueError, match=f"'{name}' parameter"):

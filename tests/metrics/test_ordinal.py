@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
-from scipy.stats import wasserstein_distance
+from scipy import stats
 
 from sklearn_ldl.metrics import (
     cumulative_absolute_distance,
@@ -27,9 +27,9 @@ def ordered_problems(draw):
 
 @quick
 @given(problem=ordered_problems())
-def test_emd_agrees_with_scipy(problem):
+def test_wasserstein_distance_agrees_with_scipy(problem):
     D, P, grid = problem
-    expected = [wasserstein_distance(grid, grid, d, p) for d, p in zip(D, P, strict=True)]
+    expected = [stats.wasserstein_distance(grid, grid, d, p) for d, p in zip(D, P, strict=True)]
     assert_allclose(
         wasserstein_distance(D, P, grid=grid, per_row=True), expected, rtol=1e-9, atol=1e-12
     )
@@ -37,7 +37,7 @@ def test_emd_agrees_with_scipy(problem):
 
 @quick
 @given(problem=ordered_problems())
-def test_cad_is_emd_with_unit_steps(problem):
+def test_cumulative_absolute_distance_has_unit_steps(problem):
     D, P, _ = problem
     n_labels = D.shape[1]
     literal = np.abs(np.cumsum(D, axis=1) - np.cumsum(P, axis=1)).sum(axis=1)

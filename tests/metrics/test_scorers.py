@@ -371,7 +371,7 @@ def test_a_classifier_without_probabilities_is_refused():
 
 @pytest.mark.parametrize("labels", [Y, Y == "top"], ids=["multiclass", "binary"])
 def test_labels_of_a_smoothing_classifier_count_unsmoothed(labels):
-    model = LDLClassifier(KNeighborsRegressor(), LabelSmoother(alpha=0.2)).fit(X, labels)
+    model = LDLClassifier(KNeighborsRegressor(), LabelSmoother(smoothing=0.2)).fit(X, labels)
     expected = -kl_divergence(one_hot(labels, model.classes_), model.predict_proba(X))
     assert NEG_KL(model, X, labels) == pytest.approx(expected, rel=1e-12)
 
