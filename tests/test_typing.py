@@ -44,6 +44,7 @@ from sklearn_ldl.metrics import (
     d2_kl_score, get_ldl_scorer, get_ldl_scorer_names, head_euclidean_distance, head_labels,
     kl_divergence, mean_iou_score, wasserstein_distance,
 )
+from sklearn_ldl.wrappers import fit_temperature
 
 Floats = NDArray[np.float64]
 Array = NDArray[Any]

@@ -36,10 +36,10 @@ def dense_affinity(X, n_neighbors, sigma):
     return (A + A.T) / 2, sigma
 
 
-def closed_form(X, L, alpha, n_neighbors, sigma="median"):
+def closed_form(X, L, smoothing, n_neighbors, sigma="median"):
     A, _ = dense_affinity(X, n_neighbors, sigma)
     G = np.diag(A.sum(axis=1)) - A
-    return np.linalg.solve(np.eye(len(X)) + alpha * G, L)
+    return np.linalg.solve(np.eye(len(X)) + smoothing * G, L)
 
 
 # The graph
@@ -93,10 +93,10 @@ def test_two_samples_by_hand():
 
 @pytest.mark.parametrize("smoothing", [0.0, 1e-2, 1.0, 100.0])
 @pytest.mark.parametrize("sigma", ["median", 1.0])
-def test_equals_the_closed_form(rng, alpha, sigma):
+def test_equals_the_closed_form(rng, smoothing, sigma):
     X, L = rng.normal(size=(80, 5)), labels(rng, 80, 4)
-    expected = closed_form(X, L, alpha, 5, sigma)
-    enhancer = GLLEEnhancer(alpha, sigma=sigma)
+    expected = closed_form(X, L, smoothing, 5, sigma)
+    enhancer = GLLEEnhancer(smoothing, sigma=sigma)
     assert_allclose(enhancer.fit_transform(X, L), softmax(expected, axis=1), rtol=0, atol=1e-9)
     enhancer.set_params(normalization="sum")
     expected /= expected.sum(axis=1, keepdims=True)
@@ -104,11 +104,11 @@ def test_equals_the_closed_form(rng, alpha, sigma):
 
 
 @pytest.mark.parametrize("smoothing", [1e-2, 100.0])
-def test_real_data(load_real, alpha):
+def test_real_data(load_real, smoothing):
     X, D = load_real("SJAFFE")
     X, L = StandardScaler().fit_transform(X), to_logical_labels(D)
-    expected = softmax(closed_form(X, L, alpha, 7), axis=1)
-    assert_allclose(GLLEEnhancer(alpha).fit_transform(X, L), expected, rtol=0, atol=1e-9)
+    expected = softmax(closed_form(X, L, smoothing, 7), axis=1)
+    assert_allclose(GLLEEnhancer(smoothing).fit_transform(X, L), expected, rtol=0, atol=1e-9)
 
 
 def test_number_of_neighbors(rng):
@@ -120,13 +120,13 @@ def test_number_of_neighbors(rng):
 
 
 def test_kernel_expansion_of_the_published_objective_has_the_same_scores(rng):
-    # Minimise |K T - L|^2 + alpha tr((K T)' G (K T)) over T instead.
-    X, L, alpha = rng.normal(size=(15, 3)), labels(rng, 15, 2), 0.7
+    # Minimise |K T - L|^2 + smoothing tr((K T)' G (K T)) over T instead.
+    X, L, smoothing = rng.normal(size=(15, 3)), labels(rng, 15, 2), 0.7
     A, _ = dense_affinity(X, 3, "median")
     G = np.diag(A.sum(axis=1)) - A
     K = np.exp(-cdist(X, X, "sqeuclidean"))
-    T = np.linalg.solve(K @ K + alpha * K @ G @ K, K @ L)
-    D = GLLEEnhancer(alpha).fit_transform(X, L)
+    T = np.linalg.solve(K @ K + smoothing * K @ G @ K, K @ L)
+    D = GLLEEnhancer(smoothing).fit_transform(X, L)
     assert_allclose(D, softmax(K @ T, axis=1), atol=1e-7)
 
 
@@ -146,7 +146,7 @@ def test_smoothing_helps_on_artificial_data():
     X, D = make_ldl(500, random_state=0)
     L = to_logical_labels(D)
     weak, strong = (
-        kl_divergence(D, GLLEEnhancer(alpha).fit_transform(X, L)) for alpha in (0.0, 10.0)
+        kl_divergence(D, GLLEEnhancer(smoothing).fit_transform(X, L)) for smoothing in (0.0, 10.0)
     )
     assert strong < 0.6 * weak
 

@@ -251,7 +251,8 @@ def test_samples_without_labels_become_uniform(rng):
 
 def test_says_when_it_stops_early(rng):
     X, L = rng.normal(size=(50, 2)), labels(rng, 50, 3)
-    with pytest.warns(ConvergenceWarning, match=r"after 3 steps\. Increase max_iter, ridge"):
+    message = r"after 3 steps\. Increase max_iter, l2_regularization"
+    with pytest.warns(ConvergenceWarning, match=message):
         enhancer = MLEnhancer(max_iter=3).fit(X, L)
     assert enhancer.n_iter_ == 3
     assert enhancer.residuals_.max() > 1e-8

@@ -187,8 +187,8 @@ def test_rows_may_be_chosen_and_titles_show_their_divergence(pair):
 
 def test_titles_show_any_metric(pair):
     for name, metric in {
-        "chebyshev": chebyshev_distance,
-        "emd": partial(wasserstein_distance, grid=[0, 1, 2, 9]),
+        "chebyshev distance": chebyshev_distance,
+        "wasserstein distance": partial(wasserstein_distance, grid=[0, 1, 2, 9]),
     }.items():
         display = LabelDistributionDisplay.from_predictions(*pair, metric=metric, rows=1)
         assert_allclose(display.scores, metric(*pair, per_row=True)[:1])

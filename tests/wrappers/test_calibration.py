@@ -361,13 +361,13 @@ def test_pipeline_search_pickle_and_clone(data):
     model = make_pipeline(StandardScaler(), TemperatureCalibrator(BFGSLDL(), cv=3))
     search = GridSearchCV(
         model,
-        {"temperaturescaler__estimator__alpha": [1e-3, 1.0]},
+        {"temperaturecalibrator__estimator__alpha": [1e-3, 1.0]},
         scoring=get_ldl_scorer("neg_kl_divergence"),
         cv=3,
         n_jobs=2,
     ).fit(X, D)
     best = search.best_estimator_
-    assert search.best_params_ == {"temperaturescaler__estimator__alpha": 1e-3}
+    assert search.best_params_ == {"temperaturecalibrator__estimator__alpha": 1e-3}
     assert_allclose(best.predict_proba(X), search.predict(X))
     assert_array_equal(pickle.loads(pickle.dumps(best)).predict(X), best.predict(X))
     again = clone(best).fit(X, D)
