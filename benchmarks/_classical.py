@@ -206,7 +206,7 @@ def fcm(X: NDArray, L: NDArray) -> Duel:
     def ours(tol):
         model = enhancement.FCMEnhancer(n_clusters=50, fuzziness=2.0, tol=tol, random_state=0)
         model.fit(X, L)
-        return model.centers_, model.memberships_
+        return model.cluster_centers_, model.memberships_
 
     def objective(solution):
         centres, memberships = solution
@@ -229,7 +229,7 @@ def lp(X: NDArray, L: NDArray) -> Duel:
     """Label propagation with the published width."""
 
     def ours(_):
-        return enhancement.LPEnhancer(alpha=0.5, gamma=0.5).fit(X, L).label_distributions_
+        return enhancement.LPEnhancer(propagation=0.5, gamma=0.5).fit(X, L).label_distributions_
 
     return Duel(lambda: _enhance("LP", X, L), ours, ("",), None)
 
@@ -273,7 +273,7 @@ def glle(X: NDArray, L: NDArray) -> Duel:
 
     def ours(tol):
         # The scores before they are normalised.
-        model = enhancement.GLLEEnhancer(alpha=1e-2, sigma=1.0, tol=tol)
+        model = enhancement.GLLEEnhancer(smoothing=1e-2, sigma=1.0, tol=tol)
         return model._scores(X, L.astype(float))
 
     def objective(scores):

@@ -16,7 +16,13 @@ import sklearn
 from scipy.special import softmax
 
 from sklearn_ldl import gaussian_label_distribution
+from sklearn_ldl.compare import evaluate
 from sklearn_ldl.datasets import load_ldl
+
+#: Heading of a column -> name of the measure: the six of the field.
+SIX = {evaluate.heading(measure): measure for measure in evaluate.SIX}
+#: Headings of those that are better when high.
+SIMILARITIES = [name for name, measure in SIX.items() if measure in evaluate.SIMILARITIES]
 
 
 def machine() -> str:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from _common import load
+from _common import SIX, load
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
@@ -29,13 +29,11 @@ from sklearn_ldl import (
     RDARegressor,
     metrics,
 )
-from sklearn_ldl.compare.evaluate import SIX
 from sklearn_ldl.datasets import IMBALANCED_PROTOCOLS, ImbalancedKFold
 from sklearn_ldl.deep import PRESETS
 
 FILES = ["Movie", "emotion6", "SCUT_FBP", "Natural_Scene"]
 EUCLIDEAN = ("euclidean", "tail_euclidean", "head_euclidean")
-SIMILARITIES = ("cosine", "intersection")
 KL = "kl_divergence"
 
 NONE, UNIFORM_PRIOR, AUTOMATIC, TRUE_PRIOR = "none", "uniform prior", "automatic", "true prior"
@@ -157,11 +155,12 @@ class Fold(NamedTuple):
     def record(self, learner: str, correction: str, P: NDArray, **more: Any) -> dict[str, Any]:
         """All measures of one prediction."""
         place = {"protocol": self.protocol, "data": self.data, "fold": self.fold}
-        scores = {name: getattr(metrics, name)(self.D_test, P) for name in (*SIX, "euclidean")}
+        scores = {name: getattr(metrics, SIX[name])(self.D_test, P) for name in SIX}
+        scores["euclidean"] = metrics.euclidean_distance(self.D_test, P)
         head = metrics.head_labels(self.D)
         if head.any() and not head.all():
-            for name in ("tail_euclidean", "head_euclidean"):
-                scores[name] = getattr(metrics, name)(self.D_test, P, head=head)
+            scores["tail_euclidean"] = metrics.tail_euclidean_distance(self.D_test, P, head=head)
+            scores["head_euclidean"] = metrics.head_euclidean_distance(self.D_test, P, head=head)
         return {**place, "learner": learner, "correction": correction, **scores, **more}
 
 

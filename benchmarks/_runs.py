@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
-from _common import load
+from _common import SIX, load
 from _methods import BASELINES, METHODS, Candidates, Training
 from _rivals import LINEAR_RIVALS, RIVALS, SLOWEST, SMALLEST_FILE, PythonLDL, algorithm
 from _worker import OverLimit, Worker
@@ -29,7 +29,6 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from sklearn_ldl import DeepLDLRegressor, metrics
-from sklearn_ldl.compare.evaluate import SIX
 from sklearn_ldl.datasets import make_ldl
 from sklearn_ldl.metrics import get_ldl_scorer
 
@@ -120,7 +119,7 @@ def fit_one(data: str, row: str, setting: str, fold: int) -> dict[str, Any]:
         record["fit_s"] = time.process_time() - begin
         P = np.asarray(estimator.predict(X[test]))
     if np.isfinite(P).all():
-        record.update({name: getattr(metrics, name)(D[test], P) for name in SIX})
+        record.update({name: getattr(metrics, SIX[name])(D[test], P) for name in SIX})
     else:
         record["failure"] = "NaN"
     texts = dict.fromkeys(f"{type(w.message).__name__}: {w.message}" for w in caught)

@@ -28,9 +28,9 @@ from sklearn_ldl import (
     OnlineLDLClassifier,
 )
 from sklearn_ldl.metrics import (
-    brier_score,
+    brier_score_loss,
     expected_calibration_error,
-    negative_log_likelihood,
+    log_loss,
     uncertainty_calibration_error,
 )
 
@@ -121,8 +121,8 @@ MEASURES: dict[str, Callable] = {
     "accuracy": lambda y, P: accuracy_score(y, P.argmax(axis=1)),
     "ECE": expected_calibration_error,
     "UCE": uncertainty_calibration_error,
-    "NLL": negative_log_likelihood,
-    "Brier": brier_score,
+    "NLL": log_loss,
+    "Brier": brier_score_loss,
 }
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from _common import Table, load, machine
+from _common import SIMILARITIES, SIX, Table, load, machine
 from _ranks import average_ranks
 from _rivals import algorithm, seed_everything
 from _worker import OverLimit, Worker
@@ -27,7 +27,6 @@ from sklearn.base import BaseEstimator
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ldl import enhancement, metrics
-from sklearn_ldl.compare.evaluate import SIMILARITIES, SIX
 from sklearn_ldl.datasets import make_ldl
 from sklearn_ldl.enhancement import to_logical_labels
 
@@ -59,9 +58,9 @@ RIVALS = ("FCM", "KM", "LP", "ML", "GLLE")
 GRIDS: dict[type[BaseEstimator], dict[str, list]] = {
     enhancement.FCMEnhancer: {"n_clusters": [50, 10, 100]},
     enhancement.KMEnhancer: {"gamma": ["median", "scale"]},
-    enhancement.LPEnhancer: {"alpha": [0.5, 0.9], "n_neighbors": [None, 20]},
+    enhancement.LPEnhancer: {"propagation": [0.5, 0.9], "n_neighbors": [None, 20]},
     enhancement.MLEnhancer: {"margin": [1.0, 0.3, 0.1]},
-    enhancement.GLLEEnhancer: {"alpha": [1e-2, 1.0, 10.0, 100.0]},
+    enhancement.GLLEEnhancer: {"smoothing": [1e-2, 1.0, 10.0, 100.0]},
 }
 NORMALIZATIONS, TUNED = ("softmax", "sum"), "tuned"
 COLUMNS = ["data", "row", "setting", *SIX, "seconds", "chosen", "failure"]
@@ -113,7 +112,7 @@ def recover(row: str, setting: str, data: str) -> dict[str, Any]:
     line = {"data": data, "row": row, "setting": setting, "seconds": seconds, "chosen": chosen}
     if not np.isfinite(P).all():
         return {**line, "failure": "NaN"}
-    return {**line, **{name: getattr(metrics, name)(D[~known], P[~known]) for name in SIX}}
+    return {**line, **{name: getattr(metrics, SIX[name])(D[~known], P[~known]) for name in SIX}}
 
 
 def enhance(
@@ -201,7 +200,7 @@ def main():
         order = combinations().index
         for line in sorted(lines.to_dict("records"), key=lambda x: order((x["row"], x["setting"]))):
             cells = {m: f"{line[m]:.4f}" + "*" * bool(line[m] == best[m]) for m in SIX}
-            if np.isnan(line[SIX[0]]):
+            if np.isnan(line["kl_divergence"]):
                 cells = dict.fromkeys(SIX, line["failure"])
             seconds = pd.to_numeric(line["seconds"])
             table.row(

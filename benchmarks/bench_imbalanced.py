@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from _common import Table, machine
+from _common import SIMILARITIES, SIX, Table, machine
 from _imbalanced import (
     AUTOMATIC,
     EUCLIDEAN,
@@ -26,9 +26,7 @@ from _imbalanced import (
     ORACLE,
     PLANS,
     QUICK,
-    SIMILARITIES,
     SINGLE_FITS,
-    SIX,
     TRUE_PRIOR,
     UNIFORM,
     run,
@@ -163,7 +161,7 @@ def compared(values: pd.Series, reference: pd.Series) -> str | None:
 def n_better(scores: pd.DataFrame, reference: pd.DataFrame) -> int:
     """Count those of the six measures that are better on average."""
     gain = reference[list(SIX)].mean() - scores[list(SIX)].mean()
-    gain[list(SIMILARITIES)] *= -1
+    gain[SIMILARITIES] *= -1
     return int((gain > 0).sum())
 
 

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
-from _common import Table, machine
+from _common import SIMILARITIES, SIX, Table, machine
 from _methods import BASELINES, MEAN, METHODS, PLAIN, Training
 from _ranks import average_ranks, critical_difference, draw, friedman
 from _rivals import SLOWEST, SMALLEST_FILE
@@ -24,14 +24,11 @@ from _runs import (
     PREFIX,
     RAW,
     ROWS,
-    SIX,
     TUNED,
     Budget,
     run,
     settings,
 )
-
-from sklearn_ldl.compare.evaluate import SIMILARITIES
 
 INTRODUCTION = """\
 # All estimators on all files
@@ -100,7 +97,7 @@ class Results:
             .sort_index()
         )
         self.losses = kept[list(SIX)].astype(float)
-        self.losses[SIMILARITIES_OF_SIX] *= -1
+        self.losses[SIMILARITIES] *= -1
         mean = self.losses.xs((MEAN, DEFAULTS), level=("row", "setting"))
         keys = kept.index.droplevel(["row", "setting"])
         #: Means over folds of the differences to the mean distribution on the same folds.
@@ -129,9 +126,6 @@ class Results:
         if data not in self.gaps.index.get_level_values("data"):
             return []
         return sorted(self.gaps.loc[data].index, key=_order)
-
-
-SIMILARITIES_OF_SIX = [measure for measure in SIX if measure in SIMILARITIES]
 
 
 def _order(entry: tuple[str, str]) -> tuple[int, str]:

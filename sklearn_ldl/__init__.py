@@ -52,7 +52,7 @@ _ROOMS = {
     "wrappers": [
         "LDLClassifier",
         "LDLRegressor",
-        "TemperatureScaler",
+        "TemperatureCalibrator",
     ],
     "enhancement": [
         "FCMEnhancer",

@@ -41,7 +41,7 @@ from sklearn_ldl.ensemble import (
 from sklearn_ldl.wrappers import (
     LDLClassifier as LDLClassifier,
     LDLRegressor as LDLRegressor,
-    TemperatureScaler as TemperatureScaler,
+    TemperatureCalibrator as TemperatureCalibrator,
 )
 from sklearn_ldl.enhancement import (
     FCMEnhancer as FCMEnhancer,

@@ -12,16 +12,17 @@ from sklearn.utils.validation import check_consistent_length, validate_data
 
 from sklearn_ldl._core.dask_rows import lazily
 from sklearn_ldl._core.label_names import describe_labels
-from sklearn_ldl._core.simplex import check_distribution
+from sklearn_ldl._core.simplex import check_distribution, safe_log
 from sklearn_ldl._core.sklearn_compat import check_sample_weight
-from sklearn_ldl.metrics import kl_skill
+from sklearn_ldl.metrics import d2_kl_score
 
 
 class LabelDistributionMixin(RegressorMixin):
     """Mixin for estimators that are fitted to distributions and predict distributions.
 
-    It adds `predict_proba` (the same array as `predict`), `score` (the KL skill), the tags of a
-    multi-output regressor, and the validation that every such estimator needs.
+    It adds `predict_proba` (the same array as `predict`), `predict_log_proba`, `score` (the D2 of
+    the Kullback-Leibler divergence), the tags of a multi-output regressor, and the validation that
+    every such estimator needs.
 
     Examples
     --------
@@ -64,8 +65,24 @@ class LabelDistributionMixin(RegressorMixin):
         """
         return self.predict(X)
 
+    @lazily
+    def predict_log_proba(self, X: Any) -> NDArray:
+        """Logarithms of the predicted degrees, at least -708 (-87 in single precision).
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        L : ndarray of shape (n_samples, n_labels)
+            Logarithms.
+        """
+        return safe_log(self.predict(X))
+
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        r"""KL skill, :math:`1 - \sum_i KL(d_i \| p_i) / \sum_i KL(d_i \| \bar d)`.
+        r"""D2 of the KL divergence, :math:`1 - \sum_i KL(d_i \| p_i) / \sum_i KL(d_i \| \bar d)`.
 
         Parameters
         ----------
@@ -78,12 +95,11 @@ class LabelDistributionMixin(RegressorMixin):
 
         Returns
         -------
-        skill : float
+        score : float
             1 is perfect, 0 no better than the mean distribution of the scored rows, which is the
             best constant; negative is worse than that.
         """
-        skill = kl_skill(y, self.predict(X), sample_weight=sample_weight)
-        return float(skill)
+        return float(d2_kl_score(y, self.predict(X), sample_weight=sample_weight))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

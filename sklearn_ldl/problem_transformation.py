@@ -122,7 +122,7 @@ class PTBayesLDL(SoftmaxPredictionMixin, BaseEstimator):
 
     Attributes
     ----------
-    priors_ : ndarray of shape (n_labels,)
+    prior_ : ndarray of shape (n_labels,)
         Mean degrees. A label without any mass is predicted with degree zero.
     theta_ : ndarray of shape (n_labels, n_features)
         Mean of every feature under every label.
@@ -186,7 +186,7 @@ class PTBayesLDL(SoftmaxPredictionMixin, BaseEstimator):
         theta = share.T @ X
         spread = float((row_weight @ X**2).max())
         floor = self.var_smoothing * spread
-        self.priors_ = mass / mass.sum()
+        self.prior_ = mass / mass.sum()
         self.theta_ = theta + center
         variance = np.maximum(share.T @ X**2 - theta**2, 0) + floor
         # Features that are constant under a label would decide alone; rounding must not.
@@ -208,13 +208,13 @@ class PTBayesLDL(SoftmaxPredictionMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=np.float64, reset=False)
-        center = self.priors_ @ self.theta_
+        center = self.prior_ @ self.theta_
         X, theta = X - center, self.theta_ - center
         precision = 1 / self.var_
         distance = X**2 @ precision.T - 2 * X @ (theta * precision).T
         constant = (theta**2 * precision + np.log(2 * np.pi * self.var_)).sum(axis=1)
         with np.errstate(divide="ignore"):
-            return np.log(self.priors_) - 0.5 * (distance + constant)
+            return np.log(self.prior_) - 0.5 * (distance + constant)
 
 
 class PTSVMLDL(LabelDistributionMixin, BaseEstimator):

@@ -34,7 +34,7 @@ from sklearn_ldl import (
     LDLClassifier,
     LDLRegressor,
 )
-from sklearn_ldl.metrics import kl_skill
+from sklearn_ldl.metrics import d2_kl_score
 
 
 @pytest.fixture(scope="module")
@@ -62,12 +62,12 @@ class Echo(LabelDistributionMixin, BaseEstimator):
         return np.tile(self.mean_, (len(X), 1))
 
 
-def test_mixin_scores_with_the_kl_skill(rng):
+def test_mixin_scores_with_the_d2_of_kl(rng):
     X, D = rng.standard_normal((20, 2)), rng.dirichlet(np.ones(3), 20)
     weight = rng.uniform(0, 1, 20)
     model = Echo().fit(X, D)
     assert model.score(X, D) == pytest.approx(0, abs=1e-12)
-    expected = kl_skill(D, model.predict(X), sample_weight=weight)
+    expected = d2_kl_score(D, model.predict(X), sample_weight=weight)
     assert model.score(X, D, sample_weight=weight) == expected < 0
     assert_array_equal(model.predict_proba(X), model.predict(X))
 
@@ -107,13 +107,13 @@ def test_smoothing_is_searchable(iris):
     model = LDLClassifier(BFGSLDL(alpha=1e-4), LabelSmoother())
     search = GridSearchCV(
         model,
-        {"distributor__alpha": [0, 0.6], "estimator__alpha": [1e-3, 1]},
+        {"distributor__smoothing": [0, 0.6], "estimator__alpha": [1e-3, 1]},
         scoring="neg_log_loss",
         n_jobs=2,
     ).fit(X, y)
-    assert search.best_params_ == {"distributor__alpha": 0, "estimator__alpha": 1e-3}
+    assert search.best_params_ == {"distributor__smoothing": 0, "estimator__alpha": 1e-3}
     confidence = [
-        model.set_params(distributor__alpha=alpha).fit(X, y).predict_proba(X).max(axis=1).mean()
+        model.set_params(distributor__smoothing=alpha).fit(X, y).predict_proba(X).max(axis=1).mean()
         for alpha in (0, 0.3)
     ]
     assert confidence[1] < confidence[0] - 0.1

@@ -48,8 +48,10 @@ def fit_on_cluster(model, *data):
         GridSearchCV(
             PIPE,
             ALPHAS,
-            scoring={name: get_ldl_scorer(name) for name in ("neg_kl_divergence", "cosine")},
-            refit="cosine",
+            scoring={
+                name: get_ldl_scorer(name) for name in ("neg_kl_divergence", "cosine_similarity")
+            },
+            refit="cosine_similarity",
             cv=3,
             error_score="raise",
         ),

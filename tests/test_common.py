@@ -3,9 +3,14 @@
 import importlib
 import inspect
 import pkgutil
+import warnings
 
+import numpy as np
 import pytest
-from sklearn.base import BaseEstimator
+from numpy.testing import assert_allclose
+from scipy.special import log_softmax
+from sklearn.base import BaseEstimator, is_classifier
+from sklearn.datasets import make_blobs
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sklearn_ldl
@@ -64,7 +69,7 @@ SMALL = {
     "PTSVMLDL": {"cv": 2, "random_state": 0},
     "RDARegressor": {"max_epochs": 10, "random_state": 0},
     "StackingLDL": {"estimators": [("linear", sklearn_ldl.BFGSLDL())], "cv": 2},
-    "TemperatureScaler": {"cv": 2},
+    "TemperatureCalibrator": {"cv": 2},
 }
 
 
@@ -95,3 +100,39 @@ def test_constructor_stores_parameters_unmodified(cls):
     assert estimator.get_params(deep=False).keys() == parameters.keys()
     for name, parameter in parameters.items():
         assert getattr(estimator, name) is parameter.default
+
+
+@pytest.mark.parametrize(
+    "cls",
+    [cls for cls in ESTIMATORS if hasattr(cls, "predict_proba")],
+    ids=lambda cls: cls.__name__,
+)
+def test_logarithms_of_predicted_degrees(cls):
+    settings = {"max_epochs": 4, "gap": 1, "random_state": 0, **SMALL.get(cls.__name__, {})}
+    model = cls(**{name: settings[name] for name in settings if name in cls().get_params()})
+    X, y = make_blobs(60, centers=3, n_features=4, random_state=0)
+    if isinstance(model, LabelDistributionMixin):
+        y = np.eye(3)[y]  # neighbours predict exact zeros
+    elif not is_classifier(model):
+        y = X[:, 0]
+    params = {"aux": X[:, :2]} if cls.__name__ == "AuxGraphLDLClassifier" else {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # not converged, for example
+        model.fit(X, y, **params)
+        P = model.predict_proba(X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        L = model.predict_log_proba(X)
+    assert L.shape == P.shape
+    assert L.max() <= 0
+    assert np.isfinite(L).all()
+    assert_allclose(np.exp(L), P, rtol=1e-6, atol=1e-300)
+    projected = cls.__name__ == "LDLSF"  # its scores are no logits
+    if (
+        isinstance(model, LabelDistributionMixin)
+        and hasattr(model, "decision_function")
+        and not projected
+    ):
+        far = 1e4 * X
+        expected = log_softmax(model.decision_function(far), axis=1)
+        assert_allclose(model.predict_log_proba(far), expected)  # also below -708

@@ -63,10 +63,10 @@ def test_every_learner_in_a_pipeline_and_cross_validation(learner, data):
     on_simplex(P)
     assert_allclose(model.predict_proba(X), P)
     assert 0.1 < model.score(X, D) <= 1
-    scoring = {name: get_ldl_scorer(name) for name in ("neg_kl_divergence", "cosine")}
+    scoring = {name: get_ldl_scorer(name) for name in ("neg_kl_divergence", "cosine_similarity")}
     scores = cross_validate(model, X, D, scoring=scoring)
     assert (scores["test_neg_kl_divergence"] <= 0).all()
-    assert np.isfinite(scores["test_cosine"]).all()
+    assert np.isfinite(scores["test_cosine_similarity"]).all()
     on_simplex(cross_val_predict(model, X, D))
 
 
@@ -132,7 +132,10 @@ def test_grid_search(data):
     several = GridSearchCV(
         model,
         grid,
-        scoring={"kl": get_ldl_scorer("neg_kl_divergence"), "cos": get_ldl_scorer("cosine")},
+        scoring={
+            "kl": get_ldl_scorer("neg_kl_divergence"),
+            "cos": get_ldl_scorer("cosine_similarity"),
+        },
         refit="kl",
         n_jobs=2,
     ).fit(X, D)
@@ -155,7 +158,7 @@ def test_bagging(data):
     for learner in (BFGSLDL(alpha=1e-3), KNeighborsLDL()):
         model = BaggingRegressor(learner, n_estimators=4, random_state=0).fit(X, D)
         on_simplex(model.predict(X))
-        assert get_ldl_scorer("kl_skill")(model, X, D) > 0.3
+        assert get_ldl_scorer("d2_kl_score")(model, X, D) > 0.3
 
 
 def test_inspection(data, rng):
@@ -165,7 +168,7 @@ def test_inspection(data, rng):
     result = permutation_importance(model, X, D, random_state=0)
     assert result.importances_mean[3] < 0.05 < result.importances_mean[0]
     named = permutation_importance(
-        model, X, D, scoring=get_ldl_scorer("neg_chebyshev"), random_state=0
+        model, X, D, scoring=get_ldl_scorer("neg_chebyshev_distance"), random_state=0
     )
     assert named.importances_mean[3] < named.importances_mean[0]
     curve = partial_dependence(model, X, features=[0], grid_resolution=9)["average"]

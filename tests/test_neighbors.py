@@ -38,7 +38,7 @@ def test_sparse_features(data):
     assert_allclose(sparse, KNeighborsLDL(algorithm="brute").fit(X, D).predict(X), atol=1e-12)
 
 
-def test_score_is_the_kl_skill_and_not_r2(data):
+def test_score_is_the_d2_of_kl_and_not_r2(data):
     X, D = data
     model = KNeighborsLDL(20).fit(X, D)
     assert model.score(X, D) != KNeighborsRegressor(20).fit(X, D).score(X, D)

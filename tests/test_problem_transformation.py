@@ -100,7 +100,7 @@ def test_bayes_equals_gaussian_nb_on_copied_rows(data):
         X[rows], labels, sample_weight=D[rows, labels] * weight[rows]
     )
     assert_allclose(model.theta_, copies.theta_, rtol=1e-10, atol=1e-12)
-    assert_allclose(model.priors_, copies.class_prior_, rtol=1e-12)
+    assert_allclose(model.prior_, copies.class_prior_, rtol=1e-12)
     assert_allclose(model.var_, copies.var_, rtol=1e-7)
     assert_allclose(model.predict(X), copies.predict_proba(X), rtol=1e-6)
 

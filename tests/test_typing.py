@@ -27,7 +27,7 @@ from sklearn_ldl import (
     BFGSLDL, BFGSLDLCV, EDLLRL, IISLDL, LDLLCLR, LDLLDM, LDLSCL, LDLSF, LDSVR, PTSVMLDL,
     DecoupledLabelSplitter, GaussianLabelDistributor, GLLEEnhancer, GradientBoostingLDL,
     KNeighborsLDL, LabelEnhancementClassifier, LabelShiftCorrector, LabelSmoother, LDLClassifier,
-    LDLRegressor, MultiLabelDistributor, PTBayesLDL, StackingLDL, TemperatureScaler,
+    LDLRegressor, MultiLabelDistributor, PTBayesLDL, StackingLDL, TemperatureCalibrator,
     AuxGraphNeighbors, as_weighted_rows, check_distribution,
     gaussian_label_distribution, project_simplex, smooth_labels, smooth_mask, split_dominant,
     to_logical_labels, vote_table_to_distribution, votes_to_distribution,
@@ -40,10 +40,11 @@ from sklearn_ldl.wrappers import fit_temperature
 from sklearn_ldl.decoding import argmax, decode, expectation, median, mode, threshold_sets
 from sklearn_ldl.distributors import DominantSplit, VoteTable
 from sklearn_ldl.metrics import (
-    brier_score, chebyshev, cumulative_score, cumulative_score_curve, emd, get_ldl_scorer,
-    get_ldl_scorer_names, head_euclidean, head_labels, kl_divergence, kl_skill, mean_iu,
-    neg_kl_divergence_scorer,
+    brier_score_loss, chebyshev_distance, cumulative_score, cumulative_score_curve,
+    d2_kl_score, get_ldl_scorer, get_ldl_scorer_names, head_euclidean_distance, head_labels,
+    kl_divergence, mean_iou_score, wasserstein_distance,
 )
+from sklearn_ldl.wrappers import fit_temperature
 
 Floats = NDArray[np.float64]
 Array = NDArray[Any]
@@ -71,11 +72,11 @@ assert_type(LDLSF().fit(X, D), LDLSF)
 assert_type(LDLSCL().fit(X, D), LDLSCL)
 assert_type(LDSVR().fit(X, D), LDSVR)
 assert_type(PTSVMLDL().fit(X, D), PTSVMLDL)
-assert_type(PTBayesLDL().fit(X, D).predict(X), Floats)
+assert_type(PTBayesLDL().fit(X, D).predict(X), Array)
 assert_type(GradientBoostingLDL().fit(X, D), GradientBoostingLDL)
 assert_type(KNeighborsLDL(7).fit(X, D).predict(X), Array)
 assert_type(StackingLDL().fit(X, D).predict(X), Floats)
-assert_type(TemperatureScaler(model).fit(X, D).decision_function(X), Array)
+assert_type(TemperatureCalibrator(model).fit(X, D).decision_function(X), Array)
 assert_type(LabelShiftCorrector(model).fit(X, D).adapt(X), LabelShiftCorrector)
 assert_type(fit_temperature(D, D), float)
 
@@ -84,10 +85,10 @@ assert_type(LDLClassifier(model).fit(X, y), LDLClassifier)
 assert_type(LDLClassifier(model).predict(X), Array)
 assert_type(LDLClassifier(model).decision_function(X), Array)
 assert_type(LDLRegressor(decode="median").fit(X, y).predict(X), Floats)
-assert_type(LabelEnhancementClassifier(GLLEEnhancer()).fit(X, D).predict_proba(X), Floats)
+assert_type(LabelEnhancementClassifier(enhancer=GLLEEnhancer()).fit(X, D).predict_proba(X), Floats)
 
 # transformers of targets
-smoother = LabelSmoother(alpha=0.1).fit(y)
+smoother = LabelSmoother(smoothing=0.1).fit(y)
 assert_type(smoother, LabelSmoother)
 assert_type(smoother.transform(y), Floats)
 assert_type(smoother.fit_transform(y), Array)
@@ -109,17 +110,17 @@ assert_type(to_logical_labels(D), NDArray[np.int8])
 # metrics and scorers
 assert_type(kl_divergence(D, D), float)
 assert_type(kl_divergence(D, D, floor=1e-10, sample_weight=y), float)
-assert_type(chebyshev(D, D, per_row=True), Floats)
-assert_type(emd(D, D, grid=[1, 2, 3]), float)
-assert_type(head_euclidean(D, D, head=head_labels(D)), float)
-assert_type(kl_skill(D, D), float)
-assert_type(brier_score(D, D, kind="multiclass"), float)
+assert_type(chebyshev_distance(D, D, per_row=True), Floats)
+assert_type(wasserstein_distance(D, D, grid=[1, 2, 3]), float)
+assert_type(head_euclidean_distance(D, D, head=head_labels(D)), float)
+assert_type(d2_kl_score(D, D), float)
+assert_type(brier_score_loss(D, D, kind="multiclass"), float)
 assert_type(cumulative_score(y, y, 5), float)
 assert_type(cumulative_score_curve(y, y, [5]), Floats)
-assert_type(mean_iu(y, y, n_classes=100), float)
+assert_type(mean_iou_score(y, y, n_classes=100), float)
 assert_type(get_ldl_scorer_names(), list[str])
-assert_type(get_ldl_scorer("neg_emd", grid=[1, 2, 3])(model, X, D), float)
-assert_type(neg_kl_divergence_scorer(model, X, D, sample_weight=y), float)
+assert_type(get_ldl_scorer("neg_wasserstein_distance", grid=[1, 2, 3])(model, X, D), float)
+assert_type(get_ldl_scorer("neg_kl_divergence")(model, X, D, sample_weight=y), float)
 
 # values of distributions
 for rule in (argmax, expectation, median, mode):

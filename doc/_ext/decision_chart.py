@@ -64,7 +64,7 @@ CHART = [
     (
         ["Something wrong with", "the predictions?"],
         [
-            (["too sure, or not sure enough"], [("TemperatureScaler",) * 2]),
+            (["too sure, or not sure enough"], [("TemperatureCalibrator",) * 2]),
             (
                 ["new data have other labels", "more often than training data"],
                 [("LabelShiftCorrector",) * 2],

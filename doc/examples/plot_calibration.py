@@ -8,7 +8,7 @@ order of the labels stays, and so does the accuracy.
 
 - For class labels scikit-learn has ``CalibratedClassifierCV(method="temperature")``, since
   version 1.8.
-- For distributions there is :class:`~sklearn_ldl.TemperatureScaler`.
+- For distributions there is :class:`~sklearn_ldl.TemperatureCalibrator`.
 """
 
 # %%
@@ -28,7 +28,7 @@ from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import train_test_split
 
-from sklearn_ldl import BFGSLDL, LDLClassifier, TemperatureScaler
+from sklearn_ldl import BFGSLDL, LDLClassifier, TemperatureCalibrator
 from sklearn_ldl.metrics import kl_divergence
 from sklearn_ldl.plotting import ReliabilityDisplay
 
@@ -64,9 +64,10 @@ plt.show()
 # %%
 # Distributions
 # -------------
-# Five votes per row make the targets. :class:`~sklearn_ldl.TemperatureScaler` finds its temperature
-# on held-out rows of a cross-validation, then fits the learner to all rows. With as few as 100
-# rows, five folds would leave much less to train on and give too high a temperature: hence twenty.
+# Five votes per row make the targets. :class:`~sklearn_ldl.TemperatureCalibrator` finds its
+# temperature on held-out rows of a cross-validation, then fits the learner to all rows. With as few
+# as 100 rows, five folds would leave much less to train on and give too high a temperature: hence
+# twenty.
 # Any learner does. One without logits is scaled by the logarithms of what it predicts, as the
 # forest here, which averages its trees and is not sure enough.
 
@@ -82,12 +83,12 @@ learners = {
     "forest": ExtraTreesRegressor(random_state=0),
 }
 print(f"{'':<16}temperature   KL raw   KL scaled")
-scalers = {}
+calibrators = {}
 for name, learner in learners.items():
-    scaler = scalers[name] = TemperatureScaler(learner, cv=20).fit(X[train], votes[train])
-    raw = kl_divergence(truth[test], scaler.estimator_.predict(X[test]))
-    scaled = kl_divergence(truth[test], scaler.predict(X[test]))
-    print(f"{name:<16}{scaler.temperature_:11.2f}{raw:9.3f}{scaled:12.3f}")
+    model = calibrators[name] = TemperatureCalibrator(learner, cv=20).fit(X[train], votes[train])
+    raw = kl_divergence(truth[test], model.estimator_.predict(X[test]))
+    scaled = kl_divergence(truth[test], model.predict(X[test]))
+    print(f"{name:<16}{model.temperature_:11.2f}{raw:9.3f}{scaled:12.3f}")
 
 # %%
 # How good is the temperature that 100 training rows give? The curves show the divergence from the
@@ -95,12 +96,12 @@ for name, learner in learners.items():
 
 _, ax = plt.subplots(figsize=(6.4, 4), layout="constrained")
 temperatures = np.geomspace(0.2, 6, 40)
-for name, scaler in scalers.items():
-    logits = scaler.decision_function(X[test]) * scaler.temperature_
+for name, model in calibrators.items():
+    logits = model.decision_function(X[test]) * model.temperature_
     curve = [kl_divergence(truth[test], softmax(logits / T, axis=1)) for T in temperatures]
     (line,) = ax.plot(temperatures, curve, label=name)
-    chosen = kl_divergence(truth[test], scaler.predict(X[test]))
-    ax.plot(scaler.temperature_, chosen, "o", color=line.get_color())
+    chosen = kl_divergence(truth[test], model.predict(X[test]))
+    ax.plot(model.temperature_, chosen, "o", color=line.get_color())
 ax.axvline(1, color="k", linestyle=":", label="not scaled")
 ax.set_xscale("log")
 ax.set_xticks([0.25, 0.5, 1, 2, 4], ["1/4", "1/2", "1", "2", "4"])

@@ -31,7 +31,7 @@ from sklearn_ldl import (
     to_logical_labels,
 )
 from sklearn_ldl.datasets import make_ldl, make_ldl_surface
-from sklearn_ldl.metrics import chebyshev, cosine, kl_divergence
+from sklearn_ldl.metrics import chebyshev_distance, cosine_similarity, kl_divergence
 from sklearn_ldl.plotting import RGBSurfaceDisplay
 
 X, D = make_ldl_surface(n_grid=31)
@@ -79,22 +79,25 @@ plt.show()
 
 tuned = {
     "FCM, 10 clusters": FCMEnhancer(n_clusters=10, random_state=0),
-    "LP, alpha 0.9, 20 neighbours": LPEnhancer(alpha=0.9, n_neighbors=20),
+    "LP, propagation 0.9, 20 neighbours": LPEnhancer(propagation=0.9, n_neighbors=20),
     "ML, margin 0.1": MLEnhancer(margin=0.1),
-    "GLLE, alpha 10": GLLEEnhancer(alpha=10),
+    "GLLE, smoothing 10": GLLEEnhancer(smoothing=10),
 }
 recovered |= {name: enhancer.fit_transform(X, L) for name, enhancer in tuned.items()}
 
 print(f"{'':<30}      KL  Chebyshev  cosine")
 for name, P in recovered.items():
-    print(f"{name:<30}{kl_divergence(D, P):8.3f}{chebyshev(D, P):11.3f}{cosine(D, P):8.3f}")
+    print(
+        f"{name:<30}{kl_divergence(D, P):8.3f}{chebyshev_distance(D, P):11.3f}"
+        f"{cosine_similarity(D, P):8.3f}"
+    )
 
 # %%
 # The softmax of the labels is a better baseline than it looks: without the features it comes about
 # as close as two of the enhancers do at their defaults. Propagation and the Laplacian are clearly
 # closer. The truth of the third label against what was recovered:
 
-panels = ["labels, softmax", "LP, propagation", "LP, alpha 0.9, 20 neighbours"]
+panels = ["labels, softmax", "LP, propagation", "LP, propagation 0.9, 20 neighbours"]
 _, axes = plt.subplots(1, 3, figsize=(9, 3.4), sharex=True, sharey=True, layout="constrained")
 for ax, name in zip(axes, panels, strict=True):
     ax.scatter(D[:, 2], recovered[name][:, 2], s=6, alpha=0.4)
@@ -118,7 +121,7 @@ targets = {name: baseline(L_train) for name, baseline in baselines.items()}
 targets["true degrees"] = D_train
 predicted = {name: BFGSLDL().fit(X_train, T).predict(X_test) for name, T in targets.items()}
 for name, enhancer in (enhancers | tuned).items():
-    model = LabelEnhancementClassifier(enhancer, BFGSLDL())
+    model = LabelEnhancementClassifier(BFGSLDL(), enhancer)
     predicted[name] = model.fit(X_train, L_train).predict_proba(X_test)
 
 print(f"{'learner fitted to':<30}KL on new samples")

@@ -49,9 +49,9 @@ gammas, alphas = np.logspace(-2, 0.5, 6), np.logspace(-6, -1, 6)
 grid = {"nystroem__gamma": gammas, "bfgsldl__alpha": alphas}
 scoring = {
     "KL": get_ldl_scorer("neg_kl_divergence"),
-    "Chebyshev": get_ldl_scorer("neg_chebyshev"),
-    "cosine": get_ldl_scorer("cosine"),
-    "Clark": get_ldl_scorer("neg_clark"),
+    "Chebyshev": get_ldl_scorer("neg_chebyshev_distance"),
+    "cosine": get_ldl_scorer("cosine_similarity"),
+    "Clark": get_ldl_scorer("neg_clark_distance"),
 }
 folds = KFold(4, shuffle=True, random_state=0)
 search = GridSearchCV(pipe, grid, scoring=scoring, refit=False, cv=folds)

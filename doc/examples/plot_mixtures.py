@@ -22,7 +22,7 @@ from torch import nn
 
 from sklearn_ldl import DeepLDLClassifier
 from sklearn_ldl.deep import RICAP, CutMix, MixUp
-from sklearn_ldl.metrics import expected_calibration_error, negative_log_likelihood
+from sklearn_ldl.metrics import expected_calibration_error, log_loss
 from sklearn_ldl.plotting import ReliabilityDisplay
 from sklearn_ldl.wrappers import fit_temperature
 
@@ -46,7 +46,7 @@ batch = np.arange(40)
 inks = 1 - images[batch] * (1 - colors[digit[batch]][:, :, None, None])  # red, green and blue
 one_hot = np.eye(10)[digit[batch]]
 
-methods = {"mixup": MixUp(alpha=4), "CutMix": CutMix(), "RICAP": RICAP(beta=1.0)}
+methods = {"mixup": MixUp(beta=4), "CutMix": CutMix(), "RICAP": RICAP(beta=1.0)}
 _, axes = plt.subplots(6, 5, figsize=(8, 8), height_ratios=[2, 1] * 3, layout="constrained")
 for k, (name, augmentation) in enumerate(methods.items()):
     for column, (picture, bars) in enumerate(axes[2 * k : 2 * k + 2].T):
@@ -105,7 +105,7 @@ for name in ("none", "mixup", "cutmix", "ricap"):
 # All mixtures make the network more accurate. They also leave it far less sure than it could be: it
 # learns from images that look like nothing in the test, with labels that are mixed on top of being
 # wrong. One number puts that right without a change of accuracy, a temperature found on 200 images
-# with true labels (:func:`~sklearn_ldl.fit_temperature`).
+# with true labels (:func:`~sklearn_ldl.wrappers.fit_temperature`).
 
 _, axes = plt.subplots(1, 2, figsize=(10, 5), layout="constrained")
 print(f"{'mixing':<8}{'accuracy':>10}{'ECE':>8}{'NLL':>8}   with temperature: ECE     NLL")
@@ -115,7 +115,7 @@ for name, model in models.items():
     line = f"{name:<8}{model.score(images[test], digit[test]):10.3f}"
     for ax, P in zip(axes, [softmax(Z, axis=1), softmax(Z / T, axis=1)], strict=True):
         ece = expected_calibration_error(digit[test], P)
-        line += f"{ece:8.3f}{negative_log_likelihood(digit[test], P):8.3f}" + " " * 14
+        line += f"{ece:8.3f}{log_loss(digit[test], P):8.3f}" + " " * 14
         ReliabilityDisplay.from_predictions(
             digit[test], P, name=name, ax=ax, ref_line=name == "none"
         )

@@ -33,11 +33,11 @@ from sklearn.preprocessing import StandardScaler
 from sklearn_ldl import BFGSLDLCV, KNeighborsLDL, votes_to_distribution
 from sklearn_ldl.decoding import expectation
 from sklearn_ldl.metrics import (
-    canberra,
-    chebyshev,
-    clark,
-    cosine,
-    intersection,
+    canberra_distance,
+    chebyshev_distance,
+    clark_distance,
+    cosine_similarity,
+    intersection_similarity,
     kl_divergence,
 )
 from sklearn_ldl.plotting import LabelDistributionDisplay
@@ -112,12 +112,12 @@ predictions = {name: model.predict(X_test) for name, model in models.items()}
 
 known = n_test >= 100
 MEASURES = {
-    "Cheb.": chebyshev,
-    "Clark": clark,
-    "Canb.": canberra,
+    "Cheb.": chebyshev_distance,
+    "Clark": clark_distance,
+    "Canb.": canberra_distance,
     "KL": kl_divergence,
-    "cosine": cosine,
-    "inters.": intersection,
+    "cosine": cosine_similarity,
+    "inters.": intersection_similarity,
 }
 table = {
     title: {name: measure(D_test[known], P[known]) for name, P in predictions.items()}

@@ -109,7 +109,7 @@ print("same predictions:", np.array_equal(restored.predict(X_new), deep.predict(
 
 further = DeepLDLRegressor(fresh.net_.module_, lr=1e-3, max_epochs=5, random_state=0)
 further.fit(scaler.transform(X), D)
-print(f"KL skill on the training rows: {network.score(scaler.transform(X), D):.3f}")
+print(f"D2 of KL on the training rows: {network.score(scaler.transform(X), D):.3f}")
 print(f"after five more epochs:        {further.score(scaler.transform(X), D):.3f}")
 
 # %%

@@ -18,7 +18,7 @@ from torch import nn
 
 from sklearn_ldl import smooth_mask
 from sklearn_ldl.deep import pixel_loss
-from sklearn_ldl.metrics import mean_iu
+from sklearn_ldl.metrics import mean_iou_score
 
 SIZE = 48
 CLASSES = ["background", "disc", "square"]
@@ -99,7 +99,7 @@ for masks_name, raggedness in [("careful", 0.0), ("hasty", 3.0)]:
             P = net(torch.from_numpy(X_test)).softmax(1).numpy()
         targets[masks_name, target_name] = D
         predictions[masks_name, target_name] = P
-        score = mean_iu(masks_test, P.argmax(1), n_classes=len(CLASSES))
+        score = mean_iou_score(masks_test, P.argmax(1), n_classes=len(CLASSES))
         print(f"{masks_name:>7} masks, {target_name} targets: mean IU {score:.3f}")
 
 # %%

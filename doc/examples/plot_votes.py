@@ -23,7 +23,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ldl import BFGSLDLCV, vote_table_to_distribution
-from sklearn_ldl.metrics import kl_divergence, kl_skill
+from sklearn_ldl.metrics import d2_kl_score, kl_divergence
 from sklearn_ldl.plotting import LabelDistributionDisplay
 
 EMOTIONS = ["joy", "surprise", "fear", "anger", "none"]
@@ -88,7 +88,7 @@ for name, (targets, weight) in models.items():
 # %%
 # Score, with weights
 # -------------------
-# ``score`` is the KL skill: 0 for the mean of the scored rows, 1 for a model that foresees every
+# ``score`` is the D2 of KL: 0 for the mean of the scored rows, 1 for a model that foresees every
 # vote. Nothing does. Even the truth stays far below, because the shares of a few votes scatter
 # around it: its score is the ceiling to compare with. Weights keep the clips with two votes from
 # deciding the score.
@@ -96,8 +96,8 @@ for name, (targets, weight) in models.items():
 predictions["truth"] = truth.loc[X_test.index].to_numpy()
 scores = pd.DataFrame(
     {
-        "skill on votes": {
-            name: kl_skill(D_test, P, sample_weight=n_test) for name, P in predictions.items()
+        "D2 on votes": {
+            name: d2_kl_score(D_test, P, sample_weight=n_test) for name, P in predictions.items()
         },
         "KL from truth": {
             name: kl_divergence(predictions["truth"], P) for name, P in predictions.items()

@@ -11,7 +11,7 @@ NUMBERS_PER_BATCH = 2**22
 
 
 def barycentric_weights(
-    points: ArrayLike, neighbors: ArrayLike, *, reg: float = 1e-3
+    points: ArrayLike, neighbors: ArrayLike, *, alpha: float = 1e-3
 ) -> NDArray[np.float64]:
     r"""Weights that best reconstruct every point from its neighbours (locally linear embedding).
 
@@ -21,7 +21,7 @@ def barycentric_weights(
         \Bigl\| x_i - \sum_{j \in N_i} w_{ij} x_j \Bigr\|^2 + r_i \sum_{j \in N_i} w_{ij}^2
         \quad\text{subject to}\quad \sum_{j \in N_i} w_{ij} = 1,
 
-    where :math:`r_i` is `reg` times the sum of the squared distances to the neighbours. The
+    where :math:`r_i` is `alpha` times the sum of the squared distances to the neighbours. The
     weights may be negative. They do not change when all points are shifted, rotated or scaled.
 
     Parameters
@@ -31,7 +31,7 @@ def barycentric_weights(
     neighbors : array-like of shape (n_points, n_neighbors), dtype int
         Row numbers in `points` of the neighbours of each point: distinct, the point itself not
         among them.
-    reg : float, default=1e-3
+    alpha : float, default=1e-3
         Strength of the ridge, positive. It makes the weights unique when there are more
         neighbours than dimensions or when neighbours coincide.
 
@@ -49,7 +49,7 @@ def barycentric_weights(
     --------
     >>> from sklearn_ldl._core.barycentric import barycentric_weights
     >>> points = [[0.0], [1.0], [4.0]]
-    >>> barycentric_weights(points, [[1, 2], [0, 2], [0, 1]], reg=1e-9).round(3)
+    >>> barycentric_weights(points, [[1, 2], [0, 2], [0, 1]], alpha=1e-9).round(3)
     array([[ 1.333, -0.333],
            [ 0.75 ,  0.25 ],
            [-3.   ,  4.   ]])
@@ -65,7 +65,7 @@ def barycentric_weights(
     width = n_neighbors if everyone else max(n_neighbors, points.shape[1])
 
     weights = np.empty((n_points, n_neighbors))
-    ridge = reg * np.eye(n_neighbors)
+    ridge = alpha * np.eye(n_neighbors)
     for rows in gen_batches(n_points, max(NUMBERS_PER_BATCH // max(n_neighbors * width, 1), 1)):
         G = local_gram(np.arange(n_points)[rows], neighbors[rows])
         trace = np.trace(G, axis1=1, axis2=2)[:, None, None]

@@ -44,6 +44,16 @@ else:
     from sklearn.utils.metaestimators import available_if
 
 
+def shared_predictions(method_caller: Callable[..., Any]) -> dict[str, Any]:
+    """Return the cache that scorers share which are evaluated together, or an empty one.
+
+    `method_caller` is what `Scorer._score` gets: ``functools.partial`` of a function whose first
+    argument is the cache, None for a scorer that is evaluated alone.
+    """
+    (cache,) = getattr(method_caller, "args", (None,))
+    return {} if cache is None else cache
+
+
 __all__ = [
     "BaseComposition",
     "HasMethods",
@@ -63,6 +73,7 @@ __all__ = [
     "routing_enabled",
     "safe_indexing",
     "safe_split",
+    "shared_predictions",
     "validate_parameter_constraints",
     "validate_params",
 ]

@@ -16,21 +16,33 @@ from sklearn_ldl.compare.problem import Problem
 from sklearn_ldl.metrics import get_ldl_scorer, get_ldl_scorer_names
 
 #: The measures that the literature of the field reports.
-SIX = ("chebyshev", "clark", "canberra", "kl_divergence", "cosine", "intersection")
+SIX = (
+    "chebyshev_distance",
+    "clark_distance",
+    "canberra_distance",
+    "kl_divergence",
+    "cosine_similarity",
+    "intersection_similarity",
+)
 MEASURES = (
     *SIX,
-    "euclidean",
-    "sorensen",
-    "squared_chi2",
-    "jeffreys",
-    "jensen_shannon",
-    "emd",
-    "cad",
-    "fidelity",
-    "kl_skill",
+    "euclidean_distance",
+    "sorensen_distance",
+    "squared_chi2_distance",
+    "jeffreys_divergence",
+    "jensen_shannon_divergence",
+    "wasserstein_distance",
+    "cumulative_absolute_distance",
+    "fidelity_similarity",
+    "d2_kl_score",
 )
-#: The larger, the better; all others are distances, whose scorers are negated.
+#: The larger, the better; the scorers of all others are negated.
 SIMILARITIES = tuple(measure for measure in MEASURES if measure in get_ldl_scorer_names())
+
+
+def heading(measure: str) -> str:
+    """Shorten the name of a measure for the heading of a column."""
+    return measure.removesuffix("_distance").removesuffix("_similarity")
 
 
 class Result(NamedTuple):

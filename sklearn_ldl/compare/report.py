@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from sklearn_ldl.compare.estimators import BASELINES
-from sklearn_ldl.compare.evaluate import SIMILARITIES, Result, best
+from sklearn_ldl.compare.evaluate import SIMILARITIES, Result, best, heading
 from sklearn_ldl.compare.problem import Problem
 from sklearn_ldl.plotting import LabelDistributionDisplay
 from sklearn_ldl.plotting.figures import pyplot
@@ -54,7 +54,7 @@ def _column(results: Sequence[Result], measure: str) -> list[str]:
         for result in results
     ]
     # The space under the stars keeps the numbers in line, and the title above the numbers.
-    return [f"{measure}{arrow} ", *cells]
+    return [f"{heading(measure)}{arrow} ", *cells]
 
 
 def write_csv(

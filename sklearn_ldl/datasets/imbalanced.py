@@ -66,6 +66,8 @@ class ImbalancedKFold(KFold):
 
     Parameters
     ----------
+    n_splits : int, default=10
+        Number of folds, at least 2.
     head : int
         Column of the label whose degree is kept low in training, counted from 0.
     tail : int
@@ -74,8 +76,6 @@ class ImbalancedKFold(KFold):
         Bound on the degree of `head`, in multiples of the uniform degree ``1 / n_labels``; > 0.
     tail_min : float
         Bound on the degree of `tail`, in multiples of the uniform degree ``1 / n_labels``; >= 0.
-    n_splits : int, default=10
-        Number of folds, at least 2.
     shuffle : bool, default=True
         Shuffle the rows before they are divided into folds.
     random_state : int, RandomState instance or None, default=0
@@ -111,12 +111,12 @@ class ImbalancedKFold(KFold):
 
     def __init__(
         self,
+        n_splits: int = 10,
+        *,
         head: int,
         tail: int,
-        *,
         head_max: float,
         tail_min: float,
-        n_splits: int = 10,
         shuffle: bool = True,
         random_state: int | np.random.RandomState | None = 0,
     ) -> None:

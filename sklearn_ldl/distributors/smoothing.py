@@ -19,14 +19,14 @@ from sklearn_ldl.distributors.encoding import columns_of, encode
 Kind = Literal["uniform", "exclusive"]
 
 _CONSTRAINTS: dict = {
-    "alpha": [Interval(Real, 0, 1, closed="both")],
+    "smoothing": [Interval(Real, 0, 1, closed="both")],
     "kind": [StrOptions({"uniform", "exclusive"})],
 }
 
 
 @validate_params(_CONSTRAINTS, prefer_skip_nested_validation=True)
 def smooth_labels(
-    D: ArrayLike, alpha: float = 0.1, *, kind: Kind = "uniform"
+    D: ArrayLike, smoothing: float = 0.1, *, kind: Kind = "uniform"
 ) -> NDArray[np.float64]:
     r"""Move a part of the mass of every distribution to the other labels.
 
@@ -34,18 +34,18 @@ def smooth_labels(
 
     .. math:: d_j \leftarrow (1 - \alpha) d_j + \alpha / C,
 
-    and ``kind="exclusive"`` takes `alpha` from every label and shares it among the others only,
+    and ``kind="exclusive"`` takes `smoothing` from every label and shares it among the others only,
 
     .. math:: d_j \leftarrow (1 - \alpha) d_j + \alpha (1 - d_j) / (C - 1),
 
     so that a one-hot row keeps exactly :math:`1 - \alpha` on its label. The two agree if the
-    exclusive `alpha` is :math:`(C - 1) / C` of the uniform one.
+    exclusive `smoothing` is :math:`(C - 1) / C` of the uniform one.
 
     Parameters
     ----------
     D : array-like of shape (n_samples, n_labels)
         Label distributions, for instance one-hot rows.
-    alpha : float, default=0.1
+    smoothing : float, default=0.1
         Strength in [0, 1]; 0 changes nothing.
     kind : {"uniform", "exclusive"}, default="uniform"
         Whether a label keeps its share of the mass that it gives away.
@@ -76,8 +76,8 @@ def smooth_labels(
     D = check_distribution(D, input_name="D")
     n_labels = D.shape[1]
     if kind == "exclusive":
-        alpha = alpha * n_labels / (n_labels - 1)
-    return (1 - alpha) * D + alpha / n_labels
+        smoothing = smoothing * n_labels / (n_labels - 1)
+    return (1 - smoothing) * D + smoothing / n_labels
 
 
 class LabelSmoother(TargetTransformer):
@@ -89,7 +89,7 @@ class LabelSmoother(TargetTransformer):
 
     Parameters
     ----------
-    alpha : float, default=0.1
+    smoothing : float, default=0.1
         Strength in [0, 1]; 0 gives one-hot rows.
     kind : {"uniform", "exclusive"}, default="uniform"
         See :func:`smooth_labels`.
@@ -108,7 +108,7 @@ class LabelSmoother(TargetTransformer):
     Notes
     -----
     The inverse is the arg-max label. It gives back the labels as long as these keep the largest
-    degree: ``alpha < 1`` (uniform) or ``alpha < (C - 1) / C`` (exclusive).
+    degree: ``smoothing < 1`` (uniform) or ``smoothing < (C - 1) / C`` (exclusive).
 
     References
     ----------
@@ -118,7 +118,7 @@ class LabelSmoother(TargetTransformer):
     Examples
     --------
     >>> from sklearn_ldl.distributors import LabelSmoother
-    >>> smoother = LabelSmoother(alpha=0.2)
+    >>> smoother = LabelSmoother(smoothing=0.2)
     >>> smoother.fit_transform(["cat", "dog", "cat"])
     array([[0.9, 0.1],
            [0.1, 0.9],
@@ -130,8 +130,8 @@ class LabelSmoother(TargetTransformer):
     _parameter_constraints: dict = _CONSTRAINTS
     __metadata_request__inverse_transform = {"D": UNUSED}
 
-    def __init__(self, alpha: float = 0.1, *, kind: Kind = "uniform"):
-        self.alpha = alpha
+    def __init__(self, smoothing: float = 0.1, *, kind: Kind = "uniform"):
+        self.smoothing = smoothing
         self.kind = kind
 
     @fit_context(prefer_skip_nested_validation=True)
@@ -188,7 +188,7 @@ class LabelSmoother(TargetTransformer):
         columns = columns_of(labels, self.classes_, "y")[codes]
         one_hot = np.zeros((len(columns), self.n_labels_))
         one_hot[np.arange(len(columns)), columns] = 1
-        return smooth_labels(one_hot, self.alpha, kind=self.kind)
+        return smooth_labels(one_hot, self.smoothing, kind=self.kind)
 
     def inverse_transform(self, D: ArrayLike) -> NDArray:
         """Pick the label with the largest degree.

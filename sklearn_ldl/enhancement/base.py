@@ -213,7 +213,7 @@ def encode_labels(y: ArrayLike) -> tuple[NDArray[np.int8], NDArray | None]:
     y = column_or_1d(y, warn=True)
     if y.dtype.kind == "f":
         check_classification_targets(y)
-    encoder = LabelSmoother(alpha=0)
+    encoder = LabelSmoother(smoothing=0)
     return encoder.fit_transform(y).astype(np.int8), encoder.classes_
 
 

@@ -32,13 +32,13 @@ class LabelEnhancementClassifier(
 
     Parameters
     ----------
+    estimator : estimator, default=None
+        Any regressor of distributions, which may be a pipeline; None means
+        :class:`~sklearn_ldl.BFGSLDL`.
     enhancer : estimator, default=None
         Any enhancer, or a pipeline that ends in one: its `fit_transform` takes samples and logical
         labels and returns distributions. None means :class:`~sklearn_ldl.GLLEEnhancer`, with
         uniform distributions for samples without labels.
-    estimator : estimator, default=None
-        Any regressor of distributions, which may be a pipeline; None means
-        :class:`~sklearn_ldl.BFGSLDL`.
     threshold : float, default=None
         Degree in [0, 1] that a label must exceed to belong to a predicted set. None means
         ``1 / n_labels``, the degree of every label in the uniform distribution. Not used for class
@@ -84,7 +84,7 @@ class LabelEnhancementClassifier(
     >>> X, L = make_multilabel_classification(
     ...     n_classes=3, n_labels=1, allow_unlabeled=False, random_state=0
     ... )
-    >>> classifier = LabelEnhancementClassifier(LPEnhancer(normalization="sum"))
+    >>> classifier = LabelEnhancementClassifier(enhancer=LPEnhancer(normalization="sum"))
     >>> model = make_pipeline(StandardScaler(), classifier).fit(X, L)
     >>> model.predict_proba(X[:2]).round(2)
     array([[0.65, 0.17, 0.19],
@@ -95,20 +95,20 @@ class LabelEnhancementClassifier(
     """
 
     _parameter_constraints: dict = {
-        "enhancer": [HasMethods(["fit_transform"]), None],
         "estimator": [HasMethods(["fit", "predict"]), None],
+        "enhancer": [HasMethods(["fit_transform"]), None],
         "threshold": [Interval(Real, 0, 1, closed="both"), None],
     }
 
     def __init__(
         self,
-        enhancer: BaseEstimator | None = None,
         estimator: BaseEstimator | None = None,
+        enhancer: BaseEstimator | None = None,
         *,
         threshold: float | None = None,
     ):
-        self.enhancer = enhancer
         self.estimator = estimator
+        self.enhancer = enhancer
         self.threshold = threshold
 
     def _get_enhancer(self) -> BaseEstimator:

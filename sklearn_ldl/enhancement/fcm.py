@@ -63,7 +63,7 @@ class FCMEnhancer(InductiveLabelEnhancer):
     ----------
     label_distributions_ : ndarray of shape (n_samples, n_labels)
         The recovered distributions.
-    centers_ : ndarray of shape (n_clusters, n_features)
+    cluster_centers_ : ndarray of shape (n_clusters, n_features)
         Centres :math:`v_k`.
     memberships_ : ndarray of shape (n_samples, n_clusters)
         Memberships :math:`u_{ik}`; rows sum to one.
@@ -154,7 +154,7 @@ class FCMEnhancer(InductiveLabelEnhancer):
         return self._compose(U)
 
     def _new_scores(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        return self._compose(memberships(X, self.centers_, self.fuzziness_)[0])
+        return self._compose(memberships(X, self.cluster_centers_, self.fuzziness_)[0])
 
     def _cluster(self, X: NDArray[np.float64]) -> None:
         """Alternate between memberships and centres."""
@@ -183,7 +183,7 @@ class FCMEnhancer(InductiveLabelEnhancer):
                 self.tol,
                 "scale the features, increase tol, or try another n_clusters",
             )
-        self.centers_, self.memberships_ = centers, U
+        self.cluster_centers_, self.memberships_ = centers, U
         self.objective_curve_ = np.array(curve)
         self.n_iter_ = len(curve) - 1
 

@@ -50,7 +50,7 @@ class GLLEEnhancer(InductiveLabelEnhancer):
 
     Parameters
     ----------
-    alpha : float, default=1.0
+    smoothing : float, default=1.0
         Strength :math:`\alpha \ge 0` of the smoothing, published as :math:`\lambda` with values
         from 0.01 to 100; 0 leaves the labels alone.
     n_neighbors : int, default=None
@@ -68,7 +68,7 @@ class GLLEEnhancer(InductiveLabelEnhancer):
         "median" the median distance between samples is the standard deviation of the Gaussian,
         :math:`\gamma = 1 / (2 \mathrm{median}^2)`; of more than 1,000 samples as many are
         compared. "scale" is ``1 / (n_features * X.var())``.
-    ridge : float, default=0.1
+    l2_regularization : float, default=0.1
         Ridge :math:`\varrho` of that kernel, positive. The smaller it is the closer do predictions
         follow the scores of the fitted samples; those of new ones may then swing widely, as
         samples with almost equal features and different labels force them to.
@@ -132,36 +132,36 @@ class GLLEEnhancer(InductiveLabelEnhancer):
 
     _parameter_constraints: dict = {
         **InductiveLabelEnhancer._parameter_constraints,
-        "alpha": [Interval(Real, 0, None, closed="left")],
+        "smoothing": [Interval(Real, 0, None, closed="left")],
         "n_neighbors": [Interval(Integral, 1, None, closed="left"), None],
         "sigma": [StrOptions({"median"}), Interval(Real, 0, None, closed="neither")],
         "inductive": ["boolean"],
         "gamma": GAMMA_CONSTRAINT,
-        "ridge": [Interval(Real, 0, None, closed="neither")],
+        "l2_regularization": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="neither")],
     }
 
     def __init__(
         self,
-        alpha: float = 1.0,
+        smoothing: float = 1.0,
         *,
         n_neighbors: int | None = None,
         sigma: float | Literal["median"] = "median",
         inductive: bool = False,
         gamma: Gamma = "median",
-        ridge: float = 0.1,
+        l2_regularization: float = 0.1,
         max_iter: int = 10_000,
         tol: float = 1e-10,
         normalization: Normalization = "softmax",
         allow_empty: bool = False,
     ):
-        self.alpha = alpha
+        self.smoothing = smoothing
         self.n_neighbors = n_neighbors
         self.sigma = sigma
         self.inductive = inductive
         self.gamma = gamma
-        self.ridge = ridge
+        self.l2_regularization = l2_regularization
         self.max_iter = max_iter
         self.tol = tol
         self.normalization = normalization
@@ -172,7 +172,7 @@ class GLLEEnhancer(InductiveLabelEnhancer):
         """Label distributions of samples whose labels are not known.
 
         Available if `inductive`. For a fitted sample this is not `label_distributions_`, but what
-        the others like it suggest, the more so the larger `ridge` is.
+        the others like it suggest, the more so the larger `l2_regularization` is.
 
         Parameters
         ----------
@@ -193,7 +193,7 @@ class GLLEEnhancer(InductiveLabelEnhancer):
         affinity, self.sigma_ = knn_affinity(X, n_neighbors, sigma=self.sigma)
         G = laplacian(affinity).tocsr()
         scores, self.n_iter_ = conjugate_gradients(
-            lambda S: S + self.alpha * (G @ S), L.astype(np.float64), self.max_iter, self.tol
+            lambda S: S + self.smoothing * (G @ S), L.astype(np.float64), self.max_iter, self.tol
         )
         self._expand(X, scores)
         return scores
@@ -204,7 +204,7 @@ class GLLEEnhancer(InductiveLabelEnhancer):
         if self.inductive:
             self.gamma_ = kernel_width(X, self.gamma)
             K = rbf_kernel(X, gamma=self.gamma_)
-            K.flat[:: len(K) + 1] += self.ridge
+            K.flat[:: len(K) + 1] += self.l2_regularization
             self.dual_coef_ = solve(K, scores, assume_a="pos", overwrite_a=True, check_finite=False)
             self.X_fit_ = X.copy()
 

@@ -34,7 +34,7 @@ class LPEnhancer(LabelEnhancer):
 
     Parameters
     ----------
-    alpha : float, default=0.5
+    propagation : float, default=0.5
         Share :math:`0 \le \alpha < 1` that comes from other samples; 0 leaves the labels alone.
     gamma : {"median", "scale"} or float, default="median"
         Factor :math:`\gamma` of the affinities. With "median" the median distance between samples,
@@ -101,7 +101,7 @@ class LPEnhancer(LabelEnhancer):
 
     _parameter_constraints: dict = {
         **LabelEnhancer._parameter_constraints,
-        "alpha": [Interval(Real, 0, 1, closed="left")],
+        "propagation": [Interval(Real, 0, 1, closed="left")],
         "gamma": GAMMA_CONSTRAINT,
         "n_neighbors": [Interval(Integral, 1, None, closed="left"), None],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -110,7 +110,7 @@ class LPEnhancer(LabelEnhancer):
 
     def __init__(
         self,
-        alpha: float = 0.5,
+        propagation: float = 0.5,
         *,
         gamma: Gamma = "median",
         n_neighbors: int | None = None,
@@ -119,7 +119,7 @@ class LPEnhancer(LabelEnhancer):
         normalization: Normalization = "softmax",
         allow_empty: bool = False,
     ):
-        self.alpha = alpha
+        self.propagation = propagation
         self.gamma = gamma
         self.n_neighbors = n_neighbors
         self.max_iter = max_iter
@@ -131,15 +131,18 @@ class LPEnhancer(LabelEnhancer):
         A = self._affinity(X)
         degree = A.sum(axis=1)[:, None]
         scale = np.divide(1, np.sqrt(degree), out=np.zeros_like(degree), where=degree > 0)
-        B = (1.0 - self.alpha) * L.astype(np.float64)
+        B = (1.0 - self.propagation) * L.astype(np.float64)
         self.n_iter_ = 0
         if self.n_neighbors is None and len(L) <= _DIRECT_ROWS:
-            A *= -self.alpha * scale * scale.T
+            A *= -self.propagation * scale * scale.T
             np.fill_diagonal(A, 1.0)
             F = solve(A, B, assume_a="pos", overwrite_a=True, check_finite=False)
         else:
             F, self.n_iter_ = conjugate_gradients(
-                lambda F: F - self.alpha * scale * (A @ (scale * F)), B, self.max_iter, self.tol
+                lambda F: F - self.propagation * scale * (A @ (scale * F)),
+                B,
+                self.max_iter,
+                self.tol,
             )
         return np.where(degree > 0, F, L)
 

@@ -39,9 +39,9 @@ class MLEnhancer(LabelEnhancer):
     margin : float, default=1.0
         The margin m, positive. Scores are proportional to it; a smaller one gives less extreme
         distributions by softmax.
-    reg : float, default=1e-3
+    barycenter_alpha : float, default=1e-3
         Ridge of the reconstruction weights as a share of the squared distances to the neighbours.
-    ridge : float, default=1e-5
+    l2_regularization : float, default=1e-5
         The penalty :math:`\varrho` on the size of scores, positive. The problem becomes harder to
         solve as it falls.
     max_iter : int, default=100000
@@ -112,8 +112,8 @@ class MLEnhancer(LabelEnhancer):
         **LabelEnhancer._parameter_constraints,
         "n_neighbors": [Interval(Integral, 1, None, closed="left"), None],
         "margin": [Interval(Real, 0, None, closed="neither")],
-        "reg": [Interval(Real, 0, None, closed="neither")],
-        "ridge": [Interval(Real, 0, None, closed="neither")],
+        "barycenter_alpha": [Interval(Real, 0, None, closed="neither")],
+        "l2_regularization": [Interval(Real, 0, None, closed="neither")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="neither")],
     }
@@ -123,8 +123,8 @@ class MLEnhancer(LabelEnhancer):
         n_neighbors: int | None = None,
         *,
         margin: float = 1.0,
-        reg: float = 1e-3,
-        ridge: float = 1e-5,
+        barycenter_alpha: float = 1e-3,
+        l2_regularization: float = 1e-5,
         max_iter: int = 100_000,
         tol: float = 1e-8,
         normalization: Normalization = "softmax",
@@ -132,8 +132,8 @@ class MLEnhancer(LabelEnhancer):
     ):
         self.n_neighbors = n_neighbors
         self.margin = margin
-        self.reg = reg
-        self.ridge = ridge
+        self.barycenter_alpha = barycenter_alpha
+        self.l2_regularization = l2_regularization
         self.max_iter = max_iter
         self.tol = tol
         self.normalization = normalization
@@ -142,11 +142,11 @@ class MLEnhancer(LabelEnhancer):
     def _scores(self, X: NDArray[np.float64], L: NDArray[np.int8]) -> NDArray[np.float64]:
         W = self._reconstruction(X, L.shape[1])
         WT = W.T.tocsr()
-        diagonal = 1 + W.power(2).sum(axis=0) + self.ridge
+        diagonal = 1 + W.power(2).sum(axis=0) + self.l2_regularization
 
         def product(mu: NDArray[np.float64]) -> NDArray[np.float64]:
             error = mu - W @ mu
-            return error - WT @ error + self.ridge * mu
+            return error - WT @ error + self.l2_regularization * mu
 
         self.scores_ = np.empty(L.shape)
         self.residuals_ = np.empty(L.shape[1])
@@ -163,7 +163,7 @@ class MLEnhancer(LabelEnhancer):
         """Weights with which the neighbours of each sample reconstruct it."""
         n_neighbors = n_labels + 1 if self.n_neighbors is None else self.n_neighbors
         neighbors = nearest_neighbors(X, n_neighbors)
-        weights = barycentric_weights(X, neighbors, reg=self.reg)
+        weights = barycentric_weights(X, neighbors, alpha=self.barycenter_alpha)
         n_samples, width = neighbors.shape
         starts = np.arange(0, neighbors.size + 1, width) if width else np.zeros(n_samples + 1, int)
         return csr_array((weights.ravel(), neighbors.ravel(), starts), shape=2 * (n_samples,))
@@ -176,7 +176,7 @@ class MLEnhancer(LabelEnhancer):
                 f"{self.n_iter_} steps",
                 f"an optimality condition violated by {worst:.2g}",
                 self.tol,
-                "ridge, n_neighbors or tol",
+                "l2_regularization, n_neighbors or tol",
             )
 
 

@@ -88,7 +88,7 @@ class BFGSLDLCV(MaximumEntropyModel):
     >>> from sklearn_ldl import BFGSLDLCV
     >>> from sklearn_ldl.datasets import make_ldl
     >>> X, D = make_ldl(n_samples=200, random_state=0)
-    >>> model = BFGSLDLCV(alphas=[1e-4, 1e-2, 1], scoring="neg_chebyshev").fit(X, D)
+    >>> model = BFGSLDLCV(alphas=[1e-4, 1e-2, 1], scoring="neg_chebyshev_distance").fit(X, D)
     >>> model.alpha_ < 1
     True
     >>> model.scores_.shape

@@ -145,7 +145,7 @@ def uncertainty_calibration_error(
     return _binned_gap(uncertainty, 1 - is_correct(D, P), n_bins, sample_weight)
 
 
-def negative_log_likelihood(
+def log_loss(
     y_true: ArrayLike,
     D_pred: ArrayLike,
     *,
@@ -193,10 +193,10 @@ def negative_log_likelihood(
 
     Examples
     --------
-    >>> from sklearn_ldl.metrics import negative_log_likelihood
-    >>> negative_log_likelihood([0, 1], [[0.5, 0.5], [0.5, 0.5]])
+    >>> from sklearn_ldl.metrics import log_loss
+    >>> log_loss([0, 1], [[0.5, 0.5], [0.5, 0.5]])
     0.693...
-    >>> negative_log_likelihood([[0.75, 0.25]], [[0.5, 0.5]])
+    >>> log_loss([[0.75, 0.25]], [[0.5, 0.5]])
     0.693...
     """
     check_floor(floor)
@@ -204,7 +204,7 @@ def negative_log_likelihood(
     return weighted_mean(-(D * safe_log(P, floor)).sum(axis=1), sample_weight)
 
 
-def brier_score(
+def brier_score_loss(
     y_true: ArrayLike,
     D_pred: ArrayLike,
     *,
@@ -256,10 +256,10 @@ def brier_score(
 
     Examples
     --------
-    >>> from sklearn_ldl.metrics import brier_score
-    >>> brier_score([0, 1], [[0.5, 0.5], [0.5, 0.5]])
+    >>> from sklearn_ldl.metrics import brier_score_loss
+    >>> brier_score_loss([0, 1], [[0.5, 0.5], [0.5, 0.5]])
     0.25
-    >>> brier_score([0, 1], [[0.5, 0.5], [0.5, 0.5]], kind="multiclass")
+    >>> brier_score_loss([0, 1], [[0.5, 0.5], [0.5, 0.5]], kind="multiclass")
     0.5
     """
     D, P = check_truth(y_true, D_pred, labels)

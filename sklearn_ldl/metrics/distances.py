@@ -9,15 +9,30 @@ from sklearn_ldl.metrics.rows import row_metric
 
 
 @row_metric
-def chebyshev(D, P):
+def chebyshev_distance(D, P):
     r"""Chebyshev distance: the largest error over the labels.
 
     .. math:: \max_j |d_j - p_j|
+
+    Parameters
+    ----------
+    D_true, D_pred : array-like of shape (n_samples, n_labels)
+        True and predicted distributions: rows on the simplex, exact zeros allowed.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights of the rows in the mean; None weighs them equally.
+    per_row : bool, default=False
+        Return the value of every row instead of their mean; excludes `sample_weight`.
 
     Returns
     -------
     distance : float, or ndarray of shape (n_samples,)
         Between 0 (equal) and 1.
+
+    Raises
+    ------
+    ValueError
+        If `D_true` or `D_pred` does not hold distributions, if their shapes differ, or if another
+        argument is out of its range.
 
     References
     ----------
@@ -25,26 +40,41 @@ def chebyshev(D, P):
 
     Examples
     --------
-    >>> from sklearn_ldl.metrics import chebyshev
-    >>> chebyshev([[0.5, 0.5], [1.0, 0.0]], [[0.75, 0.25], [0.5, 0.5]])
+    >>> from sklearn_ldl.metrics import chebyshev_distance
+    >>> chebyshev_distance([[0.5, 0.5], [1.0, 0.0]], [[0.75, 0.25], [0.5, 0.5]])
     0.375
-    >>> chebyshev([[0.5, 0.5], [1.0, 0.0]], [[0.75, 0.25], [0.5, 0.5]], per_row=True)
+    >>> chebyshev_distance([[0.5, 0.5], [1.0, 0.0]], [[0.75, 0.25], [0.5, 0.5]], per_row=True)
     array([0.25, 0.5 ])
     """
     return np.abs(D - P).max(axis=1)
 
 
 @row_metric
-def euclidean(D, P):
+def euclidean_distance(D, P):
     r"""Euclidean distance.
 
     .. math:: \sqrt{\textstyle\sum_j (d_j - p_j)^2}
+
+    Parameters
+    ----------
+    D_true, D_pred : array-like of shape (n_samples, n_labels)
+        True and predicted distributions: rows on the simplex, exact zeros allowed.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights of the rows in the mean; None weighs them equally.
+    per_row : bool, default=False
+        Return the value of every row instead of their mean; excludes `sample_weight`.
 
     Returns
     -------
     distance : float, or ndarray of shape (n_samples,)
         Between 0 (equal) and :math:`\sqrt 2`.
 
+    Raises
+    ------
+    ValueError
+        If `D_true` or `D_pred` does not hold distributions, if their shapes differ, or if another
+        argument is out of its range.
+
     References
     ----------
     S.-H. Cha, "Comprehensive survey on distance/similarity measures between probability density
@@ -53,23 +83,38 @@ def euclidean(D, P):
 
     Examples
     --------
-    >>> from sklearn_ldl.metrics import euclidean
-    >>> euclidean([[0.5, 0.5, 0.0]], [[0.2, 0.1, 0.7]])
+    >>> from sklearn_ldl.metrics import euclidean_distance
+    >>> euclidean_distance([[0.5, 0.5, 0.0]], [[0.2, 0.1, 0.7]])
     0.860...
     """
     return np.linalg.norm(D - P, axis=1)
 
 
 @row_metric
-def sorensen(D, P):
+def sorensen_distance(D, P):
     r"""Sørensen distance: half the sum of the absolute errors (the total variation distance).
 
     .. math:: \frac{\sum_j |d_j - p_j|}{\sum_j (d_j + p_j)} = \tfrac12 \sum_j |d_j - p_j|
 
+    Parameters
+    ----------
+    D_true, D_pred : array-like of shape (n_samples, n_labels)
+        True and predicted distributions: rows on the simplex, exact zeros allowed.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights of the rows in the mean; None weighs them equally.
+    per_row : bool, default=False
+        Return the value of every row instead of their mean; excludes `sample_weight`.
+
     Returns
     -------
     distance : float, or ndarray of shape (n_samples,)
-        Between 0 (equal) and 1 (no label in common); one minus :func:`intersection`.
+        Between 0 (equal) and 1 (no label in common); one minus :func:`intersection_similarity`.
+
+    Raises
+    ------
+    ValueError
+        If `D_true` or `D_pred` does not hold distributions, if their shapes differ, or if another
+        argument is out of its range.
 
     References
     ----------
@@ -79,23 +124,38 @@ def sorensen(D, P):
 
     Examples
     --------
-    >>> from sklearn_ldl.metrics import sorensen
-    >>> sorensen([[0.5, 0.5, 0.0]], [[0.25, 0.25, 0.5]])
+    >>> from sklearn_ldl.metrics import sorensen_distance
+    >>> sorensen_distance([[0.5, 0.5, 0.0]], [[0.25, 0.25, 0.5]])
     0.5
     """
     return np.minimum(np.abs(D - P).sum(axis=1) / 2, 1)
 
 
 @row_metric
-def squared_chi2(D, P):
+def squared_chi2_distance(D, P):
     r"""Squared chi-squared distance (symmetric); a label without mass in both adds 0.
 
     .. math:: \sum_j \frac{(d_j - p_j)^2}{d_j + p_j}
+
+    Parameters
+    ----------
+    D_true, D_pred : array-like of shape (n_samples, n_labels)
+        True and predicted distributions: rows on the simplex, exact zeros allowed.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights of the rows in the mean; None weighs them equally.
+    per_row : bool, default=False
+        Return the value of every row instead of their mean; excludes `sample_weight`.
 
     Returns
     -------
     distance : float, or ndarray of shape (n_samples,)
         Between 0 (equal) and 2 (no label in common).
+
+    Raises
+    ------
+    ValueError
+        If `D_true` or `D_pred` does not hold distributions, if their shapes differ, or if another
+        argument is out of its range.
 
     References
     ----------
@@ -105,15 +165,15 @@ def squared_chi2(D, P):
 
     Examples
     --------
-    >>> from sklearn_ldl.metrics import squared_chi2
-    >>> squared_chi2([[1.0, 0.0, 0.0]], [[0.5, 0.5, 0.0]])
+    >>> from sklearn_ldl.metrics import squared_chi2_distance
+    >>> squared_chi2_distance([[1.0, 0.0, 0.0]], [[0.5, 0.5, 0.0]])
     0.666...
     """
     return (np.abs(D - P) * _relative_error(D, P)).sum(axis=1)
 
 
 @row_metric
-def clark(D, P):
+def clark_distance(D, P):
     r"""Clark distance; a label without mass in both distributions adds 0.
 
     .. math:: \sqrt{\sum_j \frac{(d_j - p_j)^2}{(d_j + p_j)^2}}
@@ -121,10 +181,25 @@ def clark(D, P):
     A label that has no mass in one of the distributions adds 1 under the root however little mass
     it has in the other, so many rare labels dominate the distance.
 
+    Parameters
+    ----------
+    D_true, D_pred : array-like of shape (n_samples, n_labels)
+        True and predicted distributions: rows on the simplex, exact zeros allowed.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights of the rows in the mean; None weighs them equally.
+    per_row : bool, default=False
+        Return the value of every row instead of their mean; excludes `sample_weight`.
+
     Returns
     -------
     distance : float, or ndarray of shape (n_samples,)
         Between 0 (equal) and :math:`\sqrt{n_{labels}}`.
+
+    Raises
+    ------
+    ValueError
+        If `D_true` or `D_pred` does not hold distributions, if their shapes differ, or if another
+        argument is out of its range.
 
     References
     ----------
@@ -132,47 +207,77 @@ def clark(D, P):
 
     Examples
     --------
-    >>> from sklearn_ldl.metrics import clark
-    >>> clark([[0.75, 0.25, 0.0]], [[0.25, 0.75, 0.0]])
+    >>> from sklearn_ldl.metrics import clark_distance
+    >>> clark_distance([[0.75, 0.25, 0.0]], [[0.25, 0.75, 0.0]])
     0.707...
     """
     return np.linalg.norm(_relative_error(D, P), axis=1)
 
 
 @row_metric
-def canberra(D, P):
+def canberra_distance(D, P):
     r"""Canberra distance; a label without mass in both distributions adds 0.
 
     .. math:: \sum_j \frac{|d_j - p_j|}{d_j + p_j}
+
+    Parameters
+    ----------
+    D_true, D_pred : array-like of shape (n_samples, n_labels)
+        True and predicted distributions: rows on the simplex, exact zeros allowed.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights of the rows in the mean; None weighs them equally.
+    per_row : bool, default=False
+        Return the value of every row instead of their mean; excludes `sample_weight`.
 
     Returns
     -------
     distance : float, or ndarray of shape (n_samples,)
         Between 0 (equal) and `n_labels`.
 
+    Raises
+    ------
+    ValueError
+        If `D_true` or `D_pred` does not hold distributions, if their shapes differ, or if another
+        argument is out of its range.
+
     References
     ----------
     X. Geng, "Label distribution learning", IEEE TKDE 28(7), 2016.
 
     Examples
     --------
-    >>> from sklearn_ldl.metrics import canberra
-    >>> canberra([[0.75, 0.25, 0.0]], [[0.25, 0.75, 0.0]])
+    >>> from sklearn_ldl.metrics import canberra_distance
+    >>> canberra_distance([[0.75, 0.25, 0.0]], [[0.25, 0.75, 0.0]])
     1.0
     """
     return _relative_error(D, P).sum(axis=1)
 
 
 @row_metric
-def cosine(D, P):
+def cosine_similarity(D, P):
     r"""Cosine similarity.
 
     .. math:: \frac{\sum_j d_j p_j}{\|d\|_2 \, \|p\|_2}
+
+    Parameters
+    ----------
+    D_true, D_pred : array-like of shape (n_samples, n_labels)
+        True and predicted distributions: rows on the simplex, exact zeros allowed.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights of the rows in the mean; None weighs them equally.
+    per_row : bool, default=False
+        Return the value of every row instead of their mean; excludes `sample_weight`.
 
     Returns
     -------
     similarity : float, or ndarray of shape (n_samples,)
         Between 0 (no label in common) and 1 (equal).
+
+    Raises
+    ------
+    ValueError
+        If `D_true` or `D_pred` does not hold distributions, if their shapes differ, or if another
+        argument is out of its range.
 
     References
     ----------
@@ -180,8 +285,8 @@ def cosine(D, P):
 
     Examples
     --------
-    >>> from sklearn_ldl.metrics import cosine
-    >>> cosine([[0.5, 0.5]], [[1.0, 0.0]])
+    >>> from sklearn_ldl.metrics import cosine_similarity
+    >>> cosine_similarity([[0.5, 0.5]], [[1.0, 0.0]])
     0.707...
     """
     norms = np.linalg.norm(D, axis=1) * np.linalg.norm(P, axis=1)
@@ -189,15 +294,30 @@ def cosine(D, P):
 
 
 @row_metric
-def intersection(D, P):
+def intersection_similarity(D, P):
     r"""Intersection similarity: the mass that both distributions share.
 
     .. math:: \sum_j \min(d_j, p_j)
+
+    Parameters
+    ----------
+    D_true, D_pred : array-like of shape (n_samples, n_labels)
+        True and predicted distributions: rows on the simplex, exact zeros allowed.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights of the rows in the mean; None weighs them equally.
+    per_row : bool, default=False
+        Return the value of every row instead of their mean; excludes `sample_weight`.
 
     Returns
     -------
     similarity : float, or ndarray of shape (n_samples,)
         Between 0 (no label in common) and 1 (equal).
+
+    Raises
+    ------
+    ValueError
+        If `D_true` or `D_pred` does not hold distributions, if their shapes differ, or if another
+        argument is out of its range.
 
     References
     ----------
@@ -205,23 +325,38 @@ def intersection(D, P):
 
     Examples
     --------
-    >>> from sklearn_ldl.metrics import intersection
-    >>> intersection([[0.5, 0.5, 0.0]], [[0.25, 0.25, 0.5]])
+    >>> from sklearn_ldl.metrics import intersection_similarity
+    >>> intersection_similarity([[0.5, 0.5, 0.0]], [[0.25, 0.25, 0.5]])
     0.5
     """
     return np.minimum(np.minimum(D, P).sum(axis=1), 1)
 
 
 @row_metric
-def fidelity(D, P):
+def fidelity_similarity(D, P):
     r"""Fidelity similarity (the Bhattacharyya coefficient).
 
     .. math:: \sum_j \sqrt{d_j p_j}
+
+    Parameters
+    ----------
+    D_true, D_pred : array-like of shape (n_samples, n_labels)
+        True and predicted distributions: rows on the simplex, exact zeros allowed.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights of the rows in the mean; None weighs them equally.
+    per_row : bool, default=False
+        Return the value of every row instead of their mean; excludes `sample_weight`.
 
     Returns
     -------
     similarity : float, or ndarray of shape (n_samples,)
         Between 0 (no label in common) and 1 (equal).
+
+    Raises
+    ------
+    ValueError
+        If `D_true` or `D_pred` does not hold distributions, if their shapes differ, or if another
+        argument is out of its range.
 
     References
     ----------
@@ -231,25 +366,40 @@ def fidelity(D, P):
 
     Examples
     --------
-    >>> from sklearn_ldl.metrics import fidelity
-    >>> fidelity([[0.5, 0.5]], [[1.0, 0.0]])
+    >>> from sklearn_ldl.metrics import fidelity_similarity
+    >>> fidelity_similarity([[0.5, 0.5]], [[1.0, 0.0]])
     0.707...
     """
     return np.minimum((np.sqrt(D) * np.sqrt(P)).sum(axis=1), 1)
 
 
 @row_metric
-def zero_one(D, P):
+def zero_one_loss(D, P):
     r"""Zero-one loss: how often the labels of largest degree disagree.
 
     .. math:: [\arg\max_j d_j \ne \arg\max_j p_j]
 
     On ties the first label counts.
 
+    Parameters
+    ----------
+    D_true, D_pred : array-like of shape (n_samples, n_labels)
+        True and predicted distributions: rows on the simplex, exact zeros allowed.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights of the rows in the mean; None weighs them equally.
+    per_row : bool, default=False
+        Return the value of every row instead of their mean; excludes `sample_weight`.
+
     Returns
     -------
     loss : float, or ndarray of shape (n_samples,)
         The fraction of rows that disagree; per row 0 or 1.
+
+    Raises
+    ------
+    ValueError
+        If `D_true` or `D_pred` does not hold distributions, if their shapes differ, or if another
+        argument is out of its range.
 
     References
     ----------
@@ -257,8 +407,8 @@ def zero_one(D, P):
 
     Examples
     --------
-    >>> from sklearn_ldl.metrics import zero_one
-    >>> zero_one([[0.6, 0.4], [0.6, 0.4]], [[0.9, 0.1], [0.1, 0.9]])
+    >>> from sklearn_ldl.metrics import zero_one_loss
+    >>> zero_one_loss([[0.6, 0.4], [0.6, 0.4]], [[0.9, 0.1], [0.1, 0.9]])
     0.5
     """
     return (D.argmax(axis=1) != P.argmax(axis=1)).astype(np.float64)

@@ -1,4 +1,4 @@
-"""Logarithmic divergences and the skill score built on them, in nats."""
+"""Logarithmic divergences, in nats, and the D2 score built on one of them."""
 
 from __future__ import annotations
 
@@ -32,6 +32,12 @@ def kl_divergence(D, P, *, floor: float = FLOOR):
 
     Parameters
     ----------
+    D_true, D_pred : array-like of shape (n_samples, n_labels)
+        True and predicted distributions: rows on the simplex, exact zeros allowed.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights of the rows in the mean; None weighs them equally.
+    per_row : bool, default=False
+        Return the value of every row instead of their mean; excludes `sample_weight`.
     floor : float, default=1e-14
         Smaller predicted degrees are raised to this value, in (0, 1). The default is the value
         used by published LDL code. Predictions are not renormalised afterwards, which lowers the
@@ -41,6 +47,12 @@ def kl_divergence(D, P, *, floor: float = FLOOR):
     -------
     divergence : float, or ndarray of shape (n_samples,)
         At least 0 (equal), in nats.
+
+    Raises
+    ------
+    ValueError
+        If `D_true` or `D_pred` does not hold distributions, if their shapes differ, or if another
+        argument is out of its range.
 
     References
     ----------
@@ -58,13 +70,19 @@ def kl_divergence(D, P, *, floor: float = FLOOR):
 
 
 @row_metric
-def jeffreys(D, P, *, floor: float = FLOOR):
+def jeffreys_divergence(D, P, *, floor: float = FLOOR):
     r"""Jeffreys divergence: the sum of both Kullback-Leibler divergences.
 
     .. math:: \sum_j (d_j - p_j) \ln \frac{\max(d_j, \text{floor})}{\max(p_j, \text{floor})}
 
     Parameters
     ----------
+    D_true, D_pred : array-like of shape (n_samples, n_labels)
+        True and predicted distributions: rows on the simplex, exact zeros allowed.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights of the rows in the mean; None weighs them equally.
+    per_row : bool, default=False
+        Return the value of every row instead of their mean; excludes `sample_weight`.
     floor : float, default=1e-14
         Smaller degrees, true or predicted, count as this value inside the logarithm, in (0, 1).
 
@@ -72,6 +90,12 @@ def jeffreys(D, P, *, floor: float = FLOOR):
     -------
     divergence : float, or ndarray of shape (n_samples,)
         At least 0 (equal), in nats.
+
+    Raises
+    ------
+    ValueError
+        If `D_true` or `D_pred` does not hold distributions, if their shapes differ, or if another
+        argument is out of its range.
 
     References
     ----------
@@ -81,8 +105,8 @@ def jeffreys(D, P, *, floor: float = FLOOR):
 
     Examples
     --------
-    >>> from sklearn_ldl.metrics import jeffreys
-    >>> jeffreys([[0.75, 0.25]], [[0.25, 0.75]])
+    >>> from sklearn_ldl.metrics import jeffreys_divergence
+    >>> jeffreys_divergence([[0.75, 0.25]], [[0.25, 0.75]])
     1.098...
     """
     check_floor(floor)
@@ -90,7 +114,7 @@ def jeffreys(D, P, *, floor: float = FLOOR):
 
 
 @row_metric
-def jensen_shannon(D, P):
+def jensen_shannon_divergence(D, P):
     r"""Jensen-Shannon divergence.
 
     .. math::
@@ -101,10 +125,25 @@ def jensen_shannon(D, P):
     This is the divergence itself; :func:`scipy.spatial.distance.jensenshannon` is its square root.
     It is finite for exact zeros and needs no floor.
 
+    Parameters
+    ----------
+    D_true, D_pred : array-like of shape (n_samples, n_labels)
+        True and predicted distributions: rows on the simplex, exact zeros allowed.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights of the rows in the mean; None weighs them equally.
+    per_row : bool, default=False
+        Return the value of every row instead of their mean; excludes `sample_weight`.
+
     Returns
     -------
     divergence : float, or ndarray of shape (n_samples,)
         Between 0 (equal) and :math:`\ln 2` (no label in common), in nats.
+
+    Raises
+    ------
+    ValueError
+        If `D_true` or `D_pred` does not hold distributions, if their shapes differ, or if another
+        argument is out of its range.
 
     References
     ----------
@@ -113,8 +152,8 @@ def jensen_shannon(D, P):
 
     Examples
     --------
-    >>> from sklearn_ldl.metrics import jensen_shannon
-    >>> jensen_shannon([[1.0, 0.0]], [[0.0, 1.0]])
+    >>> from sklearn_ldl.metrics import jensen_shannon_divergence
+    >>> jensen_shannon_divergence([[1.0, 0.0]], [[0.0, 1.0]])
     0.693...
     """
     # Half of the smallest subnormal number rounds to zero, which would cost an infinite amount.
@@ -123,14 +162,14 @@ def jensen_shannon(D, P):
     return np.clip(divergence, 0, np.log(2))
 
 
-def kl_skill(
+def d2_kl_score(
     D_true: ArrayLike,
     D_pred: ArrayLike,
     *,
     sample_weight: ArrayLike | None = None,
     floor: float = FLOOR,
 ) -> float:
-    r"""Kullback-Leibler skill: how much better the model is than the mean distribution.
+    r"""D2 of the Kullback-Leibler divergence: how much better than the mean distribution.
 
     .. math::
 
@@ -138,8 +177,8 @@ def kl_skill(
         {\sum_i w_i \, \mathrm{KL}(d_i \,\|\, \bar d)},
         \qquad \bar d = \frac{\sum_i w_i d_i}{\sum_i w_i}
 
-    The counterpart of :math:`R^2` for distributions (a :math:`D^2` score): the mean distribution of
-    the scored rows is the best constant prediction.
+    The counterpart of :math:`R^2` for distributions: the mean distribution of the scored rows is
+    the best constant prediction.
 
     Parameters
     ----------
@@ -152,7 +191,7 @@ def kl_skill(
 
     Returns
     -------
-    skill : float
+    score : float
         At most 1 (perfect); 0 is no better than the mean, a negative value is worse. When all rows
         are equal, so that the mean is perfect too, it is 1 for a perfect model and 0 for any other.
 
@@ -169,32 +208,32 @@ def kl_skill(
 
     Examples
     --------
-    >>> from sklearn_ldl.metrics import kl_skill
+    >>> from sklearn_ldl.metrics import d2_kl_score
     >>> D = [[0.9, 0.1], [0.1, 0.9]]
-    >>> kl_skill(D, D)
+    >>> d2_kl_score(D, D)
     1.0
-    >>> kl_skill(D, [[0.5, 0.5], [0.5, 0.5]])
+    >>> d2_kl_score(D, [[0.5, 0.5], [0.5, 0.5]])
     0.0
-    >>> kl_skill(D, [[0.8, 0.2], [0.2, 0.8]])
+    >>> d2_kl_score(D, [[0.8, 0.2], [0.2, 0.8]])
     0.900...
     """
     if is_dask(D_true, D_pred):
-        return _lazy_skill(D_true, D_pred, sample_weight, floor)
+        return _lazy_d2(D_true, D_pred, sample_weight, floor)
     D, P = check_pair(D_true, D_pred)
     weights = check_weights(sample_weight, len(D))
     mean = np.average(D, axis=0, weights=weights)
     model = np.average(_kl(D, P, floor), weights=weights)
     baseline = np.average(_kl(D, mean, floor), weights=weights)
-    return float(_skill(model, baseline))
+    return float(_d2(model, baseline))
 
 
-def _skill(model: ArrayLike, baseline: ArrayLike) -> NDArray:
+def _d2(model: ArrayLike, baseline: ArrayLike) -> NDArray:
     flat = np.asarray(baseline) <= _ROUNDING
     perfect = np.asarray(model) <= _ROUNDING
     return np.where(flat, perfect, 1 - np.divide(model, np.where(flat, 1, baseline)))
 
 
-def _lazy_skill(D: Any, P: Any, sample_weight: Any, floor: float) -> Any:
+def _lazy_d2(D: Any, P: Any, sample_weight: Any, floor: float) -> Any:
     """Do the same for Dask collections, in one pass."""
     if is_dask(P):
         P = as_rows(P)
@@ -204,7 +243,7 @@ def _lazy_skill(D: Any, P: Any, sample_weight: Any, floor: float) -> Any:
     mean = mean_of_rows(D, sample_weight)
     information = mean_of_rows((-entr(D)).sum(axis=1), sample_weight)
     baseline = information - mean @ np.log(np.maximum(mean, floor))
-    return model.map_blocks(_skill, baseline, dtype=np.float64)
+    return model.map_blocks(_d2, baseline, dtype=np.float64)
 
 
 def _kl(D: NDArray, P: NDArray, floor: float) -> NDArray:

@@ -28,8 +28,8 @@ def head_labels(D_train: ArrayLike, ratio: float = 10.0) -> NDArray[np.bool_]:
     Returns
     -------
     head : ndarray of shape (n_labels,), dtype bool
-        True for head labels: the argument `head` of :func:`head_euclidean` and
-        :func:`tail_euclidean`. All False if the labels are balanced.
+        True for head labels: the argument `head` of :func:`head_euclidean_distance` and
+        :func:`tail_euclidean_distance`. All False if the labels are balanced.
 
     Raises
     ------
@@ -53,13 +53,19 @@ def head_labels(D_train: ArrayLike, ratio: float = 10.0) -> NDArray[np.bool_]:
 
 
 @row_metric
-def head_euclidean(D, P, *, head: ArrayLike):
+def head_euclidean_distance(D, P, *, head: ArrayLike):
     r"""Euclidean distance over the head labels only.
 
     .. math:: \sqrt{\textstyle\sum_{j \in \text{head}} (d_j - p_j)^2}
 
     Parameters
     ----------
+    D_true, D_pred : array-like of shape (n_samples, n_labels)
+        True and predicted distributions: rows on the simplex, exact zeros allowed.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights of the rows in the mean; None weighs them equally.
+    per_row : bool, default=False
+        Return the value of every row instead of their mean; excludes `sample_weight`.
     head : array-like of shape (n_labels,), dtype bool
         True for head labels, usually :func:`head_labels` of the training distributions.
 
@@ -68,14 +74,20 @@ def head_euclidean(D, P, *, head: ArrayLike):
     distance : float, or ndarray of shape (n_samples,)
         Between 0 (equal on the head) and :math:`\sqrt 2`.
 
+    Raises
+    ------
+    ValueError
+        If `D_true` or `D_pred` does not hold distributions, if their shapes differ, or if another
+        argument is out of its range.
+
     References
     ----------
     X. Zhao, Y. An, N. Xu, J. Wang, X. Geng, "Imbalanced label distribution learning", AAAI 2023.
 
     Examples
     --------
-    >>> from sklearn_ldl.metrics import head_euclidean
-    >>> head_euclidean([[0.8, 0.1, 0.1]], [[0.5, 0.1, 0.4]], head=[True, False, False])
+    >>> from sklearn_ldl.metrics import head_euclidean_distance
+    >>> head_euclidean_distance([[0.8, 0.1, 0.1]], [[0.5, 0.1, 0.4]], head=[True, False, False])
     0.3...
     """
     head = _check_head(head, D.shape[1])
@@ -83,13 +95,19 @@ def head_euclidean(D, P, *, head: ArrayLike):
 
 
 @row_metric
-def tail_euclidean(D, P, *, head: ArrayLike):
+def tail_euclidean_distance(D, P, *, head: ArrayLike):
     r"""Euclidean distance over the tail labels only: those that are not in the head.
 
     .. math:: \sqrt{\textstyle\sum_{j \notin \text{head}} (d_j - p_j)^2}
 
     Parameters
     ----------
+    D_true, D_pred : array-like of shape (n_samples, n_labels)
+        True and predicted distributions: rows on the simplex, exact zeros allowed.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights of the rows in the mean; None weighs them equally.
+    per_row : bool, default=False
+        Return the value of every row instead of their mean; excludes `sample_weight`.
     head : array-like of shape (n_labels,), dtype bool
         True for head labels, usually :func:`head_labels` of the training distributions.
 
@@ -98,14 +116,20 @@ def tail_euclidean(D, P, *, head: ArrayLike):
     distance : float, or ndarray of shape (n_samples,)
         Between 0 (equal on the tail) and :math:`\sqrt 2`.
 
+    Raises
+    ------
+    ValueError
+        If `D_true` or `D_pred` does not hold distributions, if their shapes differ, or if another
+        argument is out of its range.
+
     References
     ----------
     X. Zhao, Y. An, N. Xu, J. Wang, X. Geng, "Imbalanced label distribution learning", AAAI 2023.
 
     Examples
     --------
-    >>> from sklearn_ldl.metrics import tail_euclidean
-    >>> tail_euclidean([[0.8, 0.1, 0.1]], [[0.5, 0.1, 0.4]], head=[True, False, False])
+    >>> from sklearn_ldl.metrics import tail_euclidean_distance
+    >>> tail_euclidean_distance([[0.8, 0.1, 0.1]], [[0.5, 0.1, 0.4]], head=[True, False, False])
     0.3...
     """
     head = _check_head(head, D.shape[1])

@@ -10,8 +10,8 @@ from sklearn_ldl.metrics.rows import row_metric
 
 
 @row_metric
-def emd(D, P, *, grid: ArrayLike | None = None):
-    r"""Earth mover's distance (Wasserstein-1) between distributions over ordered labels.
+def wasserstein_distance(D, P, *, grid: ArrayLike | None = None):
+    r"""Wasserstein distance (earth mover's distance) between distributions over ordered labels.
 
     .. math:: \sum_{k=1}^{C-1} (g_{k+1} - g_k) \left| \sum_{j \le k} (d_j - p_j) \right|
 
@@ -19,6 +19,12 @@ def emd(D, P, *, grid: ArrayLike | None = None):
 
     Parameters
     ----------
+    D_true, D_pred : array-like of shape (n_samples, n_labels)
+        True and predicted distributions: rows on the simplex, exact zeros allowed.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights of the rows in the mean; None weighs them equally.
+    per_row : bool, default=False
+        Return the value of every row instead of their mean; excludes `sample_weight`.
     grid : array-like of shape (n_labels,), default=None
         Values :math:`g` of the labels, strictly increasing. None stands for neighbours one apart;
         the distance then counts label steps.
@@ -28,6 +34,12 @@ def emd(D, P, *, grid: ArrayLike | None = None):
     distance : float, or ndarray of shape (n_samples,)
         Between 0 (equal) and ``grid[-1] - grid[0]``, in the unit of `grid`.
 
+    Raises
+    ------
+    ValueError
+        If `D_true` or `D_pred` does not hold distributions, if their shapes differ, or if another
+        argument is out of its range.
+
     References
     ----------
     Y. Rubner, C. Tomasi, L. J. Guibas, "The earth mover's distance as a metric for image
@@ -35,28 +47,43 @@ def emd(D, P, *, grid: ArrayLike | None = None):
 
     Examples
     --------
-    >>> from sklearn_ldl.metrics import emd
-    >>> emd([[1.0, 0.0, 0.0]], [[0.0, 0.5, 0.5]])
+    >>> from sklearn_ldl.metrics import wasserstein_distance
+    >>> wasserstein_distance([[1.0, 0.0, 0.0]], [[0.0, 0.5, 0.5]])
     1.5
-    >>> emd([[1.0, 0.0, 0.0]], [[0.0, 0.5, 0.5]], grid=[20, 30, 50])
+    >>> wasserstein_distance([[1.0, 0.0, 0.0]], [[0.0, 0.5, 0.5]], grid=[20, 30, 50])
     20.0
     """
     return _work(D, P, _steps(grid, D.shape[1]))
 
 
 @row_metric
-def cad(D, P):
-    r"""Cumulative absolute distance: the name of the EMD with unit steps in ordinal LDL.
+def cumulative_absolute_distance(D, P):
+    r"""Cumulative absolute distance: what ordinal LDL calls the Wasserstein distance at unit steps.
 
     .. math:: \sum_{k=1}^{C} \left| \sum_{j \le k} (d_j - p_j) \right|
 
-    The last term is zero because both distributions sum to one. :func:`emd` takes steps of any
-    length.
+    The last term is zero because both distributions sum to one. :func:`wasserstein_distance` takes
+    steps of any length.
+
+    Parameters
+    ----------
+    D_true, D_pred : array-like of shape (n_samples, n_labels)
+        True and predicted distributions: rows on the simplex, exact zeros allowed.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights of the rows in the mean; None weighs them equally.
+    per_row : bool, default=False
+        Return the value of every row instead of their mean; excludes `sample_weight`.
 
     Returns
     -------
     distance : float, or ndarray of shape (n_samples,)
         Between 0 (equal) and ``n_labels - 1``.
+
+    Raises
+    ------
+    ValueError
+        If `D_true` or `D_pred` does not hold distributions, if their shapes differ, or if another
+        argument is out of its range.
 
     References
     ----------
@@ -64,15 +91,15 @@ def cad(D, P):
 
     Examples
     --------
-    >>> from sklearn_ldl.metrics import cad
-    >>> cad([[1.0, 0.0, 0.0]], [[0.0, 0.5, 0.5]])
+    >>> from sklearn_ldl.metrics import cumulative_absolute_distance
+    >>> cumulative_absolute_distance([[1.0, 0.0, 0.0]], [[0.0, 0.5, 0.5]])
     1.5
     """
     return _work(D, P, np.ones(D.shape[1] - 1))
 
 
 @row_metric
-def quadratic_form(D, P, *, grid: ArrayLike | None = None):
+def quadratic_form_distance(D, P, *, grid: ArrayLike | None = None):
     r"""Quadratic form distance: labels that lie close to each other are similar.
 
     .. math::
@@ -92,6 +119,12 @@ def quadratic_form(D, P, *, grid: ArrayLike | None = None):
 
     Parameters
     ----------
+    D_true, D_pred : array-like of shape (n_samples, n_labels)
+        True and predicted distributions: rows on the simplex, exact zeros allowed.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights of the rows in the mean; None weighs them equally.
+    per_row : bool, default=False
+        Return the value of every row instead of their mean; excludes `sample_weight`.
     grid : array-like of shape (n_labels,), default=None
         Values :math:`g` of the labels, strictly increasing. None stands for equal steps.
 
@@ -99,6 +132,12 @@ def quadratic_form(D, P, *, grid: ArrayLike | None = None):
     -------
     distance : float, or ndarray of shape (n_samples,)
         Between 0 (equal) and :math:`\sqrt 2` (all mass at opposite ends).
+
+    Raises
+    ------
+    ValueError
+        If `D_true` or `D_pred` does not hold distributions, if their shapes differ, or if another
+        argument is out of its range.
 
     References
     ----------
@@ -109,10 +148,10 @@ def quadratic_form(D, P, *, grid: ArrayLike | None = None):
 
     Examples
     --------
-    >>> from sklearn_ldl.metrics import quadratic_form
-    >>> quadratic_form([[1.0, 0.0, 0.0]], [[0.0, 1.0, 0.0]])
+    >>> from sklearn_ldl.metrics import quadratic_form_distance
+    >>> quadratic_form_distance([[1.0, 0.0, 0.0]], [[0.0, 1.0, 0.0]])
     1.0
-    >>> quadratic_form([[1.0, 0.0, 0.0]], [[0.0, 0.0, 1.0]])
+    >>> quadratic_form_distance([[1.0, 0.0, 0.0]], [[0.0, 0.0, 1.0]])
     1.414...
     """
     steps = _steps(grid, D.shape[1])

@@ -13,26 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn_ldl._core.dask_rows import is_dask, map_rows, mean_of_rows
 from sklearn_ldl.metrics.checks import check_pair, mean_or_rows
 
-_PARAMETERS = """\
-Parameters
-----------
-D_true, D_pred : array-like of shape (n_samples, n_labels)
-    True and predicted distributions: rows on the simplex, exact zeros allowed.
-sample_weight : array-like of shape (n_samples,), default=None
-    Non-negative weights of the rows in the mean; None weighs them equally.
-per_row : bool, default=False
-    Return the value of every row instead of their mean; excludes `sample_weight`.
-"""
-
-_RAISES = """\
-Raises
-------
-ValueError
-    If `D_true` or `D_pred` does not hold distributions, if their shapes differ, or if another
-    argument is out of its range.
-
-"""
-
 
 class RowMetric(Protocol):
     """A metric that has one value per row."""
@@ -73,8 +53,8 @@ class RowMetric(Protocol):
 def row_metric(formula: Callable[..., NDArray]) -> RowMetric:
     """Turn ``formula(D, P, *, options) -> (n_samples,)`` into a public metric.
 
-    The formula states its mathematics, its own options, its range and an example; what all the
-    metrics have in common is added here, to the behaviour and to the docstring.
+    What all the metrics have in common is added here: checks, weights, `per_row`, Dask collections.
+    The docstring of the formula is that of the metric, so it documents these as well.
     """
 
     def metric(D_true, D_pred, *, sample_weight=None, per_row=False, **options):
@@ -89,20 +69,10 @@ def row_metric(formula: Callable[..., NDArray]) -> RowMetric:
     common = list(signature.parameters.values())[1:-1]  # without self and **options
     options = list(inspect.signature(formula).parameters.values())[2:]  # without D and P
     # functools.wraps would report the signature of the formula.
-    attributes = {
-        name: getattr(formula, name) for name in ("__module__", "__name__", "__qualname__")
-    }
-    attributes["__signature__"] = signature.replace(parameters=[*common, *options])
-    attributes["__doc__"] = _complete_docstring(inspect.getdoc(formula) or "")
-    for name, value in attributes.items():
-        setattr(metric, name, value)
+    parameters = [*common, *options]
+    metric.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    metric.__module__ = formula.__module__
+    metric.__name__ = formula.__name__
+    metric.__qualname__ = formula.__qualname__
+    metric.__doc__ = formula.__doc__
     return metric
-
-
-def _complete_docstring(doc: str) -> str:
-    own_options = "Parameters\n----------\n"
-    if own_options in doc:
-        doc = doc.replace(own_options, _PARAMETERS, 1)
-    else:
-        doc = doc.replace("Returns\n", f"{_PARAMETERS}\nReturns\n", 1)
-    return doc.replace("References\n", f"{_RAISES}References\n", 1) + "\n"

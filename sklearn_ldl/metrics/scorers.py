@@ -1,23 +1,21 @@
 """Scorers: the metrics in the form that `scoring=` takes.
 
-One registration per metric makes its constant and its entry in the table of names. Losses are
-registered once, negated, under ``neg_<name>``, so that greater is always better.
+What is better when low is negated, under the name ``neg_<metric>``: greater is always better.
 """
 
 from __future__ import annotations
 
 import copy
 import inspect
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn import get_config
-from sklearn.base import BaseEstimator, OutlierMixin, is_classifier
+from sklearn.base import BaseEstimator, is_classifier
 from sklearn.pipeline import Pipeline
 
-from sklearn_ldl._core.sklearn_compat import Scorer
+from sklearn_ldl._core.sklearn_compat import Scorer, shared_predictions
 from sklearn_ldl.metrics import calibration, distances, divergences, head_tail, ordinal, values
 from sklearn_ldl.metrics.labels import one_hot
 
@@ -47,34 +45,27 @@ class _DistributionScorer(_NamedScorer):
     """
 
     def _score(self, method_caller, estimator, X, y_true, **kwargs):
-        def predict(estimator, response_method, X, **_):
-            view = _DistributionView(estimator, response_method)
-            return method_caller(view, "predict_distribution", X)
+        predictions = shared_predictions(method_caller)
+
+        def predict(estimator, method, X, **_):
+            # Under `predict_proba` scikit-learn keeps a single column of two, that of the class
+            # which the first scorer is after. Whole distributions have a key of their own.
+            key = f"distributions of {method}"
+            if key not in predictions:
+                predictions[key] = _predicted_distributions(estimator, method, X)
+            return predictions[key]
 
         D_true = true_distributions(estimator, y_true)
         return super()._score(predict, estimator, X, D_true, **kwargs)
 
 
-class _DistributionView(OutlierMixin, BaseEstimator):
-    """An estimator with its predicted distributions under a method name of their own.
-
-    Scorers that are evaluated together share a cache of predictions by method name. Under
-    `predict_proba` scikit-learn keeps a single column of two, that of the class which the first
-    scorer is after. It takes the result of any other method as it is, although version 1.6 does so
-    for classifiers and outlier detectors only.
-    """
-
-    def __init__(self, estimator: BaseEstimator, response_method: str):
-        self.estimator = estimator
-        self.response_method = response_method
-
-    def predict_distribution(self, X: ArrayLike) -> NDArray:
-        if is_classifier(self.estimator) and self.response_method != "predict_proba":
-            raise ValueError(
-                f"The score compares distributions, but {type(self.estimator).__name__} has no "
-                "predict_proba."
-            )
-        return getattr(self.estimator, self.response_method)(X)
+def _predicted_distributions(estimator: BaseEstimator, method: str, X: ArrayLike) -> NDArray:
+    if is_classifier(estimator) and method != "predict_proba":
+        raise ValueError(
+            f"The score compares distributions, but {type(estimator).__name__} has no "
+            "predict_proba."
+        )
+    return getattr(estimator, method)(X)
 
 
 def true_distributions(estimator: BaseEstimator, y_true: ArrayLike) -> ArrayLike:
@@ -103,53 +94,51 @@ def innermost(estimator: BaseEstimator) -> BaseEstimator:
     return estimator
 
 
-_SCORERS: dict[str, _NamedScorer] = {}
+_METRICS_OF_DISTRIBUTIONS = (
+    distances.chebyshev_distance,
+    distances.clark_distance,
+    distances.canberra_distance,
+    divergences.kl_divergence,
+    distances.cosine_similarity,
+    distances.intersection_similarity,
+    distances.euclidean_distance,
+    distances.sorensen_distance,
+    distances.squared_chi2_distance,
+    distances.fidelity_similarity,
+    distances.zero_one_loss,
+    divergences.jeffreys_divergence,
+    divergences.jensen_shannon_divergence,
+    divergences.d2_kl_score,
+    ordinal.wasserstein_distance,
+    ordinal.cumulative_absolute_distance,
+    ordinal.quadratic_form_distance,
+    calibration.expected_calibration_error,
+    calibration.uncertainty_calibration_error,
+    calibration.log_loss,
+    calibration.brier_score_loss,
+    head_tail.head_euclidean_distance,
+    head_tail.tail_euclidean_distance,
+)
+_METRICS_OF_VALUES = (
+    values.mean_euclidean_error,
+    values.cumulative_score,
+    values.epsilon_error,
+)
 
 
-def _register(kind: type[_NamedScorer], response_method, sign: int, metric) -> _NamedScorer:
-    scorer = kind(metric, sign, {}, response_method)
-    _SCORERS[scorer.name] = scorer
-    return scorer
+def _sign(metric: Any) -> int:
+    """Return 1 for what is better when high, -1 otherwise: the last word of a name says it."""
+    return 1 if metric.__name__.endswith(("_similarity", "_score")) else -1
 
 
-_distribution_scorer = partial(_register, _DistributionScorer, ("predict_proba", "predict"))
-_similarity = partial(_distribution_scorer, 1)
-_loss = partial(_distribution_scorer, -1)
-_value_score = partial(_register, _NamedScorer, "predict", 1)
-_value_error = partial(_register, _NamedScorer, "predict", -1)
-
-neg_chebyshev_scorer = _loss(distances.chebyshev)
-neg_clark_scorer = _loss(distances.clark)
-neg_canberra_scorer = _loss(distances.canberra)
-neg_kl_divergence_scorer = _loss(divergences.kl_divergence)
-cosine_scorer = _similarity(distances.cosine)
-intersection_scorer = _similarity(distances.intersection)
-
-neg_euclidean_scorer = _loss(distances.euclidean)
-neg_sorensen_scorer = _loss(distances.sorensen)
-neg_squared_chi2_scorer = _loss(distances.squared_chi2)
-fidelity_scorer = _similarity(distances.fidelity)
-neg_zero_one_scorer = _loss(distances.zero_one)
-neg_jeffreys_scorer = _loss(divergences.jeffreys)
-neg_jensen_shannon_scorer = _loss(divergences.jensen_shannon)
-kl_skill_scorer = _similarity(divergences.kl_skill)
-
-neg_emd_scorer = _loss(ordinal.emd)
-neg_cad_scorer = _loss(ordinal.cad)
-neg_quadratic_form_scorer = _loss(ordinal.quadratic_form)
-
-neg_expected_calibration_error_scorer = _loss(calibration.expected_calibration_error)
-neg_uncertainty_calibration_error_scorer = _loss(calibration.uncertainty_calibration_error)
-neg_negative_log_likelihood_scorer = _loss(calibration.negative_log_likelihood)
-neg_brier_score_scorer = _loss(calibration.brier_score)
-
-neg_mean_euclidean_error_scorer = _value_error(values.mean_euclidean_error)
-
-# These need an argument, hence no constant: get_ldl_scorer takes it.
-_loss(head_tail.head_euclidean)
-_loss(head_tail.tail_euclidean)
-_value_score(values.cumulative_score)
-_value_error(values.epsilon_error)
+_ALL = [
+    *(
+        _DistributionScorer(metric, _sign(metric), {}, ("predict_proba", "predict"))
+        for metric in _METRICS_OF_DISTRIBUTIONS
+    ),
+    *(_NamedScorer(metric, _sign(metric), {}, "predict") for metric in _METRICS_OF_VALUES),
+]
+_SCORERS = {scorer.name: scorer for scorer in _ALL}
 
 
 def get_ldl_scorer(name: str, **options: Any) -> _NamedScorer:
@@ -174,9 +163,9 @@ def get_ldl_scorer(name: str, **options: Any) -> _NamedScorer:
         One of :func:`get_ldl_scorer_names`.
     **options
         Arguments of the metric, such as ``floor=1e-10`` for 'neg_kl_divergence' or the `grid` of
-        'neg_emd'. Required are `head` for 'neg_head_euclidean' and 'neg_tail_euclidean',
-        `threshold` for 'cumulative_score' and `sigma` for 'neg_epsilon_error', unless metadata
-        routing delivers them.
+        'neg_wasserstein_distance'. Required are `head` for 'neg_head_euclidean_distance' and
+        'neg_tail_euclidean_distance', `threshold` for 'cumulative_score' and `sigma` for
+        'neg_epsilon_error', unless metadata routing delivers them.
 
     Returns
     -------
@@ -202,7 +191,7 @@ def get_ldl_scorer(name: str, **options: Any) -> _NamedScorer:
     >>> from sklearn_ldl.metrics import get_ldl_scorer
     >>> X = [[0.0], [1.0], [2.0], [3.0]]
     >>> D = [[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], [0.2, 0.8]]
-    >>> scorer = get_ldl_scorer("neg_chebyshev")
+    >>> scorer = get_ldl_scorer("neg_chebyshev_distance")
     >>> cross_val_score(KNeighborsRegressor(1), X, D, cv=2, scoring=scorer)
     array([-0.55, -0.55])
     >>> get_ldl_scorer("neg_kl_divergence", floor=1e-10)
@@ -236,6 +225,6 @@ def get_ldl_scorer_names() -> list[str]:
     --------
     >>> from sklearn_ldl.metrics import get_ldl_scorer_names
     >>> get_ldl_scorer_names()[:3]
-    ['cosine', 'cumulative_score', 'fidelity']
+    ['cosine_similarity', 'cumulative_score', 'd2_kl_score']
     """
     return sorted(_SCORERS)

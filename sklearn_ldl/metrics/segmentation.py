@@ -17,7 +17,7 @@ from sklearn_ldl._core.sklearn_compat import Interval, validate_params
     },
     prefer_skip_nested_validation=True,
 )
-def mean_iu(
+def mean_iou_score(
     y_true: ArrayLike,
     y_pred: ArrayLike,
     *,
@@ -47,7 +47,7 @@ def mean_iu(
 
     Returns
     -------
-    mean_iu : float
+    mean_iou_score : float
         Between 0 and 1 (equal).
 
     Raises
@@ -64,8 +64,8 @@ def mean_iu(
 
     Examples
     --------
-    >>> from sklearn_ldl.metrics import mean_iu
-    >>> mean_iu([[0, 0, 1, 255]], [[0, 1, 1, 1]])
+    >>> from sklearn_ldl.metrics import mean_iou_score
+    >>> mean_iou_score([[0, 0, 1, 255]], [[0, 1, 1, 1]])
     0.5
     """
     y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)

@@ -224,7 +224,7 @@ def normalized_mean_error(
     sample_weight : array-like of shape (n_samples,), default=None
         Non-negative weights of the images; None weighs them equally.
     per_row : bool, default=False
-        Return the error of every image instead of the mean, for :func:`auc_cumulative_error`;
+        Return the error of every image instead of the mean, for :func:`cumulative_error_auc_score`;
         excludes `sample_weight`.
 
     Returns
@@ -261,7 +261,7 @@ def normalized_mean_error(
     return mean_or_rows(errors, sample_weight, per_row)
 
 
-def auc_cumulative_error(
+def cumulative_error_auc_score(
     errors: ArrayLike, *, tau: float = 0.07, sample_weight: ArrayLike | None = None
 ) -> float:
     r"""Area under the curve of cumulative errors up to `tau`, divided by `tau`.
@@ -299,8 +299,8 @@ def auc_cumulative_error(
 
     Examples
     --------
-    >>> from sklearn_ldl.metrics import auc_cumulative_error
-    >>> auc_cumulative_error([0.0, 0.035, 0.2])
+    >>> from sklearn_ldl.metrics import cumulative_error_auc_score
+    >>> cumulative_error_auc_score([0.0, 0.035, 0.2])
     0.5
     """
     if not (isinstance(tau, Real) and 0 < tau < np.inf):

@@ -65,7 +65,7 @@ class LabelErrorDisplay:
 
     See Also
     --------
-    sklearn_ldl.metrics.head_euclidean, sklearn_ldl.metrics.tail_euclidean :
+    sklearn_ldl.metrics.head_euclidean_distance, sklearn_ldl.metrics.tail_euclidean_distance :
         Errors on head and tail as one number.
 
     References

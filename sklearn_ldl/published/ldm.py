@@ -47,7 +47,7 @@ class LDLLDM(SoftmaxLinearModel):
         Number of clusters (fewer when there are fewer distinct rows); 1 leaves out the local part.
     cluster_on : {"labels", "features"}, default="labels"
         Whether k-means sees the distributions or `X`.
-    barycenter_reg : float, default=1e-3
+    barycenter_alpha : float, default=1e-3
         Positive ridge of the reconstruction weights, relative to the sum of the squared distances
         between a label and the others.
     fit_intercept : bool, default=True
@@ -132,7 +132,7 @@ class LDLLDM(SoftmaxLinearModel):
         "local_weight": [Interval(Real, 0, None, closed="left")],
         "n_clusters": [Interval(Integral, 1, None, closed="left")],
         "cluster_on": [StrOptions({"labels", "features"})],
-        "barycenter_reg": [Interval(Real, 0, None, closed="neither")],
+        "barycenter_alpha": [Interval(Real, 0, None, closed="neither")],
         "fit_intercept": ["boolean"],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -148,7 +148,7 @@ class LDLLDM(SoftmaxLinearModel):
         local_weight: float = 0.1,
         n_clusters: int = 10,
         cluster_on: Literal["labels", "features"] = "labels",
-        barycenter_reg: float = 1e-3,
+        barycenter_alpha: float = 1e-3,
         fit_intercept: bool = True,
         max_iter: int = 1000,
         tol: float = 1e-6,
@@ -160,7 +160,7 @@ class LDLLDM(SoftmaxLinearModel):
         self.local_weight = local_weight
         self.n_clusters = n_clusters
         self.cluster_on = cluster_on
-        self.barycenter_reg = barycenter_reg
+        self.barycenter_alpha = barycenter_alpha
         self.fit_intercept = fit_intercept
         self.max_iter = max_iter
         self.tol = tol
@@ -232,7 +232,7 @@ class LDLLDM(SoftmaxLinearModel):
 
         self.manifold_ = identity
         if use_global:
-            self.manifold_ = _reconstruction(D, weight, self.barycenter_reg)
+            self.manifold_ = _reconstruction(D, weight, self.barycenter_alpha)
         self.cluster_labels_ = np.zeros(n_samples, dtype=np.intp)
         if use_local:
             points = D if self.cluster_on == "labels" else X
@@ -240,7 +240,7 @@ class LDLLDM(SoftmaxLinearModel):
         clusters = members(self.cluster_labels_)
         self.local_manifolds_ = np.stack(
             [
-                _reconstruction(D[rows], weight[rows], self.barycenter_reg)
+                _reconstruction(D[rows], weight[rows], self.barycenter_alpha)
                 if use_local and np.count_nonzero(weight[rows]) >= n_labels
                 else identity
                 for rows in clusters
@@ -253,13 +253,13 @@ class LDLLDM(SoftmaxLinearModel):
         return [_manifold_term(clusters, shared + own)]
 
 
-def _reconstruction(D: NDArray, weight: NDArray, reg: float) -> NDArray[np.float64]:
+def _reconstruction(D: NDArray, weight: NDArray, alpha: float) -> NDArray[np.float64]:
     """Weights (n_labels, n_labels) that rebuild every label from the others, as columns of `D`."""
     n_labels = D.shape[1]
     others = np.nonzero(~np.eye(n_labels, dtype=bool))[1].reshape(n_labels, n_labels - 1)
     points = (np.sqrt(weight)[:, None] * D).T
     M = np.zeros((n_labels, n_labels))
-    np.put_along_axis(M, others, barycentric_weights(points, others, reg=reg), axis=1)
+    np.put_along_axis(M, others, barycentric_weights(points, others, alpha=alpha), axis=1)
     return M
 
 

@@ -52,8 +52,8 @@ class LDLSCL(SoftmaxLinearModel):
     correlation_weight : float, default=1e-2
         Strength :math:`\lambda \ge 0` of the term that draws predictions to the centres of the
         clusters in their codes.
-    code_ridge : float, default=1.0
-        Strength of the penalty of the regression of the codes: ``code_ridge / 2`` times the
+    code_model_alpha : float, default=1.0
+        Strength of the penalty of the regression of the codes: ``code_model_alpha / 2`` times the
         squared coefficients, next to half of the mean squared error; positive.
     fit_intercept : bool, default=True
         Whether to add an intercept, which is not penalised.
@@ -141,7 +141,7 @@ class LDLSCL(SoftmaxLinearModel):
         "n_clusters": [Interval(Integral, 1, None, closed="left")],
         "code_alpha": [Interval(Real, 0, None, closed="neither")],
         "correlation_weight": [Interval(Real, 0, None, closed="left")],
-        "code_ridge": [Interval(Real, 0, None, closed="neither")],
+        "code_model_alpha": [Interval(Real, 0, None, closed="neither")],
         "fit_intercept": ["boolean"],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -156,7 +156,7 @@ class LDLSCL(SoftmaxLinearModel):
         n_clusters: int = 5,
         code_alpha: float = 0.1,
         correlation_weight: float = 1e-2,
-        code_ridge: float = 1.0,
+        code_model_alpha: float = 1.0,
         fit_intercept: bool = True,
         max_iter: int = 1000,
         tol: float = 1e-5,
@@ -167,7 +167,7 @@ class LDLSCL(SoftmaxLinearModel):
         self.n_clusters = n_clusters
         self.code_alpha = code_alpha
         self.correlation_weight = correlation_weight
-        self.code_ridge = code_ridge
+        self.code_model_alpha = code_model_alpha
         self.fit_intercept = fit_intercept
         self.max_iter = max_iter
         self.tol = tol
@@ -237,7 +237,7 @@ class LDLSCL(SoftmaxLinearModel):
             self.coef_, self.intercept_ = (A.astype(dtype) for A in coefficients)
             self.code_coef_ = model.code_coef.astype(dtype)
             # With weights that sum to one, the strength refers to the mean squared error.
-            self.code_model_ = Ridge(self.code_ridge, tol=_RIDGE_TOL)
+            self.code_model_ = Ridge(self.code_model_alpha, tol=_RIDGE_TOL)
             self.code_model_.fit(Xu, model.codes, sample_weight=weight)
             self.codes_ = model.codes.astype(dtype)
             if not used.all():

@@ -99,7 +99,7 @@ class LabelShiftCorrector(PostHocCorrection):
     See Also
     --------
     DeepLDLRegressor : Its `logit_adjustment` corrects for a uniform prior inside the loss.
-    TemperatureScaler : Makes over- or under-confident predictions flatter or sharper.
+    TemperatureCalibrator : Makes over- or under-confident predictions flatter or sharper.
 
     Notes
     -----

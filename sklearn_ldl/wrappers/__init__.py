@@ -1,6 +1,6 @@
 """Estimators around a learner of distributions: other targets, corrections after the fact."""
 
-from sklearn_ldl.wrappers.calibration import TemperatureScaler, fit_temperature
+from sklearn_ldl.wrappers.calibration import TemperatureCalibrator, fit_temperature
 from sklearn_ldl.wrappers.targets import LDLClassifier, LDLRegressor
 
-__all__ = ["LDLClassifier", "LDLRegressor", "TemperatureScaler", "fit_temperature"]
+__all__ = ["LDLClassifier", "LDLRegressor", "TemperatureCalibrator", "fit_temperature"]

@@ -11,7 +11,7 @@ from sklearn.utils import Bunch, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ldl._core.simplex import check_prediction
+from sklearn_ldl._core.simplex import check_prediction, safe_log
 from sklearn_ldl._core.sklearn_compat import routing_enabled
 from sklearn_ldl.linear import BFGSLDL
 
@@ -88,6 +88,21 @@ class TargetWrapper(LearnerFeatures, MetaEstimatorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         return check_prediction(self.estimator_.predict(X), self.distributor_.n_labels_)
+
+    def predict_log_proba(self, X: Any) -> NDArray:
+        """Logarithms of the predicted degrees, at least -708 (-87 in single precision).
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        L : ndarray of shape (n_samples, n_labels)
+            Logarithms.
+        """
+        return safe_log(self.predict_proba(X))
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Route metadata of `fit` to the wrapped estimator and the distributor.

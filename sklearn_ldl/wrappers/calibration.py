@@ -66,7 +66,7 @@ def fit_temperature(
 
     See Also
     --------
-    TemperatureScaler : Also makes logits of rows that were not trained on.
+    TemperatureCalibrator : Also makes logits of rows that were not trained on.
 
     References
     ----------
@@ -115,7 +115,7 @@ def fit_temperature(
     return temperature
 
 
-class TemperatureScaler(PostHocCorrection):
+class TemperatureCalibrator(PostHocCorrection):
     r"""Calibrate a learner of distributions by a temperature, found on held-out rows.
 
     Predictions are :math:`\mathrm{softmax}(z(x) / T)` with the logits :math:`z` of `estimator`. A
@@ -172,11 +172,11 @@ class TemperatureScaler(PostHocCorrection):
     Examples
     --------
     >>> from sklearn_ldl import BFGSLDL
-    >>> from sklearn_ldl.wrappers.calibration import TemperatureScaler
+    >>> from sklearn_ldl.wrappers.calibration import TemperatureCalibrator
     >>> from sklearn_ldl.datasets import make_ldl
     >>> X, D = make_ldl(n_samples=200, random_state=0)
     >>> shy = BFGSLDL(alpha=1.0)
-    >>> model = TemperatureScaler(shy).fit(X, D)
+    >>> model = TemperatureCalibrator(shy).fit(X, D)
     >>> model.temperature_ < 1
     True
     >>> model.score(X, D) > shy.fit(X, D).score(X, D)
@@ -186,7 +186,7 @@ class TemperatureScaler(PostHocCorrection):
 
     >>> from sklearn.frozen import FrozenEstimator
     >>> fitted = BFGSLDL(alpha=1.0).fit(X[:100], D[:100])
-    >>> TemperatureScaler(FrozenEstimator(fitted)).fit(
+    >>> TemperatureCalibrator(FrozenEstimator(fitted)).fit(
     ...     X[100:], D[100:]
     ... ).estimator_.estimator is fitted
     True
@@ -211,7 +211,7 @@ class TemperatureScaler(PostHocCorrection):
     @fit_context(prefer_skip_nested_validation=False)
     def fit(
         self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, **fit_params: Any
-    ) -> TemperatureScaler:
+    ) -> TemperatureCalibrator:
         """Find the temperature and fit the estimator to all rows.
 
         Parameters
@@ -229,7 +229,7 @@ class TemperatureScaler(PostHocCorrection):
 
         Returns
         -------
-        self : TemperatureScaler
+        self : TemperatureCalibrator
             The fitted estimator.
 
         Raises

@@ -15,7 +15,6 @@ from sklearn.utils.validation import (
 )
 
 from sklearn_ldl import decoding
-from sklearn_ldl._core.simplex import safe_log
 from sklearn_ldl._core.sklearn_compat import StrOptions, available_if, fit_context
 from sklearn_ldl.base import require_y
 from sklearn_ldl.distributors import GaussianLabelDistributor, LabelSmoother
@@ -68,7 +67,7 @@ class LDLClassifier(ClassifierMixin, TargetWrapper):
     >>> from sklearn.datasets import load_iris
     >>> from sklearn_ldl import BFGSLDL, LabelSmoother, LDLClassifier
     >>> X, y = load_iris(return_X_y=True)
-    >>> model = LDLClassifier(BFGSLDL(alpha=1e-3), LabelSmoother(alpha=0.1)).fit(X, y)
+    >>> model = LDLClassifier(BFGSLDL(alpha=1e-3), LabelSmoother(smoothing=0.1)).fit(X, y)
     >>> model.predict(X[:2])
     array([0, 0])
     >>> model.score(X, y) > 0.95
@@ -113,7 +112,7 @@ class LDLClassifier(ClassifierMixin, TargetWrapper):
         y = column_or_1d(y, warn=True)
         if y.dtype.kind == "f":
             check_classification_targets(y)
-        distributor = LabelSmoother(alpha=0) if self.distributor is None else self.distributor
+        distributor = LabelSmoother(smoothing=0) if self.distributor is None else self.distributor
         self._fit_wrapped(X, y, distributor, with_weight(sample_weight, fit_params))
         self.classes_ = self.distributor_.classes_
         return self
@@ -133,21 +132,6 @@ class LDLClassifier(ClassifierMixin, TargetWrapper):
         """
         best = self.predict_proba(X).argmax(axis=1)
         return self.classes_[best]
-
-    def predict_log_proba(self, X: Any) -> NDArray:
-        """Logarithms of the predicted degrees, at least -708.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        L : ndarray of shape (n_samples, n_classes)
-            Logarithms.
-        """
-        return safe_log(self.predict_proba(X))
 
     @available_if(lambda self: hasattr(given_or_default(self.estimator), "decision_function"))
     def decision_function(self, X: Any) -> NDArray:

@@ -27,13 +27,13 @@ def one_by_one(points, neighbors, reg):
 
 
 def test_a_point_between_two_neighbors():
-    weights = barycentric_weights([[0.0], [1.0], [4.0]], [[1, 2], [0, 2], [1, 0]], reg=1e-12)
+    weights = barycentric_weights([[0.0], [1.0], [4.0]], [[1, 2], [0, 2], [1, 0]], alpha=1e-12)
     np.testing.assert_allclose(weights, [[4 / 3, -1 / 3], [3 / 4, 1 / 4], [4, -3]])
 
 
 def test_ridge_by_hand():
     # At 0 with neighbours 1 and 3: G = [[1, 3], [3, 9]], trace 10, ridge 1 of the 10.
-    weights = barycentric_weights([[0.0], [1.0], [3.0]], others(3), reg=0.1)
+    weights = barycentric_weights([[0.0], [1.0], [3.0]], others(3), alpha=0.1)
     expected = np.linalg.solve([[2.0, 3.0], [3.0, 10.0]], [1, 1])
     np.testing.assert_allclose(weights[0], expected / expected.sum())
 
@@ -41,7 +41,7 @@ def test_ridge_by_hand():
 def test_weights_minimise_the_regularised_error(rng):
     points = rng.normal(size=(6, 3))
     neighbors = others(6)[:, :4]
-    weights = barycentric_weights(points, neighbors, reg=0.05)
+    weights = barycentric_weights(points, neighbors, alpha=0.05)
     for x, row, w in zip(points, neighbors, weights, strict=True):
         ridge = 0.05 * ((points[row] - x) ** 2).sum()
 

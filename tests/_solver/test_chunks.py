@@ -13,7 +13,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import KFold
 
 from sklearn_ldl import BFGSLDL, BFGSLDLCV
-from sklearn_ldl.metrics import cosine, get_ldl_scorer, kl_divergence, kl_skill
+from sklearn_ldl.metrics import cosine_similarity, d2_kl_score, get_ldl_scorer, kl_divergence
 
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
@@ -83,7 +83,7 @@ def test_features_that_do_not_matter_are_not_whitened(data, rng):
 def test_cross_validation_is_that_of_memory(data, weighted, cv):
     X, D, weight = data
     weight = weight if weighted else None
-    options = {"alphas": 4, "cv": cv, "tol": 1e-10, "scoring": "neg_chebyshev"}
+    options = {"alphas": 4, "cv": cv, "tol": 1e-10, "scoring": "neg_chebyshev_distance"}
     expected = BFGSLDLCV(**options).fit(X, D, sample_weight=weight)
     model = BFGSLDLCV(**options).fit(blocks(X), blocks(D), sample_weight=weight)
     assert_allclose(model.alphas_, expected.alphas_)
@@ -156,9 +156,9 @@ def predictions_and_metrics(model, X, D, predicted, weight):
         "logarithms": model.predict_log_proba(X),
         "rows": kl_divergence(D, predicted, per_row=True),
         "kl": kl_divergence(D, predicted),
-        "weighted": cosine(D, predicted, sample_weight=weight),
-        "skill": kl_skill(D, predicted, sample_weight=weight),
-        "scorer": get_ldl_scorer("neg_chebyshev")(model, X, D),
+        "weighted": cosine_similarity(D, predicted, sample_weight=weight),
+        "d2": d2_kl_score(D, predicted, sample_weight=weight),
+        "scorer": get_ldl_scorer("neg_chebyshev_distance")(model, X, D),
     }
 
 
@@ -182,11 +182,11 @@ def test_predictions_and_metrics_are_lazy(data):
     assert model.score(X_blocks, D_blocks) == pytest.approx(model.score(X, D))
 
 
-def test_skill_of_equal_rows_as_in_memory():
+def test_d2_of_equal_rows_as_in_memory():
     D = np.full((6, 2), 0.5)
-    assert float(kl_skill(blocks(D, 2), blocks(D, 2))) == 1
-    assert float(kl_skill(blocks(D, 2), np.full((6, 2), [0.4, 0.6]))) == 0
-    assert float(kl_skill(D, blocks(D, 2))) == 1
+    assert float(d2_kl_score(blocks(D, 2), blocks(D, 2))) == 1
+    assert float(d2_kl_score(blocks(D, 2), np.full((6, 2), [0.4, 0.6]))) == 0
+    assert float(d2_kl_score(D, blocks(D, 2))) == 1
 
 
 def test_unknown_and_empty_blocks(data):

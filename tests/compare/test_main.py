@@ -107,8 +107,8 @@ class TestDefaultRun:
 
     def test_picture_of_a_baseline_when_there_is_nothing_else(self, small, out):
         pytest.importorskip("matplotlib")
-        _, stdout, _ = small("--estimators", "mean", "--metrics", "cosine", plot=True)
-        assert "(mean, best by cosine)" in stdout
+        _, stdout, _ = small("--estimators", "mean", "--metrics", "cosine_similarity", plot=True)
+        assert "(mean, best by cosine_similarity)" in stdout
 
     def test_without_any_argument(self, tmp_path, monkeypatch, capsys):
         pytest.importorskip("matplotlib")
@@ -136,14 +136,15 @@ class TestRealData:
     def test_mat_file_with_chosen_measures_in_the_given_order(self, compare, mat_file, out):
         code, stdout, _ = compare(
             "compare", str(mat_file), "--estimators", "knn", "--cv", "3",
-            "--metrics", "intersection", "emd", "emd",
+            "--metrics", "intersection_similarity", "wasserstein_distance", "wasserstein_distance",
         )  # fmt: skip
         assert code == 0
         assert stdout.startswith("votes: n = 40 rows")
         table = pd.read_csv(out / "votes.csv")
         assert table.estimator.tolist() == [*BASELINES, "knn"]
         assert table.columns[2:-1].tolist() == [
-            "intersection_mean", "intersection_std", "emd_mean", "emd_std",
+            "intersection_similarity_mean", "intersection_similarity_std",
+            "wasserstein_distance_mean", "wasserstein_distance_std",
         ]  # fmt: skip
 
     def test_csv_file(self, compare, tmp_path, out):
@@ -209,7 +210,7 @@ class TestErrors:
             (["compare", "Nowhere"], "Nowhere is neither a file nor a public data set"),
             (["compare", "table.txt"], "suffix must be .mat, .npz or .csv"),
             (["--estimators", "nonsense"], "invalid choice: 'nonsense'"),
-            (["--metrics", "neg_chebyshev"], "invalid choice: 'neg_chebyshev'"),
+            (["--metrics", "neg_chebyshev_distance"], "invalid choice: 'neg_chebyshev_distance'"),
             (["--cv", "1"], "must be at least 2, got 1"),
             (["--cv", "11", "--n-samples", "10"], "--cv 11 needs as many rows, got 10"),
             (["--n-jobs", "0"], "n_jobs == 0"),
@@ -319,7 +320,7 @@ class TestProgress:
                 "mean",
                 DummyRegressor(),
                 problem,
-                ["cosine"],
+                ["cosine_similarity"],
                 n_jobs=n_jobs,
                 on_progress=told.append,
             )
@@ -329,15 +330,17 @@ class TestProgress:
 class TestEvaluate:
     def test_scores_are_those_of_the_measures(self):
         problem = load_problem(None, n_samples=50, n_folds=5)
-        outcome = evaluate("mean", DummyRegressor(), problem, ["chebyshev", "cosine"])
+        outcome = evaluate(
+            "mean", DummyRegressor(), problem, ["chebyshev_distance", "cosine_similarity"]
+        )
         train, test = problem.splits()[0]
         model = DummyRegressor().fit(problem.X[train], problem.D[train])
         X, D = problem.X[test], problem.D[test]
         first = {measure: scores[0] for measure, scores in outcome.scores.items()}
-        assert first["chebyshev"] == -get_ldl_scorer("neg_chebyshev")(model, X, D)
-        assert first["cosine"] == get_ldl_scorer("cosine")(model, X, D)
+        assert first["chebyshev_distance"] == -get_ldl_scorer("neg_chebyshev_distance")(model, X, D)
+        assert first["cosine_similarity"] == get_ldl_scorer("cosine_similarity")(model, X, D)
         np.testing.assert_array_equal(outcome.model.predict(X), model.predict(X))
-        assert outcome.std("cosine") == np.std(outcome.scores["cosine"])
+        assert outcome.std("cosine_similarity") == np.std(outcome.scores["cosine_similarity"])
 
     @pytest.mark.parametrize("measure", MEASURES)
     def test_every_measure_prefers_the_truth(self, measure):
@@ -383,11 +386,11 @@ class TestEstimators:
 class TestTable:
     def test_best_is_lowest_loss_and_highest_similarity(self):
         results = [
-            result("uniform", chebyshev=0.3, cosine=0.5),
-            result("mean", chebyshev=0.2, cosine=0.7),
-            result("knn", chebyshev=0.1, cosine=0.6),
+            result("uniform", chebyshev_distance=0.3, cosine_similarity=0.5),
+            result("mean", chebyshev_distance=0.2, cosine_similarity=0.7),
+            result("knn", chebyshev_distance=0.1, cosine_similarity=0.6),
         ]
-        lines = format_table(results, ["chebyshev", "cosine"]).splitlines()
+        lines = format_table(results, ["chebyshev_distance", "cosine_similarity"]).splitlines()
         assert lines[0].split() == ["estimator", "chebyshev↓", "cosine↑", "fit", "[s]"]
         assert lines[2].split() == ["uniform", "0.300±0.010", "0.500±0.010", "0.00"]
         assert lines[3].split() == ["mean", "0.200±0.010", "0.700±0.010*", "0.00"]
@@ -395,24 +398,29 @@ class TestTable:
         assert lines[5].split() == ["knn", "0.100±0.010*", "0.600±0.010", "0.00"]
 
     def test_ties_are_all_marked(self):
-        table = format_table([result("uniform", clark=0.5), result("knn", clark=0.5)], ["clark"])
+        table = format_table(
+            [result("uniform", clark_distance=0.5), result("knn", clark_distance=0.5)],
+            ["clark_distance"],
+        )
         assert table.count("*") == 2
 
     @pytest.mark.parametrize(
         ("measure", "mean", "shown"),
         [
             ("kl_divergence", 0.0055, "0.00550±0.01000*"),
-            ("cosine", 0.9945, "0.99450±0.01000*"),
-            ("canberra", 61.5, "61.500±0.010*"),
-            ("chebyshev", 0.0, "0.00000±0.01000*"),
-            ("cosine", 1.0, "1.00000±0.01000*"),
+            ("cosine_similarity", 0.9945, "0.99450±0.01000*"),
+            ("canberra_distance", 61.5, "61.500±0.010*"),
+            ("chebyshev_distance", 0.0, "0.00000±0.01000*"),
+            ("cosine_similarity", 1.0, "1.00000±0.01000*"),
         ],
     )
     def test_decimals_follow_the_distance_to_perfection(self, measure, mean, shown):
         assert shown in format_table([result("knn", **{measure: mean})], [measure])
 
     def test_no_rule_below_baselines_alone(self):
-        lines = format_table([result("uniform", clark=0.5)], ["clark"]).splitlines()
+        lines = format_table(
+            [result("uniform", clark_distance=0.5)], ["clark_distance"]
+        ).splitlines()
         assert len(lines) == 3
 
 
@@ -430,14 +438,14 @@ def test_as_a_module():
     command = [sys.executable, "-m", "sklearn_ldl", "list"]
     ascii_only = {**os.environ, "PYTHONIOENCODING": "ascii"}
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=ascii_only)
-    assert "chebyshev?, clark?" in done.stdout
+    assert "chebyshev_distance?, clark_distance?" in done.stdout
     assert done.stderr == ""
 
 
 def test_csv_keeps_all_digits(small, out):
-    small("--estimators", "mean", "--metrics", "clark")
+    small("--estimators", "mean", "--metrics", "clark_distance")
     with (out / "artificial.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     problem = load_problem(None, n_samples=60, n_folds=2)
-    outcome = evaluate("mean", DummyRegressor(), problem, ["clark"])
-    assert float(rows[1]["clark_mean"]) == outcome.mean("clark")
+    outcome = evaluate("mean", DummyRegressor(), problem, ["clark_distance"])
+    assert float(rows[1]["clark_distance_mean"]) == outcome.mean("clark_distance")

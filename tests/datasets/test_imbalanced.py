@@ -65,7 +65,7 @@ def test_selection_by_hand():
 )
 def test_every_training_row_is_selected_for_a_reason(n_labels, n_samples, head_max, tail_min, seed):
     D = np.random.default_rng(seed).dirichlet(np.full(n_labels, 0.5), size=n_samples)
-    cv = ImbalancedKFold(0, 1, head_max=head_max, tail_min=tail_min, n_splits=2)
+    cv = ImbalancedKFold(head=0, tail=1, head_max=head_max, tail_min=tail_min, n_splits=2)
     plain = KFold(2, shuffle=True, random_state=0)
     try:
         folds = list(cv.split(D, D))
@@ -101,7 +101,7 @@ def test_training_is_imbalanced(data, cv):
 
 
 def test_defaults_and_representation():
-    cv = ImbalancedKFold(2, 0, head_max=1, tail_min=2)
+    cv = ImbalancedKFold(head=2, tail=0, head_max=1, tail_min=2)
     assert cv.get_n_splits() == 10
     assert " ".join(repr(cv).split()) == (
         "ImbalancedKFold(head=2, head_max=1, n_splits=10, random_state=0, shuffle=True, "
@@ -110,7 +110,7 @@ def test_defaults_and_representation():
 
 
 def test_without_shuffling_the_seed_does_not_matter(data):
-    cv = ImbalancedKFold(2, 0, **BOUNDS, shuffle=False)
+    cv = ImbalancedKFold(head=2, tail=0, **BOUNDS, shuffle=False)
     _, test = next(cv.split(*data))
     assert_array_equal(test, np.arange(30))
 
@@ -122,7 +122,7 @@ def test_repeated_splits_copies_and_pickles_agree(data, cv):
 
 
 def test_other_seeds_give_other_folds(data, cv):
-    other = ImbalancedKFold(2, 0, n_splits=5, random_state=1, **BOUNDS)
+    other = ImbalancedKFold(head=2, tail=0, n_splits=5, random_state=1, **BOUNDS)
     assert next(cv.split(*data))[1].tolist() != next(other.split(*data))[1].tolist()
 
 
@@ -182,14 +182,14 @@ def test_bad_bounds(data, parameters, message):
 
 def test_bad_number_of_folds(data):
     with pytest.raises(ValueError, match="n_splits=1"):
-        ImbalancedKFold(2, 0, n_splits=1, **BOUNDS)
+        ImbalancedKFold(head=2, tail=0, n_splits=1, **BOUNDS)
     with pytest.raises(ValueError, match="n_splits=301 greater"):
-        next(ImbalancedKFold(2, 0, n_splits=301, **BOUNDS).split(*data))
+        next(ImbalancedKFold(head=2, tail=0, n_splits=301, **BOUNDS).split(*data))
 
 
 def test_label_out_of_range(data):
     with pytest.raises(ValueError, match="head=3 is out of range: there are 3 labels"):
-        next(ImbalancedKFold(3, 0, **BOUNDS).split(*data))
+        next(ImbalancedKFold(head=3, tail=0, **BOUNDS).split(*data))
     with pytest.raises(ValueError, match="tail=9 is out of range"):
         make_imbalanced_ldl(*data, 0, 9, **BOUNDS)
 

@@ -27,16 +27,16 @@ def test_uniform_and_exclusive_smoothing():
 
 @given(distributions, st.floats(0, 1))
 @settings(max_examples=50, deadline=None)
-def test_the_two_kinds_agree_after_rescaling_alpha(D, alpha):
+def test_the_two_kinds_agree_after_rescaling_smoothing(D, smoothing):
     n_labels = D.shape[1]
-    uniform = smooth_labels(D, alpha)
-    exclusive = smooth_labels(D, alpha * (n_labels - 1) / n_labels, kind="exclusive")
+    uniform = smooth_labels(D, smoothing)
+    exclusive = smooth_labels(D, smoothing * (n_labels - 1) / n_labels, kind="exclusive")
     assert_allclose(uniform, exclusive, atol=1e-14)
     assert_allclose(uniform.sum(axis=1), 1, rtol=1e-12)
-    assert (smooth_labels(D, alpha, kind="exclusive") >= -1e-15).all()
+    assert (smooth_labels(D, smoothing, kind="exclusive") >= -1e-15).all()
 
 
-def test_the_ends_of_alpha():
+def test_the_ends_of_smoothing():
     D = np.array([[0.2, 0.8], [1, 0]])
     assert_array_equal(smooth_labels(D, 0), D)
     assert_array_equal(smooth_labels(D, 1), np.full((2, 2), 0.5))
@@ -46,8 +46,8 @@ def test_the_ends_of_alpha():
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [
-        ({"alpha": 1.1}, "'alpha' parameter"),
-        ({"alpha": -0.1}, "'alpha' parameter"),
+        ({"smoothing": 1.1}, "'smoothing' parameter"),
+        ({"smoothing": -0.1}, "'smoothing' parameter"),
         ({"kind": "other"}, "'kind' parameter"),
     ],
 )

@@ -49,7 +49,7 @@ class Constant(BaseEstimator):
 
 
 def lp_classifier(**parameters):
-    return LabelEnhancementClassifier(LPEnhancer(allow_empty=True), **parameters)
+    return LabelEnhancementClassifier(enhancer=LPEnhancer(allow_empty=True), **parameters)
 
 
 # Class labels
@@ -72,7 +72,7 @@ def test_is_the_enhancer_followed_by_the_estimator():
 
 
 def test_without_enhancement_it_is_softmax_regression():
-    model = LabelEnhancementClassifier(LogicalLabels()).fit(X, y)
+    model = LabelEnhancementClassifier(enhancer=LogicalLabels()).fit(X, y)
     assert_allclose(model.predict_proba(X), BFGSLDL().fit(X, np.eye(3)[y]).predict(X))
 
 
@@ -118,7 +118,7 @@ def test_samples_without_labels():
     model = lp_classifier().fit(X_sets, L)
     assert_array_equal(model.label_distributions_[empty], 0.25)
     with pytest.raises(ValueError, match="allow_empty=True"):
-        LabelEnhancementClassifier(LPEnhancer()).fit(X_sets, L)
+        LabelEnhancementClassifier(enhancer=LPEnhancer()).fit(X_sets, L)
 
 
 def test_the_other_kind_of_target_on_a_second_fit():
@@ -134,7 +134,7 @@ def test_the_other_kind_of_target_on_a_second_fit():
 def test_enhancer_is_searchable(X, y):
     pipeline = make_pipeline(StandardScaler(), lp_classifier())
     grid = {
-        "labelenhancementclassifier__enhancer__alpha": [0.1, 0.5],
+        "labelenhancementclassifier__enhancer__propagation": [0.1, 0.5],
         "labelenhancementclassifier__enhancer": [LPEnhancer(allow_empty=True)],
         "labelenhancementclassifier__estimator": [BFGSLDL(), KNeighborsLDL()],
     }
@@ -145,8 +145,8 @@ def test_enhancer_is_searchable(X, y):
 
 def test_pipelines_inside():
     model = LabelEnhancementClassifier(
-        make_pipeline(StandardScaler(), KMEnhancer()),
         make_pipeline(StandardScaler(), KNeighborsRegressor()),
+        make_pipeline(StandardScaler(), KMEnhancer()),
     )
     raw = 100 * X
     D = KMEnhancer().fit_transform(StandardScaler().fit_transform(raw), y)

@@ -42,7 +42,7 @@ def test_memberships_sum_to_one(n_samples, n_clusters, fuzziness, ties, seed):
     enhancer.fit(X, np.ones((n_samples, 2)))
     assert (enhancer.memberships_ >= 0).all()
     assert_allclose(enhancer.memberships_.sum(axis=1), 1, atol=1e-12)
-    assert enhancer.centers_.shape == (min(n_clusters, n_samples), 2)
+    assert enhancer.cluster_centers_.shape == (min(n_clusters, n_samples), 2)
 
 
 @settings(max_examples=30, deadline=None)
@@ -57,7 +57,7 @@ def test_objective_falls(n_clusters, fuzziness, seed):
     curve = enhancer.fit(X, L).objective_curve_
     assert (np.diff(curve) <= 1e-12 * curve[0]).all()
     assert len(curve) == enhancer.n_iter_ + 1
-    final = objective(X, enhancer.memberships_, enhancer.centers_, fuzziness)
+    final = objective(X, enhancer.memberships_, enhancer.cluster_centers_, fuzziness)
     assert_allclose(curve[-1], final, rtol=1e-9)
 
 
@@ -80,7 +80,9 @@ def test_centres_are_a_fixed_point():
     X, L = blobs()
     enhancer = FCMEnhancer(3, fuzziness=2.0, tol=1e-10, random_state=0).fit(X, L)
     weight = enhancer.memberships_**2
-    assert_allclose(enhancer.centers_, weight.T @ X / weight.sum(axis=0)[:, None], atol=1e-8)
+    assert_allclose(
+        enhancer.cluster_centers_, weight.T @ X / weight.sum(axis=0)[:, None], atol=1e-8
+    )
 
 
 def test_clusters_are_found():
@@ -162,7 +164,7 @@ def test_more_clusters_than_distinct_samples():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         enhancer = FCMEnhancer(8, normalization="sum", random_state=0).fit(X, L)
-    assert enhancer.centers_.shape == (8, 2)
+    assert enhancer.cluster_centers_.shape == (8, 2)
     assert_allclose(enhancer.label_distributions_, L, atol=1e-12)
 
 

@@ -36,10 +36,10 @@ def dense_affinity(X, n_neighbors, sigma):
     return (A + A.T) / 2, sigma
 
 
-def closed_form(X, L, alpha, n_neighbors, sigma="median"):
+def closed_form(X, L, smoothing, n_neighbors, sigma="median"):
     A, _ = dense_affinity(X, n_neighbors, sigma)
     G = np.diag(A.sum(axis=1)) - A
-    return np.linalg.solve(np.eye(len(X)) + alpha * G, L)
+    return np.linalg.solve(np.eye(len(X)) + smoothing * G, L)
 
 
 # The graph
@@ -85,30 +85,30 @@ def test_affinity_of_copies():
 def test_two_samples_by_hand():
     # G = w [[1, -1], [-1, 1]] with w = exp(-1/2), so (I + G)^-1 = (I + w J) / (1 + 2 w).
     w = np.exp(-0.5)
-    D = GLLEEnhancer(alpha=1.0, sigma=1.0, normalization="sum").fit_transform(
+    D = GLLEEnhancer(smoothing=1.0, sigma=1.0, normalization="sum").fit_transform(
         [[0.0], [1.0]], [[1, 0], [0, 1]]
     )
     assert_allclose(D, np.array([[1 + w, w], [w, 1 + w]]) / (1 + 2 * w))
 
 
-@pytest.mark.parametrize("alpha", [0.0, 1e-2, 1.0, 100.0])
+@pytest.mark.parametrize("smoothing", [0.0, 1e-2, 1.0, 100.0])
 @pytest.mark.parametrize("sigma", ["median", 1.0])
-def test_equals_the_closed_form(rng, alpha, sigma):
+def test_equals_the_closed_form(rng, smoothing, sigma):
     X, L = rng.normal(size=(80, 5)), labels(rng, 80, 4)
-    expected = closed_form(X, L, alpha, 5, sigma)
-    enhancer = GLLEEnhancer(alpha, sigma=sigma)
+    expected = closed_form(X, L, smoothing, 5, sigma)
+    enhancer = GLLEEnhancer(smoothing, sigma=sigma)
     assert_allclose(enhancer.fit_transform(X, L), softmax(expected, axis=1), rtol=0, atol=1e-9)
     enhancer.set_params(normalization="sum")
     expected /= expected.sum(axis=1, keepdims=True)
     assert_allclose(enhancer.fit_transform(X, L), expected, rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize("alpha", [1e-2, 100.0])
-def test_real_data(load_real, alpha):
+@pytest.mark.parametrize("smoothing", [1e-2, 100.0])
+def test_real_data(load_real, smoothing):
     X, D = load_real("SJAFFE")
     X, L = StandardScaler().fit_transform(X), to_logical_labels(D)
-    expected = softmax(closed_form(X, L, alpha, 7), axis=1)
-    assert_allclose(GLLEEnhancer(alpha).fit_transform(X, L), expected, rtol=0, atol=1e-9)
+    expected = softmax(closed_form(X, L, smoothing, 7), axis=1)
+    assert_allclose(GLLEEnhancer(smoothing).fit_transform(X, L), expected, rtol=0, atol=1e-9)
 
 
 def test_number_of_neighbors(rng):
@@ -120,13 +120,13 @@ def test_number_of_neighbors(rng):
 
 
 def test_kernel_expansion_of_the_published_objective_has_the_same_scores(rng):
-    # Minimise |K T - L|^2 + alpha tr((K T)' G (K T)) over T instead.
-    X, L, alpha = rng.normal(size=(15, 3)), labels(rng, 15, 2), 0.7
+    # Minimise |K T - L|^2 + smoothing tr((K T)' G (K T)) over T instead.
+    X, L, smoothing = rng.normal(size=(15, 3)), labels(rng, 15, 2), 0.7
     A, _ = dense_affinity(X, 3, "median")
     G = np.diag(A.sum(axis=1)) - A
     K = np.exp(-cdist(X, X, "sqeuclidean"))
-    T = np.linalg.solve(K @ K + alpha * K @ G @ K, K @ L)
-    D = GLLEEnhancer(alpha).fit_transform(X, L)
+    T = np.linalg.solve(K @ K + smoothing * K @ G @ K, K @ L)
+    D = GLLEEnhancer(smoothing).fit_transform(X, L)
     assert_allclose(D, softmax(K @ T, axis=1), atol=1e-7)
 
 
@@ -146,7 +146,7 @@ def test_smoothing_helps_on_artificial_data():
     X, D = make_ldl(500, random_state=0)
     L = to_logical_labels(D)
     weak, strong = (
-        kl_divergence(D, GLLEEnhancer(alpha).fit_transform(X, L)) for alpha in (0.0, 10.0)
+        kl_divergence(D, GLLEEnhancer(smoothing).fit_transform(X, L)) for smoothing in (0.0, 10.0)
     )
     assert strong < 0.6 * weak
 
@@ -220,13 +220,13 @@ def test_says_when_it_stops_early(rng):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("alpha", -1.0),
+        ("smoothing", -1.0),
         ("n_neighbors", 0),
         ("sigma", 0.0),
         ("sigma", "mean"),
         ("inductive", "yes"),
         ("gamma", 0.0),
-        ("ridge", 0.0),
+        ("l2_regularization", 0.0),
         ("max_iter", 0),
         ("tol", 0.0),
     ],
@@ -241,7 +241,7 @@ def test_bad_parameters(name, value):
 
 def test_expansion_of_the_scores(rng):
     X, L, new = rng.normal(size=(30, 3)), labels(rng, 30, 3), rng.normal(size=(7, 3))
-    enhancer = GLLEEnhancer(1.0, inductive=True, gamma=0.5, ridge=0.2).fit(X, L)
+    enhancer = GLLEEnhancer(1.0, inductive=True, gamma=0.5, l2_regularization=0.2).fit(X, L)
     K = np.exp(-0.5 * cdist(X, X, "sqeuclidean"))
     theta = np.linalg.solve(K + 0.2 * np.eye(30), closed_form(X, L, 1.0, 4))
     assert_allclose(enhancer.dual_coef_, theta, atol=1e-8)
@@ -253,7 +253,7 @@ def test_expansion_of_the_scores(rng):
 def test_a_small_ridge_returns_the_distributions_of_the_samples(rng, normalization):
     X, L = rng.normal(size=(30, 3)), labels(rng, 30, 3)
     enhancer = GLLEEnhancer(
-        1.0, inductive=True, gamma=1.0, ridge=1e-8, normalization=normalization
+        1.0, inductive=True, gamma=1.0, l2_regularization=1e-8, normalization=normalization
     ).fit(X, L)
     assert_allclose(enhancer.transform(X), enhancer.label_distributions_, atol=1e-5)
 

@@ -19,13 +19,13 @@ def problem(n_samples=40, seed=0):
     return X, L
 
 
-def propagate(A, L, alpha, rounds=500):
+def propagate(A, L, propagation, rounds=500):
     """The published iteration."""
     degree = A.sum(axis=1)
     P = A / np.sqrt(np.outer(degree, degree))
     F = L.astype(float)
     for _ in range(rounds):
-        F = alpha * P @ F + (1 - alpha) * L
+        F = propagation * P @ F + (1 - propagation) * L
     return F
 
 
@@ -35,12 +35,12 @@ def affinity(X, gamma):
     return A
 
 
-@pytest.mark.parametrize("alpha", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("propagation", [0.1, 0.5, 0.9])
 @pytest.mark.parametrize("gamma", ["median", "scale", 0.5])
-def test_solution_is_the_limit_of_the_iteration(alpha, gamma):
+def test_solution_is_the_limit_of_the_iteration(propagation, gamma):
     X, L = problem()
-    enhancer = LPEnhancer(alpha, gamma=gamma).fit(X, L)
-    F = propagate(affinity(X, enhancer.gamma_), L, alpha)
+    enhancer = LPEnhancer(propagation, gamma=gamma).fit(X, L)
+    F = propagate(affinity(X, enhancer.gamma_), L, propagation)
     assert_allclose(enhancer.label_distributions_, softmax(F, axis=1), atol=1e-10)
     assert enhancer.n_iter_ == 0
 
@@ -55,14 +55,14 @@ def test_conjugate_gradients_give_the_same(monkeypatch):
 
 
 @settings(max_examples=20, deadline=None)
-@given(alpha=st.floats(0, 0.95), n_neighbors=st.integers(1, 39), seed=st.integers(0, 100))
-def test_neighbours_only(alpha, n_neighbors, seed):
+@given(propagation=st.floats(0, 0.95), n_neighbors=st.integers(1, 39), seed=st.integers(0, 100))
+def test_neighbours_only(propagation, n_neighbors, seed):
     X, L = problem(seed=seed)
-    enhancer = LPEnhancer(alpha, n_neighbors=n_neighbors, tol=1e-12).fit(X, L)
+    enhancer = LPEnhancer(propagation, n_neighbors=n_neighbors, tol=1e-12).fit(X, L)
     A = affinity(X, enhancer.gamma_)
     near = np.argsort(np.argsort(-A, axis=1), axis=1) < n_neighbors
     A = np.where(near, A, 0)
-    F = propagate((A + A.T) / 2, L, alpha, rounds=1000)
+    F = propagate((A + A.T) / 2, L, propagation, rounds=1000)
     assert_allclose(enhancer.label_distributions_, softmax(F, axis=1), atol=1e-9)
 
 
@@ -127,8 +127,8 @@ def test_not_converged():
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("alpha", 1.0), ("alpha", -0.1), ("gamma", -1.0), ("n_neighbors", 0), ("max_iter", 0),
-     ("tol", 0.0)],
+    [("propagation", 1.0), ("propagation", -0.1), ("gamma", -1.0), ("n_neighbors", 0),
+     ("max_iter", 0), ("tol", 0.0)],
 )  # fmt: skip
 def test_bad_parameters(name, value):
     with pytest.raises(ValueError, match=f"'{name}' parameter"):

@@ -28,7 +28,7 @@ def violations(X, L, scores, n_neighbors, margin=1.0, reg=1e-3, ridge=1e-5):
     """Violations of the optimality conditions of each label, of the published problem."""
     neighbors = nearest_neighbors(X, n_neighbors)
     E = np.eye(len(X))
-    np.put_along_axis(E, neighbors, -barycentric_weights(X, neighbors, reg=reg), axis=1)
+    np.put_along_axis(E, neighbors, -barycentric_weights(X, neighbors, alpha=reg), axis=1)
     y = np.where(L > 0, 1, -1)
     slack = y * scores / margin - 1
     multiplier = y * (E.T @ (E @ scores) + ridge * scores) / margin
@@ -113,7 +113,7 @@ def test_three_samples_on_a_line_by_hand():
     # scores (a, 1, -1) only a is free: the derivative of (1 - a/2 + 1/2)^2 + (a - 2 - 1)^2
     # + (-1 - 2 + a)^2 vanishes at a = 3.
     X, L = [[0.0], [1.0], [2.0]], [[1, 1], [1, 1], [0, 1]]
-    enhancer = MLEnhancer(reg=1e-12, ridge=1e-9).fit(X, L)
+    enhancer = MLEnhancer(barycenter_alpha=1e-12, l2_regularization=1e-9).fit(X, L)
     assert_allclose(enhancer.scores_, [[3, 1], [1, 1], [-1, 1]], atol=1e-5)
 
 
@@ -130,7 +130,7 @@ def test_optimality_conditions(rng, n_features, margin):
 
 def test_settings_reach_the_problem(rng):
     X, L = rng.normal(size=(40, 3)), labels(rng, 40, 2)
-    enhancer = MLEnhancer(n_neighbors=7, reg=0.1, ridge=0.2).fit(X, L)
+    enhancer = MLEnhancer(n_neighbors=7, barycenter_alpha=0.1, l2_regularization=0.2).fit(X, L)
     assert (violations(X, L, enhancer.scores_, n_neighbors=7, reg=0.1, ridge=0.2) <= 1e-8).all()
     assert (violations(X, L, enhancer.scores_, n_neighbors=7) > 1e-3).any()
 
@@ -251,9 +251,8 @@ def test_samples_without_labels_become_uniform(rng):
 
 def test_says_when_it_stops_early(rng):
     X, L = rng.normal(size=(50, 2)), labels(rng, 50, 3)
-    with pytest.warns(
-        ConvergenceWarning, match=r"after 3 steps .* > tol=.* Increase max_iter, ridge"
-    ):
+    message = r"after 3 steps .* > tol=.* Increase max_iter, l2_regularization"
+    with pytest.warns(ConvergenceWarning, match=message):
         enhancer = MLEnhancer(max_iter=3).fit(X, L)
     assert enhancer.n_iter_ == 3
     assert enhancer.residuals_.max() > 1e-8
@@ -265,8 +264,8 @@ def test_says_when_it_stops_early(rng):
     [
         ("n_neighbors", 0),
         ("margin", 0.0),
-        ("reg", 0.0),
-        ("ridge", 0.0),
+        ("barycenter_alpha", 0.0),
+        ("l2_regularization", 0.0),
         ("max_iter", 0),
         ("tol", 0.0),
     ],

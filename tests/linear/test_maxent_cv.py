@@ -20,7 +20,9 @@ def data():
     return np.hstack([X, rng.standard_normal((120, 15))]), D
 
 
-@pytest.mark.parametrize("scoring", [None, "neg_chebyshev", "r2", get_ldl_scorer("cosine")])
+@pytest.mark.parametrize(
+    "scoring", [None, "neg_chebyshev_distance", "r2", get_ldl_scorer("cosine_similarity")]
+)
 def test_agrees_with_grid_search(data, scoring):
     X, D = data
     ours = BFGSLDLCV(ALPHAS, cv=KFold(4), scoring=scoring, tol=1e-9).fit(X, D)

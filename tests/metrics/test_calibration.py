@@ -4,21 +4,21 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import brier_score_loss, log_loss
+from sklearn import metrics as sklearn_metrics
 
 from sklearn_ldl.metrics import (
-    brier_score,
+    brier_score_loss,
     expected_calibration_error,
     kl_divergence,
-    negative_log_likelihood,
+    log_loss,
     uncertainty_calibration_error,
 )
 
 MEASURES = (
     expected_calibration_error,
     uncertainty_calibration_error,
-    negative_log_likelihood,
-    brier_score,
+    log_loss,
+    brier_score_loss,
 )
 every_measure = pytest.mark.parametrize("measure", MEASURES, ids=lambda m: m.__name__)
 quick = settings(max_examples=50, deadline=None)
@@ -91,9 +91,9 @@ def test_one_hot_predictions():
     assert uncertainty_calibration_error([0, 1, 2], P) == 0
     assert expected_calibration_error([1, 1, 2], P) == pytest.approx(1 / 3)
     assert uncertainty_calibration_error([1, 1, 2], P) == pytest.approx(1 / 3)
-    assert negative_log_likelihood([1, 1, 2], P) == pytest.approx(-np.log(1e-12) / 3)
-    assert brier_score([1, 1, 2], P) == pytest.approx(1 / 3)
-    assert brier_score([1, 1, 2], P, kind="multiclass") == pytest.approx(2 / 3)
+    assert log_loss([1, 1, 2], P) == pytest.approx(-np.log(1e-12) / 3)
+    assert brier_score_loss([1, 1, 2], P) == pytest.approx(1 / 3)
+    assert brier_score_loss([1, 1, 2], P, kind="multiclass") == pytest.approx(2 / 3)
 
 
 def test_no_uncertainty_falls_into_the_first_bin():
@@ -109,26 +109,28 @@ def test_calibrated_uniform_predictions():
 
 def test_likelihood_and_brier_score_agree_with_scikit_learn():
     y, P = problem(0)
-    assert negative_log_likelihood(y, P) == pytest.approx(log_loss(y, P))
+    assert log_loss(y, P) == pytest.approx(sklearn_metrics.log_loss(y, P))
     one_hot = np.eye(4)[y]
-    expected = sum(brier_score_loss(one_hot[:, j], P[:, j]) for j in range(4))
-    assert brier_score(y, P, kind="multiclass") == pytest.approx(expected)
+    expected = sum(sklearn_metrics.brier_score_loss(one_hot[:, j], P[:, j]) for j in range(4))
+    assert brier_score_loss(y, P, kind="multiclass") == pytest.approx(expected)
     confidence, correct = P.max(axis=1), P.argmax(axis=1) == y
-    assert brier_score(y, P) == pytest.approx(brier_score_loss(correct, confidence))
+    assert brier_score_loss(y, P) == pytest.approx(
+        sklearn_metrics.brier_score_loss(correct, confidence)
+    )
 
 
 def test_likelihood_of_distributions_exceeds_their_entropy_by_the_divergence():
     rng = np.random.default_rng(0)
     D, P = rng.dirichlet(np.ones(4), 20), rng.dirichlet(np.ones(4), 20)
     entropy = -(D * np.log(D)).sum(axis=1).mean()
-    assert negative_log_likelihood(D, P) == pytest.approx(entropy + kl_divergence(D, P))
-    assert negative_log_likelihood(D, D) == pytest.approx(entropy)
+    assert log_loss(D, P) == pytest.approx(entropy + kl_divergence(D, P))
+    assert log_loss(D, D) == pytest.approx(entropy)
 
 
 def test_multiclass_brier_score_of_distributions_is_their_squared_distance():
-    assert brier_score([[0.5, 0.3, 0.2]], [[0.2, 0.6, 0.2]], kind="multiclass") == pytest.approx(
-        0.18
-    )
+    assert brier_score_loss(
+        [[0.5, 0.3, 0.2]], [[0.2, 0.6, 0.2]], kind="multiclass"
+    ) == pytest.approx(0.18)
 
 
 @every_measure
@@ -136,7 +138,7 @@ def test_multiclass_brier_score_of_distributions_is_their_squared_distance():
 @given(seed=st.integers(0, 2**32 - 1))
 def test_range_and_weights(measure, seed):
     y, P = problem(seed)
-    assert 0 <= measure(y, P) <= (-np.log(1e-12) if measure is negative_log_likelihood else 1)
+    assert 0 <= measure(y, P) <= (-np.log(1e-12) if measure is log_loss else 1)
     weights = np.random.default_rng(seed).integers(0, 3, len(y)) + np.eye(len(y), dtype=int)[0]
     repeated = measure(np.repeat(y, weights), np.repeat(P, weights, axis=0))
     assert measure(y, P, sample_weight=weights) == pytest.approx(repeated, abs=1e-13)
@@ -213,9 +215,9 @@ def test_n_bins_must_be_a_positive_integer(measure, n_bins):
 
 def test_unknown_kind_and_floor_are_refused():
     with pytest.raises(ValueError, match="kind must be 'top_label' or 'multiclass'"):
-        brier_score([0], [[0.5, 0.5]], kind="binary")
+        brier_score_loss([0], [[0.5, 0.5]], kind="binary")
     with pytest.raises(ValueError, match="floor must be a number between 0 and 1"):
-        negative_log_likelihood([0], [[0.5, 0.5]], floor=0)
+        log_loss([0], [[0.5, 0.5]], floor=0)
 
 
 @every_measure

@@ -14,46 +14,50 @@ from scipy.special import rel_entr
 
 from sklearn_ldl import metrics
 from sklearn_ldl.metrics import (
-    canberra,
-    chebyshev,
-    clark,
-    cosine,
-    euclidean,
-    fidelity,
-    head_euclidean,
+    canberra_distance,
+    chebyshev_distance,
+    clark_distance,
+    cosine_similarity,
+    d2_kl_score,
+    euclidean_distance,
+    fidelity_similarity,
+    head_euclidean_distance,
     head_labels,
-    intersection,
-    jeffreys,
-    jensen_shannon,
+    intersection_similarity,
+    jeffreys_divergence,
+    jensen_shannon_divergence,
     kl_divergence,
-    kl_skill,
-    sorensen,
-    squared_chi2,
-    tail_euclidean,
-    zero_one,
+    sorensen_distance,
+    squared_chi2_distance,
+    tail_euclidean_distance,
+    zero_one_loss,
 )
 
-SIMILARITIES = (cosine, intersection, fidelity)
+SIMILARITIES = (cosine_similarity, intersection_similarity, fidelity_similarity)
 # Metric -> largest value for C labels.
 BOUNDS = {
-    chebyshev: lambda C: 1,
-    euclidean: lambda C: np.sqrt(2),
-    sorensen: lambda C: 1,
-    squared_chi2: lambda C: 2,
-    clark: lambda C: np.sqrt(C),
-    canberra: lambda C: C,
-    cosine: lambda C: 1,
-    intersection: lambda C: 1,
-    fidelity: lambda C: 1,
-    zero_one: lambda C: 1,
+    chebyshev_distance: lambda C: 1,
+    euclidean_distance: lambda C: np.sqrt(2),
+    sorensen_distance: lambda C: 1,
+    squared_chi2_distance: lambda C: 2,
+    clark_distance: lambda C: np.sqrt(C),
+    canberra_distance: lambda C: C,
+    cosine_similarity: lambda C: 1,
+    intersection_similarity: lambda C: 1,
+    fidelity_similarity: lambda C: 1,
+    zero_one_loss: lambda C: 1,
     kl_divergence: lambda C: -np.log(1e-14),
-    jeffreys: lambda C: -2 * np.log(1e-14),
-    jensen_shannon: lambda C: np.log(2),
-    metrics.emd: lambda C: C - 1,
-    metrics.cad: lambda C: C - 1,
-    metrics.quadratic_form: lambda C: np.sqrt(2),
+    jeffreys_divergence: lambda C: -2 * np.log(1e-14),
+    jensen_shannon_divergence: lambda C: np.log(2),
+    metrics.wasserstein_distance: lambda C: C - 1,
+    metrics.cumulative_absolute_distance: lambda C: C - 1,
+    metrics.quadratic_form_distance: lambda C: np.sqrt(2),
 }
-ORDERED = (metrics.emd, metrics.cad, metrics.quadratic_form)
+ORDERED = (
+    metrics.wasserstein_distance,
+    metrics.cumulative_absolute_distance,
+    metrics.quadratic_form_distance,
+)
 SYMMETRIC = [metric for metric in BOUNDS if metric is not kl_divergence]
 
 every_metric = pytest.mark.parametrize("metric", BOUNDS, ids=lambda m: m.__name__)
@@ -101,7 +105,7 @@ def test_equal_distributions_are_recognised(metric, pair):
 def test_different_distributions_are_told_apart(metric, pair):
     D, P = pair
     differ = np.abs(D - P).max(axis=1) > 1e-3
-    if metric is zero_one:
+    if metric is zero_one_loss:
         differ = D.argmax(axis=1) != P.argmax(axis=1)
     values = metric(D, P, per_row=True)[differ]
     assert np.all(values < 1 - 1e-8 if metric in SIMILARITIES else values > 1e-8)
@@ -122,7 +126,7 @@ def test_kl_divergence_is_not_symmetric():
 
 
 @pytest.mark.parametrize(
-    "metric", [m for m in BOUNDS if m not in (*ORDERED, zero_one)], ids=lambda m: m.__name__
+    "metric", [m for m in BOUNDS if m not in (*ORDERED, zero_one_loss)], ids=lambda m: m.__name__
 )
 @quick
 @given(pair=distribution_pairs(), seed=st.integers(0, 2**32 - 1))
@@ -145,7 +149,7 @@ def test_weights_repeat_rows(metric, pair, data):
 
 def test_huge_weights_do_not_overflow():
     D, P = [[1, 0], [1, 0]], [[1, 0], [0, 1]]
-    assert chebyshev(D, P, sample_weight=[1e308, 1e308]) == 0.5
+    assert chebyshev_distance(D, P, sample_weight=[1e308, 1e308]) == 0.5
 
 
 @every_metric
@@ -161,19 +165,22 @@ def test_the_result_is_the_mean_of_the_rows(metric, pair):
 @pytest.mark.parametrize(
     ("metric", "expected"),
     [
-        (chebyshev, 0.5),
-        (euclidean, np.sqrt(0.5**2 + 0.25**2 + 0.25**2)),
-        (sorensen, 0.5),
-        (squared_chi2, 0.5**2 / 1.5 + 2 * 0.25),
-        (clark, np.sqrt((0.5 / 1.5) ** 2 + 2)),
-        (canberra, 0.5 / 1.5 + 2),
-        (cosine, 0.5 / np.sqrt(0.5**2 + 0.25**2 + 0.25**2)),
-        (intersection, 0.5),
-        (fidelity, np.sqrt(0.5)),
-        (zero_one, 0),
+        (chebyshev_distance, 0.5),
+        (euclidean_distance, np.sqrt(0.5**2 + 0.25**2 + 0.25**2)),
+        (sorensen_distance, 0.5),
+        (squared_chi2_distance, 0.5**2 / 1.5 + 2 * 0.25),
+        (clark_distance, np.sqrt((0.5 / 1.5) ** 2 + 2)),
+        (canberra_distance, 0.5 / 1.5 + 2),
+        (cosine_similarity, 0.5 / np.sqrt(0.5**2 + 0.25**2 + 0.25**2)),
+        (intersection_similarity, 0.5),
+        (fidelity_similarity, np.sqrt(0.5)),
+        (zero_one_loss, 0),
         (kl_divergence, np.log(2)),
-        (jeffreys, 0.5 * np.log(2) + 2 * 0.25 * np.log(0.25 / 1e-14)),
-        (jensen_shannon, (np.log(4 / 3) + 0.5 * np.log(2 / 3) + 2 * 0.25 * np.log(2)) / 2),
+        (jeffreys_divergence, 0.5 * np.log(2) + 2 * 0.25 * np.log(0.25 / 1e-14)),
+        (
+            jensen_shannon_divergence,
+            (np.log(4 / 3) + 0.5 * np.log(2 / 3) + 2 * 0.25 * np.log(2)) / 2,
+        ),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -187,11 +194,11 @@ def test_hand_computed_values(metric, expected):
 def test_agreement_with_scipy(pair):
     (d,), (p,) = D, P = pair
     tolerance = {"rel": 1e-10, "abs": 1e-12}
-    assert chebyshev(D, P) == pytest.approx(scipy_distance.chebyshev(d, p), **tolerance)
-    assert euclidean(D, P) == pytest.approx(scipy_distance.euclidean(d, p), **tolerance)
-    assert canberra(D, P) == pytest.approx(scipy_distance.canberra(d, p), **tolerance)
-    assert sorensen(D, P) == pytest.approx(scipy_distance.braycurtis(d, p), **tolerance)
-    assert cosine(D, P) == pytest.approx(1 - scipy_distance.cosine(d, p), **tolerance)
+    assert chebyshev_distance(D, P) == pytest.approx(scipy_distance.chebyshev(d, p), **tolerance)
+    assert euclidean_distance(D, P) == pytest.approx(scipy_distance.euclidean(d, p), **tolerance)
+    assert canberra_distance(D, P) == pytest.approx(scipy_distance.canberra(d, p), **tolerance)
+    assert sorensen_distance(D, P) == pytest.approx(scipy_distance.braycurtis(d, p), **tolerance)
+    assert cosine_similarity(D, P) == pytest.approx(1 - scipy_distance.cosine(d, p), **tolerance)
 
 
 def test_logarithmic_divergences_agree_with_scipy():
@@ -199,13 +206,15 @@ def test_logarithmic_divergences_agree_with_scipy():
     D, P = rng.dirichlet(np.ones(5), 20), rng.dirichlet(np.ones(5), 20)
     kl = rel_entr(D, P).sum(axis=1)
     assert_allclose(kl_divergence(D, P, per_row=True), kl, rtol=1e-12)
-    assert_allclose(jeffreys(D, P, per_row=True), kl + rel_entr(P, D).sum(axis=1), rtol=1e-12)
+    assert_allclose(
+        jeffreys_divergence(D, P, per_row=True), kl + rel_entr(P, D).sum(axis=1), rtol=1e-12
+    )
     roots = scipy_distance.jensenshannon(D, P, axis=1)
-    assert_allclose(jensen_shannon(D, P, per_row=True), roots**2, rtol=1e-12)
+    assert_allclose(jensen_shannon_divergence(D, P, per_row=True), roots**2, rtol=1e-12)
 
 
 def test_jensen_shannon_of_the_smallest_degree():
-    assert jensen_shannon([[1, 5e-324]], [[1, 0]]) == pytest.approx(0, abs=1e-300)
+    assert jensen_shannon_divergence([[1, 5e-324]], [[1, 0]]) == pytest.approx(0, abs=1e-300)
 
 
 def test_a_missed_label_costs_32_nats_times_its_mass_by_default():
@@ -213,7 +222,7 @@ def test_a_missed_label_costs_32_nats_times_its_mass_by_default():
         0.75 * np.log(0.75) + 0.25 * np.log(0.25 / 1e-14)
     )
     assert kl_divergence([[0, 1]], [[1, 0]], floor=1e-3) == pytest.approx(np.log(1000))
-    assert jeffreys([[0, 1]], [[1, 0]], floor=1e-3) == pytest.approx(2 * np.log(1000))
+    assert jeffreys_divergence([[0, 1]], [[1, 0]], floor=1e-3) == pytest.approx(2 * np.log(1000))
 
 
 def test_a_floor_above_the_degrees_never_makes_the_divergence_negative():
@@ -221,7 +230,7 @@ def test_a_floor_above_the_degrees_never_makes_the_divergence_negative():
     assert kl_divergence(D, D, floor=0.5) == 0
 
 
-@pytest.mark.parametrize("metric", [kl_divergence, jeffreys, kl_skill])
+@pytest.mark.parametrize("metric", [kl_divergence, jeffreys_divergence, d2_kl_score])
 @pytest.mark.parametrize("floor", [0, -1e-3, 1, np.nan, None, "1e-14"])
 def test_floor_must_lie_between_zero_and_one(metric, floor):
     with pytest.raises(ValueError, match="floor must be a number between 0 and 1"):
@@ -229,28 +238,28 @@ def test_floor_must_lie_between_zero_and_one(metric, floor):
 
 
 def test_zero_one_takes_the_first_label_on_ties():
-    assert zero_one([[0.4, 0.4, 0.2]], [[0.4, 0.2, 0.4]]) == 0
-    assert zero_one([[0.4, 0.4, 0.2]], [[0.2, 0.4, 0.4]]) == 1
+    assert zero_one_loss([[0.4, 0.4, 0.2]], [[0.4, 0.2, 0.4]]) == 0
+    assert zero_one_loss([[0.4, 0.4, 0.2]], [[0.2, 0.4, 0.4]]) == 1
 
 
-def test_kl_skill_of_perfect_mean_and_worse_predictions():
+def test_d2_kl_score_of_perfect_mean_and_worse_predictions():
     D = np.array([[0.8, 0.2], [0.4, 0.6], [0.1, 0.9]])
     mean = np.tile(D.mean(axis=0), (3, 1))
-    assert kl_skill(D, D) == 1
-    assert kl_skill(D, mean) == pytest.approx(0, abs=1e-14)
-    assert kl_skill(D, D[::-1]) < 0
+    assert d2_kl_score(D, D) == 1
+    assert d2_kl_score(D, mean) == pytest.approx(0, abs=1e-14)
+    assert d2_kl_score(D, D[::-1]) < 0
     P = (D + mean) / 2
-    assert kl_skill(D, P) == pytest.approx(1 - kl_divergence(D, P) / kl_divergence(D, mean))
+    assert d2_kl_score(D, P) == pytest.approx(1 - kl_divergence(D, P) / kl_divergence(D, mean))
 
 
 @quick
 @given(pair=distribution_pairs(), data=st.data())
-def test_kl_skill_weights_repeat_rows(pair, data):
+def test_d2_kl_score_weights_repeat_rows(pair, data):
     D, P = pair
     weights = data.draw(arrays(np.int64, len(D), elements=st.integers(0, 3)))
     weights[0] += 1
-    repeated = kl_skill(np.repeat(D, weights, axis=0), np.repeat(P, weights, axis=0))
-    weighted = kl_skill(D, P, sample_weight=weights)
+    repeated = d2_kl_score(np.repeat(D, weights, axis=0), np.repeat(P, weights, axis=0))
+    weighted = d2_kl_score(D, P, sample_weight=weights)
     assert np.isfinite(weighted)
     assert weighted <= 1
     mean = np.tile(np.average(D, axis=0, weights=weights), (len(D), 1))
@@ -259,17 +268,17 @@ def test_kl_skill_weights_repeat_rows(pair, data):
 
 
 @pytest.mark.parametrize("n_rows", [1, 7, 50, 1000])
-def test_kl_skill_of_equal_rows_is_one_or_zero(n_rows):
+def test_d2_kl_score_of_equal_rows_is_one_or_zero(n_rows):
     D = np.tile([0.1, 0.2, 0.7], (n_rows, 1))
     weights = np.random.default_rng(0).random(n_rows)
     for sample_weight in (None, weights):
-        assert kl_skill(D, D, sample_weight=sample_weight) == 1
-        assert kl_skill(D, np.roll(D, 1, axis=1), sample_weight=sample_weight) == 0
+        assert d2_kl_score(D, D, sample_weight=sample_weight) == 1
+        assert d2_kl_score(D, np.roll(D, 1, axis=1), sample_weight=sample_weight) == 0
 
 
-def test_kl_skill_ignores_rows_without_weight():
+def test_d2_kl_score_ignores_rows_without_weight():
     D, P = np.eye(3), np.full((3, 3), 1 / 3)
-    assert kl_skill(D, P, sample_weight=[1, 1, 0]) == pytest.approx(
+    assert d2_kl_score(D, P, sample_weight=[1, 1, 0]) == pytest.approx(
         1 - np.log(3) / np.log(2), rel=1e-12
     )
 
@@ -294,19 +303,23 @@ def test_head_and_tail_errors_make_up_the_euclidean_distance(pair, data):
     D, P = pair
     head = data.draw(arrays(bool, D.shape[1]))
     head[:2] = [True, False]
-    parts = [m(D, P, head=head, per_row=True) for m in (head_euclidean, tail_euclidean)]
-    assert_allclose(np.hypot(*parts), euclidean(D, P, per_row=True), rtol=1e-12, atol=1e-15)
+    parts = [
+        m(D, P, head=head, per_row=True) for m in (head_euclidean_distance, tail_euclidean_distance)
+    ]
+    assert_allclose(
+        np.hypot(*parts), euclidean_distance(D, P, per_row=True), rtol=1e-12, atol=1e-15
+    )
 
 
 def test_head_and_tail_errors_of_known_rows():
     D, P = [[0.5, 0.2, 0.3], [1, 0, 0]], [[0.2, 0.6, 0.2], [1, 0, 0]]
     head = [True, True, False]
-    assert head_euclidean(D, P, head=head) == pytest.approx(0.25)
-    assert tail_euclidean(D, P, head=head) == pytest.approx(0.05)
-    assert tail_euclidean(D, P, head=head, sample_weight=[1, 3]) == pytest.approx(0.025)
+    assert head_euclidean_distance(D, P, head=head) == pytest.approx(0.25)
+    assert tail_euclidean_distance(D, P, head=head) == pytest.approx(0.05)
+    assert tail_euclidean_distance(D, P, head=head, sample_weight=[1, 3]) == pytest.approx(0.025)
 
 
-@pytest.mark.parametrize("metric", [head_euclidean, tail_euclidean])
+@pytest.mark.parametrize("metric", [head_euclidean_distance, tail_euclidean_distance])
 @pytest.mark.parametrize(
     ("head", "message"),
     [
@@ -362,8 +375,9 @@ def test_weights_and_per_row_exclude_each_other(metric):
 
 
 def test_an_option_that_a_metric_does_not_have_is_refused():
-    with pytest.raises(TypeError, match=r"chebyshev\(\) got an unexpected keyword argument 'grid'"):
-        chebyshev([[0.5, 0.5]], [[0.5, 0.5]], grid=[0, 1])
+    message = r"chebyshev_distance\(\) got an unexpected keyword argument 'grid'"
+    with pytest.raises(TypeError, match=message):
+        chebyshev_distance([[0.5, 0.5]], [[0.5, 0.5]], grid=[0, 1])
 
 
 @every_metric
@@ -393,8 +407,8 @@ def test_signature_docstring_and_pickle(metric):
     parameters = inspect.signature(metric).parameters
     assert list(parameters)[:4] == ["D_true", "D_pred", "sample_weight", "per_row"]
     sections = ["Parameters", "sample_weight : ", "Returns", "Raises", "References", "Examples"]
-    positions = [metric.__doc__.index(section) for section in sections]
+    positions = [inspect.getdoc(metric).index(section) for section in sections]
     assert positions == sorted(positions)
     for option in list(parameters)[4:]:
-        assert f"\n{option} : " in metric.__doc__
+        assert f"\n{option} : " in inspect.getdoc(metric)
     assert pickle.loads(pickle.dumps(metric)) is metric

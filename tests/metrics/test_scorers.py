@@ -25,22 +25,25 @@ from sklearn_ldl import (
     metrics,
 )
 from sklearn_ldl.metrics import (
-    cosine,
+    cosine_similarity,
     get_ldl_scorer,
     get_ldl_scorer_names,
     kl_divergence,
-    neg_chebyshev_scorer,
-    neg_kl_divergence_scorer,
 )
 
 OPTIONS = {
-    "neg_head_euclidean": {"head": [True, False, False]},
-    "neg_tail_euclidean": {"head": [True, False, False]},
+    "neg_head_euclidean_distance": {"head": [True, False, False]},
+    "neg_tail_euclidean_distance": {"head": [True, False, False]},
     "cumulative_score": {"threshold": 0.5},
     "neg_epsilon_error": {"sigma": 1.0},
 }
 VALUE_SCORERS = ("neg_mean_euclidean_error", "neg_epsilon_error", "cumulative_score")
-SIMILARITIES = ("cosine", "intersection", "fidelity", "kl_skill")
+SIMILARITIES = (
+    "cosine_similarity",
+    "intersection_similarity",
+    "fidelity_similarity",
+    "d2_kl_score",
+)
 DISTRIBUTION_SCORERS = [name for name in get_ldl_scorer_names() if name not in VALUE_SCORERS]
 
 rng = np.random.default_rng(0)
@@ -49,6 +52,7 @@ D = np.exp(X @ rng.normal(size=(3, 3)))
 D /= D.sum(axis=1, keepdims=True)
 Y = np.array(["low", "mid", "top"])[(D + rng.normal(size=D.shape) / 5).argmax(axis=1)]
 WEIGHTS = rng.integers(1, 5, size=60).astype(float)
+NEG_KL = get_ldl_scorer("neg_kl_divergence")
 
 
 def scorer_of(name):
@@ -59,7 +63,7 @@ def one_hot(y, classes):
     return (np.asarray(y)[:, None] == classes).astype(float)
 
 
-# Names and constants
+# Names
 
 
 def test_names_follow_from_the_metric_and_its_direction():
@@ -70,13 +74,38 @@ def test_names_follow_from_the_metric_and_its_direction():
         assert (scorer._sign == 1) == greater_is_better == (not name.startswith("neg_"))
 
 
-def test_every_name_that_needs_no_option_has_a_constant():
-    constants = {name for name in metrics.__all__ if name.endswith("_scorer")} - {"get_ldl_scorer"}
-    names = set(get_ldl_scorer_names()) - set(OPTIONS)
-    assert constants == {f"{name}_scorer" for name in names}
-    for name in names:
-        constant = getattr(metrics, f"{name}_scorer")
-        assert repr(constant) == repr(get_ldl_scorer(name)) == f"get_ldl_scorer({name!r})"
+BETTER_WHEN_HIGH = {
+    "distance": False,
+    "divergence": False,
+    "loss": False,
+    "error": False,
+    "similarity": True,
+    "score": True,
+}
+NO_METRICS = {"get_ldl_scorer", "get_ldl_scorer_names", "head_labels", "cumulative_score_curve"}
+
+
+def test_the_last_word_of_a_metric_is_one_of_six():
+    last_words = {name.rpartition("_")[2] for name in set(metrics.__all__) - NO_METRICS}
+    assert last_words == BETTER_WHEN_HIGH.keys()
+
+
+@pytest.mark.parametrize("name", get_ldl_scorer_names())
+def test_the_last_word_says_which_way_is_better(name):
+    scorer = scorer_of(name)
+    if name in VALUE_SCORERS:
+        truth, guess = np.array([1.0, 2.0]), np.array([1.0, 7.0])
+    else:
+        truth, guess = np.eye(3), np.full((3, 3), 1 / 6) + np.eye(3)[[1, 2, 0]] / 2
+    right, wrong = (scorer._score_func(truth, P, **scorer._kwargs) for P in (truth, guess))
+    assert right != wrong
+    assert (right > wrong) == BETTER_WHEN_HIGH[name.rpartition("_")[2]]
+
+
+def test_repr_is_the_call_that_makes_the_scorer():
+    for name in get_ldl_scorer_names():
+        if name not in OPTIONS:
+            assert repr(get_ldl_scorer(name)) == f"get_ldl_scorer({name!r})"
 
 
 @pytest.mark.parametrize("name", ["kl", "kl_divergence"])
@@ -90,7 +119,7 @@ def test_options_reach_the_metric():
     scorer = get_ldl_scorer("neg_kl_divergence", floor=1e-3)
     assert scorer(model, [[0.0]], [[0.0, 1.0]]) == pytest.approx(-np.log(1000))
     assert repr(scorer) == "get_ldl_scorer('neg_kl_divergence', floor=0.001)"
-    assert neg_kl_divergence_scorer(model, [[0.0]], [[0.0, 1.0]]) == pytest.approx(np.log(1e-14))
+    assert NEG_KL(model, [[0.0]], [[0.0, 1.0]]) == pytest.approx(np.log(1e-14))
 
 
 @pytest.mark.parametrize("option", ["grid", "sample_weight", "per_row", "D_true"])
@@ -107,12 +136,11 @@ def test_a_missing_required_option_is_reported_at_once(name):
 
 
 def test_every_call_returns_a_new_scorer():
-    first = get_ldl_scorer("neg_chebyshev")
-    assert first is not get_ldl_scorer("neg_chebyshev")
+    first = get_ldl_scorer("neg_chebyshev_distance")
+    assert first is not get_ldl_scorer("neg_chebyshev_distance")
     with config_context(enable_metadata_routing=True):
         first.set_score_request(sample_weight=True)
-    assert not hasattr(get_ldl_scorer("neg_chebyshev"), "_metadata_request")
-    assert not hasattr(neg_chebyshev_scorer, "_metadata_request")
+    assert not hasattr(get_ldl_scorer("neg_chebyshev_distance"), "_metadata_request")
 
 
 @pytest.mark.parametrize("name", get_ldl_scorer_names())
@@ -159,10 +187,12 @@ class DistributionRegressor(RegressorMixin, BaseEstimator):
 
 def test_predict_proba_comes_first():
     model = DistributionRegressor().fit(X, D)
-    assert get_ldl_scorer("kl_skill")(model, X, D) == pytest.approx(0, abs=1e-14)
+    assert get_ldl_scorer("d2_kl_score")(model, X, D) == pytest.approx(0, abs=1e-14)
 
 
-@pytest.mark.parametrize("name", ["neg_kl_divergence", "neg_emd", "cosine", "kl_skill"])
+@pytest.mark.parametrize(
+    "name", ["neg_kl_divergence", "neg_wasserstein_distance", "cosine_similarity", "d2_kl_score"]
+)
 def test_perfect_predictions_get_the_best_score(name):
     best = 1.0 if name in SIMILARITIES else 0.0
     score = get_ldl_scorer(name)(KNeighborsRegressor(1).fit(X, D), X, D)
@@ -171,7 +201,7 @@ def test_perfect_predictions_get_the_best_score(name):
 
 def test_grid_search_with_one_scorer():
     grid = {"n_neighbors": [1, 5, 30]}
-    search = GridSearchCV(KNeighborsRegressor(), grid, scoring=neg_kl_divergence_scorer, cv=3)
+    search = GridSearchCV(KNeighborsRegressor(), grid, scoring=NEG_KL, cv=3)
     search.fit(X, D)
     for k, score in zip([1, 5, 30], search.cv_results_["mean_test_score"], strict=True):
         losses = [
@@ -179,11 +209,16 @@ def test_grid_search_with_one_scorer():
             for train, test in KFold(3).split(X)
         ]
         assert score == pytest.approx(-np.mean(losses))
-    assert search.score(X, D) == neg_kl_divergence_scorer(search, X, D)
+    assert search.score(X, D) == NEG_KL(search, X, D)
 
 
 def test_grid_search_with_several_scorers():
-    names = ["neg_chebyshev", "neg_kl_divergence", "cosine", "neg_expected_calibration_error"]
+    names = [
+        "neg_chebyshev_distance",
+        "neg_kl_divergence",
+        "cosine_similarity",
+        "neg_expected_calibration_error",
+    ]
     search = GridSearchCV(
         make_pipeline(StandardScaler(), KNeighborsRegressor()),
         {"kneighborsregressor__n_neighbors": [1, 5, 30]},
@@ -226,7 +261,7 @@ CountingClassifier = type("CountingClassifier", (Counting, LogisticRegression), 
 )
 def test_several_scorers_predict_once(model, y):
     model = clone(model).fit(X, y)
-    names = ["neg_chebyshev", "neg_clark", "cosine"]
+    names = ["neg_chebyshev_distance", "neg_clark_distance", "cosine_similarity"]
     check_scoring(model, {name: get_ldl_scorer(name) for name in names})(model, X, y)
     assert model.n_predictions == 1
 
@@ -247,7 +282,10 @@ def test_scores_of_a_binary_classifier(labels, several):
     y = np.array(labels)[(Y == "top").astype(int)]
     model = LogisticRegression().fit(X, y)
     D_true, P = one_hot(y, model.classes_), model.predict_proba(X)
-    expected = {"neg_kl_divergence": -kl_divergence(D_true, P), "cosine": cosine(D_true, P)}
+    expected = {
+        "neg_kl_divergence": -kl_divergence(D_true, P),
+        "cosine_similarity": cosine_similarity(D_true, P),
+    }
     scoring = {name: get_ldl_scorer(name) for name in expected}
     scores = {name: scorer(model, X, y) for name, scorer in scoring.items()}
     if several:
@@ -269,15 +307,15 @@ def test_a_binary_classifier_next_to_a_scorer_of_the_other_class():
 
 def test_likelihood_of_labels_equals_log_loss():
     model = LogisticRegression().fit(X, Y)
-    ours = get_ldl_scorer("neg_negative_log_likelihood")(model, X, Y)
+    ours = get_ldl_scorer("neg_log_loss")(model, X, Y)
     assert ours == pytest.approx(get_scorer("neg_log_loss")(model, X, Y))
     # The divergence from a one-hot distribution is the same.
-    assert neg_kl_divergence_scorer(model, X, Y) == pytest.approx(ours)
+    assert NEG_KL(model, X, Y) == pytest.approx(ours)
 
 
 @pytest.mark.parametrize("y", [Y, (Y == "top").astype(int)], ids=["multiclass", "binary"])
 def test_grid_search_over_a_classifier(y):
-    names = ["neg_chebyshev", "neg_kl_divergence", "neg_brier_score"]
+    names = ["neg_chebyshev_distance", "neg_kl_divergence", "neg_brier_score_loss"]
     search = GridSearchCV(
         LogisticRegression(),
         {"C": [0.01, 1.0]},
@@ -300,7 +338,7 @@ def test_a_class_unseen_in_training_is_refused():
     model = LogisticRegression().fit(X[Y != "top"], Y[Y != "top"])
     message = r"label 'top', for which the prediction has no column.*\['low', 'mid'\]"
     with pytest.raises(ValueError, match=message):
-        neg_kl_divergence_scorer(model, X, Y)
+        NEG_KL(model, X, Y)
 
 
 class DistributionClassifier(ClassifierMixin, BaseEstimator):
@@ -320,22 +358,22 @@ def test_a_classifier_fitted_to_distributions(n_labels):
     targets = D[:, :n_labels] / D[:, :n_labels].sum(axis=1, keepdims=True)
     model = DistributionClassifier().fit(X, targets)
     P = model.predict_proba(X)
-    assert neg_kl_divergence_scorer(model, X, targets) == -kl_divergence(targets, P)
+    assert NEG_KL(model, X, targets) == -kl_divergence(targets, P)
     labels = targets.argmax(axis=1)
-    assert neg_kl_divergence_scorer(model, X, labels) == -kl_divergence(np.eye(n_labels)[labels], P)
+    assert NEG_KL(model, X, labels) == -kl_divergence(np.eye(n_labels)[labels], P)
 
 
 def test_a_classifier_without_probabilities_is_refused():
     y = Y == "top"  # predict returns 0 or 1, which must not pass for a probability
     with pytest.raises(ValueError, match="LinearSVC has no predict_proba"):
-        neg_kl_divergence_scorer(LinearSVC().fit(X, y), X, y)
+        NEG_KL(LinearSVC().fit(X, y), X, y)
 
 
 @pytest.mark.parametrize("labels", [Y, Y == "top"], ids=["multiclass", "binary"])
 def test_labels_of_a_smoothing_classifier_count_unsmoothed(labels):
-    model = LDLClassifier(KNeighborsRegressor(), LabelSmoother(alpha=0.2)).fit(X, labels)
+    model = LDLClassifier(KNeighborsRegressor(), LabelSmoother(smoothing=0.2)).fit(X, labels)
     expected = -kl_divergence(one_hot(labels, model.classes_), model.predict_proba(X))
-    assert neg_kl_divergence_scorer(model, X, labels) == pytest.approx(expected, rel=1e-12)
+    assert NEG_KL(model, X, labels) == pytest.approx(expected, rel=1e-12)
 
 
 # Real values as targets
@@ -362,8 +400,8 @@ def test_values_become_distributions_by_the_fitted_distributor(wrap):
     model = wrap(LDLRegressor(KNeighborsRegressor(), DISTRIBUTOR)).fit(X, VALUES)
     truth = clone(DISTRIBUTOR).fit(VALUES).transform(VALUES)
     expected = -kl_divergence(truth, model.predict_proba(X))
-    assert neg_kl_divergence_scorer(model, X, VALUES) == pytest.approx(expected, rel=1e-12)
-    scores = cross_val_score(model, X, VALUES, cv=3, scoring=neg_kl_divergence_scorer)
+    assert NEG_KL(model, X, VALUES) == pytest.approx(expected, rel=1e-12)
+    scores = cross_val_score(model, X, VALUES, cv=3, scoring=NEG_KL)
     assert np.isfinite(scores).all()
 
 
@@ -373,7 +411,7 @@ def test_points_become_distributions_by_the_fitted_distributor():
     model = LDLRegressor(KNeighborsRegressor(), distributor).fit(X, X[:, :2])
     truth = model.distributor_.transform(X[:, :2])
     expected = -kl_divergence(truth, model.predict_proba(X))
-    assert neg_kl_divergence_scorer(model, X, X[:, :2]) == pytest.approx(expected, rel=1e-12)
+    assert NEG_KL(model, X, X[:, :2]) == pytest.approx(expected, rel=1e-12)
 
 
 def test_value_scorers_use_predict():
@@ -389,12 +427,12 @@ def test_value_scorers_use_predict():
 
 def test_values_without_a_distributor_are_refused():
     with pytest.raises(ValueError, match="LinearRegression has no fitted distributor"):
-        neg_kl_divergence_scorer(LinearRegression().fit(X, VALUES), X, VALUES)
+        NEG_KL(LinearRegression().fit(X, VALUES), X, VALUES)
 
 
 def test_predictions_off_the_simplex_are_refused():
     with pytest.raises(ValueError, match="D_pred is not a label distribution"):
-        neg_kl_divergence_scorer(LinearRegression().fit(X, 100 * X @ X.T), X, np.eye(60))
+        NEG_KL(LinearRegression().fit(X, 100 * X @ X.T), X, np.eye(60))
 
 
 # Weights
@@ -423,24 +461,26 @@ def fold_scores(search, name):
 )
 @pytest.mark.parametrize("several", [False, True])
 def test_search_weighs_the_score_without_routing(several):
-    scoring, refit = neg_kl_divergence_scorer, True
+    scoring, refit = NEG_KL, True
     if several:
-        scoring, refit = {"kl": scoring, "cosine": metrics.cosine_scorer}, "kl"
+        scoring, refit = {"kl": scoring, "cosine": get_ldl_scorer("cosine_similarity")}, "kl"
     search = GridSearchCV(FOREST(), {"n_estimators": [5]}, cv=3, scoring=scoring, refit=refit)
     search.fit(X, D, sample_weight=WEIGHTS)
     expected = -weighted_folds(kl_divergence, weigh=True)
     assert fold_scores(search, "kl" if several else "score") == pytest.approx(expected)
     if several:
-        assert fold_scores(search, "cosine") == pytest.approx(weighted_folds(cosine, weigh=True))
+        assert fold_scores(search, "cosine") == pytest.approx(
+            weighted_folds(cosine_similarity, weigh=True)
+        )
 
 
 def test_several_scorers_take_weights_without_routing():
     model = KNeighborsRegressor().fit(X, D)
-    scoring = {"kl": neg_kl_divergence_scorer, "cosine": metrics.cosine_scorer}
+    scoring = {"kl": NEG_KL, "cosine": get_ldl_scorer("cosine_similarity")}
     scores = check_scoring(model, scoring)(model, X, D, sample_weight=WEIGHTS)
     P = model.predict(X)
     assert scores["kl"] == pytest.approx(-kl_divergence(D, P, sample_weight=WEIGHTS))
-    assert scores["cosine"] == pytest.approx(cosine(D, P, sample_weight=WEIGHTS))
+    assert scores["cosine"] == pytest.approx(cosine_similarity(D, P, sample_weight=WEIGHTS))
 
 
 @pytest.mark.parametrize("weigh", [False, True])
@@ -449,31 +489,37 @@ def test_routing_decides_whether_the_score_is_weighted(weigh):
         forest = FOREST().set_fit_request(sample_weight=True)
         scoring = {
             name: get_ldl_scorer(name).set_score_request(sample_weight=weigh)
-            for name in ("neg_kl_divergence", "cosine")
+            for name in ("neg_kl_divergence", "cosine_similarity")
         }
         params = {"sample_weight": WEIGHTS}
         results = cross_validate(forest, X, D, cv=3, scoring=scoring, params=params)
-        alone = cross_val_score(forest, X, D, cv=3, scoring=scoring["cosine"], params=params)
+        alone = cross_val_score(
+            forest, X, D, cv=3, scoring=scoring["cosine_similarity"], params=params
+        )
         search = GridSearchCV(
-            forest, {"n_estimators": [5]}, cv=3, scoring=scoring, refit="cosine"
+            forest, {"n_estimators": [5]}, cv=3, scoring=scoring, refit="cosine_similarity"
         ).fit(X, D, sample_weight=WEIGHTS)
     expected = -weighted_folds(kl_divergence, weigh=weigh)
     assert results["test_neg_kl_divergence"] == pytest.approx(expected)
     assert fold_scores(search, "neg_kl_divergence") == pytest.approx(expected)
-    assert results["test_cosine"] == pytest.approx(weighted_folds(cosine, weigh=weigh))
-    assert alone == pytest.approx(results["test_cosine"])
+    assert results["test_cosine_similarity"] == pytest.approx(
+        weighted_folds(cosine_similarity, weigh=weigh)
+    )
+    assert alone == pytest.approx(results["test_cosine_similarity"])
 
 
 def test_routing_of_weights_to_a_classifier():
     y = Y == "top"
     with config_context(enable_metadata_routing=True):
         model = LogisticRegression().set_fit_request(sample_weight=False)
-        scorer = get_ldl_scorer("neg_brier_score").set_score_request(sample_weight="importance")
+        scorer = get_ldl_scorer("neg_brier_score_loss").set_score_request(
+            sample_weight="importance"
+        )
         params = {"importance": WEIGHTS}
         scores = cross_val_score(model, X, y, cv=KFold(3), scoring=scorer, params=params)
     for (train, test), score in zip(KFold(3).split(X), scores, strict=True):
         P = model.fit(X[train], y[train]).predict_proba(X[test])
-        expected = metrics.brier_score(y[test].astype(int), P, sample_weight=WEIGHTS[test])
+        expected = metrics.brier_score_loss(y[test].astype(int), P, sample_weight=WEIGHTS[test])
         assert score == pytest.approx(-expected)
 
 

@@ -8,7 +8,7 @@ from scipy.integrate import quad
 from sklearn.metrics import mean_absolute_error
 
 from sklearn_ldl.metrics import (
-    auc_cumulative_error,
+    cumulative_error_auc_score,
     cumulative_score,
     cumulative_score_curve,
     epsilon_error,
@@ -195,7 +195,7 @@ def test_auc_is_the_area_under_the_curve(tau):
     errors = np.random.default_rng(0).exponential(0.04, 15)
     breaks = errors[errors < tau]
     area, _ = quad(lambda t: np.mean(errors <= t), 0, tau, points=breaks, limit=200)
-    assert auc_cumulative_error(errors, tau=tau) == pytest.approx(area / tau, abs=1e-9)
+    assert cumulative_error_auc_score(errors, tau=tau) == pytest.approx(area / tau, abs=1e-9)
 
 
 @quick
@@ -203,21 +203,21 @@ def test_auc_is_the_area_under_the_curve(tau):
 def test_auc_is_at_least_one_minus_the_mean_error_over_tau(seed):
     rng = np.random.default_rng(seed)
     errors = rng.exponential(0.05, 10)
-    area = auc_cumulative_error(errors)
+    area = cumulative_error_auc_score(errors)
     assert 0 <= area <= 1
     assert area >= 1 - errors.mean() / 0.07 - 1e-12
     weights = rng.integers(1, 4, 10)
-    assert auc_cumulative_error(errors, sample_weight=weights) == pytest.approx(
-        auc_cumulative_error(np.repeat(errors, weights)), abs=1e-14
+    assert cumulative_error_auc_score(errors, sample_weight=weights) == pytest.approx(
+        cumulative_error_auc_score(np.repeat(errors, weights)), abs=1e-14
     )
 
 
 def test_auc_refuses_bad_arguments():
     for tau in (0, -1, np.nan, np.inf, "0.07"):
         with pytest.raises(ValueError, match="tau must be a positive number"):
-            auc_cumulative_error([0.1], tau=tau)
+            cumulative_error_auc_score([0.1], tau=tau)
     for errors in ([-0.1], [[0.1]]):
         with pytest.raises(ValueError, match="one non-negative number per image"):
-            auc_cumulative_error(errors)
+            cumulative_error_auc_score(errors)
     with pytest.raises(ValueError, match="errors contains NaN"):
-        auc_cumulative_error([np.nan])
+        cumulative_error_auc_score([np.nan])

@@ -24,7 +24,12 @@ from sklearn.svm import LinearSVC
 
 from sklearn_ldl import BFGSLDL, KNeighborsLDL, LDLClassifier, LDLRegressor
 from sklearn_ldl.datasets import make_ldl, make_ldl_surface
-from sklearn_ldl.metrics import chebyshev, cumulative_score_curve, emd, kl_divergence
+from sklearn_ldl.metrics import (
+    chebyshev_distance,
+    cumulative_score_curve,
+    kl_divergence,
+    wasserstein_distance,
+)
 from sklearn_ldl.metrics import expected_calibration_error as ece
 from sklearn_ldl.plotting import (
     CumulativeScoreDisplay,
@@ -181,7 +186,10 @@ def test_rows_may_be_chosen_and_titles_show_their_divergence(pair):
 
 
 def test_titles_show_any_metric(pair):
-    for name, metric in {"chebyshev": chebyshev, "emd": partial(emd, grid=[0, 1, 2, 9])}.items():
+    for name, metric in {
+        "chebyshev distance": chebyshev_distance,
+        "wasserstein distance": partial(wasserstein_distance, grid=[0, 1, 2, 9]),
+    }.items():
         display = LabelDistributionDisplay.from_predictions(*pair, metric=metric, rows=1)
         assert_allclose(display.scores, metric(*pair, per_row=True)[:1])
         assert display.axes_[0].get_title().startswith(f"Row 0: {name} ")
@@ -330,9 +338,9 @@ def test_surface_weighs_points_and_draws_no_key_on_given_axes(rng, plt):
     D, P = rng.dirichlet(np.ones(3), (2, 4))
     w = [1, 0, 2, 1]
     display = RGBSurfaceDisplay.from_predictions(
-        D, P, metric=chebyshev, sample_weight=w, ax=plt.subplots(1, 2)[1]
+        D, P, metric=chebyshev_distance, sample_weight=w, ax=plt.subplots(1, 2)[1]
     )
-    assert display.scores == {"predicted": pytest.approx(chebyshev(D, P, sample_weight=w))}
+    assert display.scores == {"predicted": pytest.approx(chebyshev_distance(D, P, sample_weight=w))}
     assert display.key_ is None
 
 

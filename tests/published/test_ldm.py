@@ -116,7 +116,7 @@ def test_finds_an_exact_relation(rng):
     # The third label is the mean of the first two; the fourth takes what is left.
     A = rng.uniform(0, 1 / 3, (60, 2))
     D = np.column_stack([A, A.mean(axis=1), 1 - 1.5 * A.sum(axis=1)])
-    model = fit(rng.standard_normal((60, 2)), D, barycenter_reg=1e-10)
+    model = fit(rng.standard_normal((60, 2)), D, barycenter_alpha=1e-10)
     assert_allclose(model.manifold_[2], [0.5, 0.5, 0, 0], atol=1e-6)
 
 
@@ -309,7 +309,7 @@ def test_interrupt_keeps_what_was_fitted(data, monkeypatch):
         {"local_weight": np.nan},
         {"n_clusters": 0},
         {"cluster_on": "rows"},
-        {"barycenter_reg": 0},
+        {"barycenter_alpha": 0},
         {"max_iter": -1},
         {"tol": -1e-3},
     ],

@@ -165,7 +165,7 @@ def test_correlation_weight_makes_codes_sparse_and_pulls_to_the_centers(data):
 def test_codes_of_new_rows_are_a_clipped_ridge_regression(data, rng):
     X, D = data
     weight = rng.uniform(0.5, 2, len(X))
-    model = LDLSCL(**ALIVE, code_ridge=0.3).fit(X, D, sample_weight=weight)
+    model = LDLSCL(**ALIVE, code_model_alpha=0.3).fit(X, D, sample_weight=weight)
     s = weight / weight.sum()
     Xc, C = X - s @ X, model.codes_
     R = np.linalg.solve((Xc.T * s) @ Xc + 0.3 * np.eye(6), (Xc.T * s) @ (C - s @ C))
@@ -352,7 +352,7 @@ def test_interrupt_keeps_what_was_fitted(data, monkeypatch):
         {"n_clusters": 2.5},
         {"code_alpha": 0},
         {"correlation_weight": np.nan},
-        {"code_ridge": 0},
+        {"code_model_alpha": 0},
         {"fit_intercept": 2},
         {"max_iter": -1},
         {"tol": -1},

@@ -34,7 +34,7 @@ from sklearn_ldl import (
     LabelDistributionMixin,
     LabelShiftCorrector,
     LDLClassifier,
-    TemperatureScaler,
+    TemperatureCalibrator,
 )
 from sklearn_ldl.datasets import make_label_shift
 from sklearn_ldl.metrics import kl_divergence
@@ -673,7 +673,7 @@ def test_seeds(method):
         KNeighborsLDL(10),
         RandomForestRegressor(10, random_state=0),
         make_pipeline(StandardScaler(), BFGSLDL()),
-        TemperatureScaler(BFGSLDL(alpha=1.0), cv=3),
+        TemperatureCalibrator(BFGSLDL(alpha=1.0), cv=3),
     ],
     ids=lambda learner: type(learner).__name__,
 )
@@ -702,11 +702,11 @@ def test_a_network():
 
 
 def test_inside_a_temperature_scaler():
-    model = TemperatureScaler(corrector(target_prior="uniform", tau=3.0)).fit(X, D)
+    model = TemperatureCalibrator(corrector(target_prior="uniform", tau=3.0)).fit(X, D)
     on_simplex(model.predict(X_new))
     # Three corrections too many make the corrector too sure of rare labels.
     assert model.temperature_ > 1.1
-    estimated = TemperatureScaler(corrector()).fit(X, D, X_target=X_new)
+    estimated = TemperatureCalibrator(corrector()).fit(X, D, X_target=X_new)
     assert estimated.estimator_.shift_detected_
 
 

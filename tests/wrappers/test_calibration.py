@@ -33,9 +33,9 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sklearn_ldl import BFGSLDL, KNeighborsLDL, LabelDistributionMixin, LDLClassifier, PTBayesLDL
 from sklearn_ldl.datasets import make_ldl
-from sklearn_ldl.metrics import get_ldl_scorer, kl_divergence, negative_log_likelihood
+from sklearn_ldl.metrics import get_ldl_scorer, kl_divergence, log_loss
 from sklearn_ldl.testing import as_regressor
-from sklearn_ldl.wrappers.calibration import TemperatureScaler, fit_temperature
+from sklearn_ldl.wrappers.calibration import TemperatureCalibrator, fit_temperature
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def test_one_hot_rows_stand_for_class_labels(rng):
     temperature = fit_temperature(4 * Z, np.eye(3)[labels])
     assert temperature == pytest.approx(4, rel=0.2)
     losses = [
-        negative_log_likelihood(labels, softmax(4 * Z / t, axis=1))
+        log_loss(labels, softmax(4 * Z / t, axis=1))
         for t in (temperature, 0.98 * temperature, 1.02 * temperature)
     ]
     assert np.argmin(losses) == 0
@@ -200,15 +200,15 @@ def test_bad_bounds(bounds, data):
         fit_temperature(np.zeros((1, 2)), [[0.5, 0.5]], bounds=bounds)
     Steep.n_fits = 0
     with pytest.raises(ValueError, match="two positive numbers in ascending order"):
-        TemperatureScaler(Steep(), bounds=bounds).fit(*data)
+        TemperatureCalibrator(Steep(), bounds=bounds).fit(*data)
     assert Steep.n_fits == 0
 
 
-# --- TemperatureScaler
+# --- TemperatureCalibrator
 
 
 @parametrize_with_checks(
-    [as_regressor(TemperatureScaler(inner, cv=2)) for inner in (None, KNeighborsLDL(3))]
+    [as_regressor(TemperatureCalibrator(inner, cv=2)) for inner in (None, KNeighborsLDL(3))]
 )
 def test_scikit_learn_suite(estimator, check):
     check(estimator)
@@ -217,7 +217,7 @@ def test_scikit_learn_suite(estimator, check):
 @pytest.mark.parametrize("factor", [0.29, 3.09])
 def test_confidence_is_corrected(rng, factor):
     X, D = steep_data(rng)
-    model = TemperatureScaler(Steep(factor)).fit(X, D)
+    model = TemperatureCalibrator(Steep(factor)).fit(X, D)
     assert model.temperature_ == pytest.approx(factor, rel=1e-5)
     assert_allclose(model.predict(X), D, atol=1e-5)
     assert_allclose(model.decision_function(X), factor * X / model.temperature_)
@@ -230,7 +230,7 @@ def test_temperature_comes_from_held_out_rows(data):
     X, D = data
     cv = KFold(4, shuffle=True, random_state=0)
     learner = BFGSLDL(alpha=1.0)
-    model = TemperatureScaler(learner, cv=cv).fit(X, D)
+    model = TemperatureCalibrator(learner, cv=cv).fit(X, D)
     P = cross_val_predict(learner, X, D, cv=cv)
     assert model.temperature_ == pytest.approx(fit_temperature(np.log(P), D), rel=1e-6)
     assert_allclose(model.estimator_.coef_, clone(learner).fit(X, D).coef_)
@@ -245,7 +245,7 @@ def test_splits_need_not_partition_the_rows(data):
         held_out.append(D[test])
     expected = fit_temperature(np.vstack(logits), np.vstack(held_out))
     for splits in (cv, list(cv.split(X)), cv.split(X)):
-        model = TemperatureScaler(cv=splits).fit(X, D)
+        model = TemperatureCalibrator(cv=splits).fit(X, D)
         assert isinstance(model.estimator_, BFGSLDL)  # the default
         assert model.temperature_ == pytest.approx(expected, rel=1e-6)
 
@@ -254,7 +254,7 @@ def test_an_overfitting_learner_is_flattened(rng):
     X, D = make_ldl(200, n_votes=3, random_state=0)
     X = np.column_stack([X, rng.standard_normal((200, 30))])
     learner = BFGSLDL(alpha=1e-6)
-    model = TemperatureScaler(learner).fit(X[:80], D[:80])
+    model = TemperatureCalibrator(learner).fit(X[:80], D[:80])
     assert model.temperature_ > 1.3
     raw = clone(learner).fit(X[:80], D[:80]).predict(X[80:])
     scaled = model.predict(X[80:])
@@ -276,7 +276,7 @@ def test_an_overfitting_learner_is_flattened(rng):
 )
 def test_any_learner(learner, data):
     X, D = data
-    model = TemperatureScaler(learner).fit(X, D)
+    model = TemperatureCalibrator(learner).fit(X, D)
     P = model.predict(X)
     assert P.min() >= 0
     assert_allclose(P.sum(axis=1), 1, atol=1e-12)
@@ -288,7 +288,7 @@ def test_any_learner(learner, data):
 
 def test_degrees_of_zero_are_logits_of_their_own(rng):
     X, D = rng.uniform(size=(40, 1)), np.eye(3)[rng.integers(0, 3, 40)]
-    model = TemperatureScaler(KNeighborsRegressor(1)).fit(X, D)
+    model = TemperatureCalibrator(KNeighborsRegressor(1)).fit(X, D)
     P = model.predict(X)
     # One neighbour is wrong two times out of three, at the price of 1e-14 each time.
     assert model.temperature_ > 10
@@ -301,17 +301,17 @@ def test_frozen_estimator_is_never_fitted(rng):
     fitted = Steep(2.0).fit(X, D)
     Steep.n_fits = 0
     for cv in (5, 1000):
-        model = TemperatureScaler(FrozenEstimator(fitted), cv=cv).fit(X[:9], D[:9])
+        model = TemperatureCalibrator(FrozenEstimator(fitted), cv=cv).fit(X[:9], D[:9])
         assert model.estimator_.estimator is fitted
         assert model.temperature_ == pytest.approx(2, rel=1e-5)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.fit(X, D, sample_weight=np.ones(60))
     piped = make_pipeline(FrozenEstimator(StandardScaler().fit(X)), FrozenEstimator(fitted))
-    TemperatureScaler(piped, bounds=(0.01, 100)).fit(X, D)
+    TemperatureCalibrator(piped, bounds=(0.01, 100)).fit(X, D)
     assert Steep.n_fits == 0
     with pytest.raises(NotFittedError):
-        TemperatureScaler(FrozenEstimator(BFGSLDL())).fit(X, D)
+        TemperatureCalibrator(FrozenEstimator(BFGSLDL())).fit(X, D)
 
 
 def test_frozen_classifier_learns_from_soft_labels(data):
@@ -324,7 +324,7 @@ def test_frozen_classifier_learns_from_soft_labels(data):
         LDLClassifier(KNeighborsRegressor(30)),
     ):
         classifier.fit(X, y)
-        model = TemperatureScaler(FrozenEstimator(classifier)).fit(X, soft)
+        model = TemperatureCalibrator(FrozenEstimator(classifier)).fit(X, soft)
         raw = classifier.predict_proba(X)
         assert kl_divergence(soft, model.predict(X)) < kl_divergence(soft, raw)
         assert_array_equal(model.predict(X).argmax(axis=1), raw.argmax(axis=1))
@@ -337,14 +337,14 @@ def test_class_labels_agree_with_scikit_learn(data):
     y = D.argmax(axis=1)
     classifier = FrozenEstimator(LDLClassifier(BFGSLDL(alpha=1.0)).fit(X, y))
     theirs = CalibratedClassifierCV(classifier, method="temperature").fit(X, y)
-    ours = TemperatureScaler(classifier).fit(X, np.eye(3)[y])
+    ours = TemperatureCalibrator(classifier).fit(X, np.eye(3)[y])
     assert_allclose(ours.predict(X), theirs.predict_proba(X), rtol=1e-5)
 
 
 def test_inside_a_classifier(data):
     X, D = data
     y = D.argmax(axis=1)
-    model = LDLClassifier(TemperatureScaler(BFGSLDL(alpha=1.0))).fit(X, y)
+    model = LDLClassifier(TemperatureCalibrator(BFGSLDL(alpha=1.0))).fit(X, y)
     raw = LDLClassifier(BFGSLDL(alpha=1.0)).fit(X, y)
     assert_array_equal(model.predict(X), raw.predict(X))
     one_hot = np.eye(3)[y]
@@ -358,16 +358,16 @@ def test_inside_a_classifier(data):
 
 def test_pipeline_search_pickle_and_clone(data):
     X, D = data
-    model = make_pipeline(StandardScaler(), TemperatureScaler(BFGSLDL(), cv=3))
+    model = make_pipeline(StandardScaler(), TemperatureCalibrator(BFGSLDL(), cv=3))
     search = GridSearchCV(
         model,
-        {"temperaturescaler__estimator__alpha": [1e-3, 1.0]},
+        {"temperaturecalibrator__estimator__alpha": [1e-3, 1.0]},
         scoring=get_ldl_scorer("neg_kl_divergence"),
         cv=3,
         n_jobs=2,
     ).fit(X, D)
     best = search.best_estimator_
-    assert search.best_params_ == {"temperaturescaler__estimator__alpha": 1e-3}
+    assert search.best_params_ == {"temperaturecalibrator__estimator__alpha": 1e-3}
     assert_allclose(best.predict_proba(X), search.predict(X))
     assert_array_equal(pickle.loads(pickle.dumps(best)).predict(X), best.predict(X))
     again = clone(best).fit(X, D)
@@ -378,17 +378,17 @@ def test_pipeline_search_pickle_and_clone(data):
 def test_frames(data, make_frame):
     X, D = data
     FX, FD = make_frame(X, "abc"), make_frame(D, ["sad", "glad", "mad"])
-    model = TemperatureScaler().fit(FX, FD)
+    model = TemperatureCalibrator().fit(FX, FD)
     assert list(model.feature_names_in_) == ["a", "b", "c"]
     assert list(model.label_names_) == ["sad", "glad", "mad"]
-    assert_allclose(model.predict(FX), TemperatureScaler().fit(X, D).predict(X), rtol=1e-6)
+    assert_allclose(model.predict(FX), TemperatureCalibrator().fit(X, D).predict(X), rtol=1e-6)
 
 
 def test_sparse_and_float32(data):
     X, D = data
-    P = TemperatureScaler().fit(X, D).predict(X)
-    assert_allclose(TemperatureScaler().fit(sp.coo_array(X), D).predict(sp.csr_array(X)), P)
-    small = TemperatureScaler().fit(X.astype(np.float32), D).predict(X.astype(np.float32))
+    P = TemperatureCalibrator().fit(X, D).predict(X)
+    assert_allclose(TemperatureCalibrator().fit(sp.coo_array(X), D).predict(sp.csr_array(X)), P)
+    small = TemperatureCalibrator().fit(X.astype(np.float32), D).predict(X.astype(np.float32))
     assert small.dtype == np.float32
     assert_allclose(small, P, atol=1e-4)
     assert_allclose(small.sum(axis=1), 1, atol=1e-6)
@@ -397,8 +397,8 @@ def test_sparse_and_float32(data):
 def test_precomputed_distances(data):
     X, D = data
     distances = np.linalg.norm(X[:, None] - X, axis=2)
-    model = TemperatureScaler(KNeighborsRegressor(metric="precomputed")).fit(distances, D)
-    expected = TemperatureScaler(KNeighborsRegressor()).fit(X, D)
+    model = TemperatureCalibrator(KNeighborsRegressor(metric="precomputed")).fit(distances, D)
+    expected = TemperatureCalibrator(KNeighborsRegressor()).fit(X, D)
     assert model.temperature_ == pytest.approx(expected.temperature_)
 
 
@@ -411,27 +411,27 @@ def test_weights_equal_repetition_with_the_same_splits(data, rng):
     fold = np.arange(len(X)) % 3
     rows = np.repeat(np.arange(len(X)), counts)
     learner = BFGSLDL(alpha=0.1, tol=1e-10)
-    weighted = TemperatureScaler(learner, cv=LeaveOneGroupOut()).fit(
+    weighted = TemperatureCalibrator(learner, cv=LeaveOneGroupOut()).fit(
         X, D, sample_weight=counts, groups=fold
     )
-    repeated = TemperatureScaler(learner, cv=LeaveOneGroupOut()).fit(
+    repeated = TemperatureCalibrator(learner, cv=LeaveOneGroupOut()).fit(
         X[rows], D[rows], groups=fold[rows]
     )
     assert weighted.temperature_ == pytest.approx(repeated.temperature_, rel=1e-6)
     assert_allclose(weighted.predict(X), repeated.predict(X), atol=1e-6)
-    plain = TemperatureScaler(learner, cv=LeaveOneGroupOut()).fit(X, D, groups=fold)
+    plain = TemperatureCalibrator(learner, cv=LeaveOneGroupOut()).fit(X, D, groups=fold)
     assert plain.temperature_ != pytest.approx(weighted.temperature_, rel=1e-3)
 
 
 def test_weights_reach_the_estimator_or_a_warning_says_not(rng):
     X, D = steep_data(rng)
     weight = np.arange(1.0, 61)
-    model = TemperatureScaler(Steep()).fit(X, D, sample_weight=weight)
+    model = TemperatureCalibrator(Steep()).fit(X, D, sample_weight=weight)
     assert_array_equal(model.estimator_.weight_, weight)
-    assert TemperatureScaler(Steep()).fit(X, D).estimator_.weight_ is None
+    assert TemperatureCalibrator(Steep()).fit(X, D).estimator_.weight_ is None
     with pytest.warns(UserWarning, match="Pipeline does not take sample_weight"):
-        TemperatureScaler(make_pipeline(Steep())).fit(X, D, sample_weight=weight)
-    step = TemperatureScaler(make_pipeline(Steep())).fit(X, D, steep__sample_weight=weight)
+        TemperatureCalibrator(make_pipeline(Steep())).fit(X, D, sample_weight=weight)
+    step = TemperatureCalibrator(make_pipeline(Steep())).fit(X, D, steep__sample_weight=weight)
     assert_array_equal(step.estimator_[-1].weight_, weight)
 
 
@@ -440,15 +440,15 @@ def test_metadata_is_routed(rng):
     weight, groups = np.arange(1.0, 61), np.arange(60) % 4
     with config_context(enable_metadata_routing=True):
         learner = make_pipeline(Steep().set_fit_request(sample_weight=True))
-        model = TemperatureScaler(learner, cv=GroupKFold(4))
+        model = TemperatureCalibrator(learner, cv=GroupKFold(4))
         fitted = model.fit(X, D, sample_weight=weight, groups=groups)
         assert_array_equal(fitted.estimator_[-1].weight_, weight)
         outer = make_pipeline(clone(model).set_fit_request(sample_weight=True))
         outer.fit(X, D, sample_weight=weight, groups=groups)
         assert_array_equal(outer[-1].estimator_[-1].weight_, weight)
         with pytest.raises(UnsetMetadataPassedError, match="sample_weight"):
-            TemperatureScaler(Steep()).fit(X, D, sample_weight=weight)
-        assert TemperatureScaler(Steep()).fit(X, D).estimator_.weight_ is None
+            TemperatureCalibrator(Steep()).fit(X, D, sample_weight=weight)
+        assert TemperatureCalibrator(Steep()).fit(X, D).estimator_.weight_ is None
     with pytest.raises(ValueError, match="'groups' parameter should not be None"):
         model.fit(X, D)
 
@@ -473,26 +473,26 @@ def test_metadata_is_routed(rng):
 def test_bad_data(change, text):
     good = {"X": np.zeros((6, 1)), "y": np.full((6, 2), 0.5)}
     with pytest.raises(ValueError, match=text):
-        TemperatureScaler().fit(**good | change)
+        TemperatureCalibrator().fit(**good | change)
 
 
 def test_bad_parameters(data):
     X, D = data
     for parameter, value in {"estimator": 3, "cv": 1.5, "bounds": 2.0}.items():
-        with pytest.raises(ValueError, match=f"'{parameter}' parameter of TemperatureScaler"):
-            TemperatureScaler(**{parameter: value}).fit(X, D)
+        with pytest.raises(ValueError, match=f"'{parameter}' parameter of TemperatureCalibrator"):
+            TemperatureCalibrator(**{parameter: value}).fit(X, D)
     two_labels = BFGSLDL().fit(X, D[:, :2] / D[:, :2].sum(axis=1, keepdims=True))
     with pytest.raises(ValueError, match="estimator predicts 2 labels, but y has 3"):
-        TemperatureScaler(FrozenEstimator(two_labels)).fit(X, D)
+        TemperatureCalibrator(FrozenEstimator(two_labels)).fit(X, D)
     with pytest.raises(NotFittedError):
-        TemperatureScaler().predict(X)
-    assert not hasattr(TemperatureScaler(), "n_features_in_")
+        TemperatureCalibrator().predict(X)
+    assert not hasattr(TemperatureCalibrator(), "n_features_in_")
     with pytest.raises(ValueError, match="use method='predict'"):
-        cross_val_predict(TemperatureScaler(), X, D, method="predict_proba", cv=3)
+        cross_val_predict(TemperatureCalibrator(), X, D, method="predict_proba", cv=3)
 
 
 def test_the_bound_is_reported_from_fit(rng):
     X = np.eye(3)[np.arange(12) % 3]
     with pytest.warns(ConvergenceWarning, match="bound 2"):
-        model = TemperatureScaler(Steep(), bounds=(0.5, 2)).fit(X, softmax(X, axis=1))
+        model = TemperatureCalibrator(Steep(), bounds=(0.5, 2)).fit(X, softmax(X, axis=1))
     assert model.temperature_ == 2

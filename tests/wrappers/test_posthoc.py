@@ -1,4 +1,4 @@
-"""What corrections after the fact share; more of it is tested through TemperatureScaler."""
+"""What corrections after the fact share; more of it is tested through TemperatureCalibrator."""
 
 import numpy as np
 import pytest

@@ -51,7 +51,7 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
             self.__dict__.pop("distributor_", None)
         else:
             y = column_or_1d(y, warn=True)
-            distributor = LabelSmoother(alpha=0) if distributor is None else clone(distributor)
+            distributor = LabelSmoother(smoothing=0) if distributor is None else clone(distributor)
             D = distributor.fit(y).transform(y)
             if not hasattr(distributor, "classes_"):
                 raise ValueError(

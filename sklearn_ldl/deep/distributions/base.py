@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import softmax
+from scipy.special import log_softmax, softmax
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length
 
@@ -148,3 +148,18 @@ class DeepDistributionRegressor(LabelDistributionMixin, DeepEstimator):
             Rows on the simplex.
         """
         return softmax(self._outputs(X), axis=1)
+
+    def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
+        """Logarithms of the predicted degrees.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), array of images or Dataset
+            Samples.
+
+        Returns
+        -------
+        L : ndarray of shape (n_samples, n_labels)
+            Logarithms, finite also where a degree underflows.
+        """
+        return log_softmax(self._outputs(X), axis=1)

@@ -59,7 +59,8 @@ class DILDLRegressor(AlignedRegressor):
     alpha : float, default=0.6
         Weight of the dominant label against the others, between 0 and 1 (exclusive). The others
         count more than in the plain divergence where :math:`q > 2 - 1 / \alpha`, one third by
-        default. With two labels there is one other, and `alpha` is a mere factor.
+        default. With two labels there is one other, and `alpha` is a mere factor. The name is that
+        of the paper; elsewhere `alpha` is the strength of an L2 penalty.
     align_weight : float, default=0.1
         Weight :math:`\lambda` of the divergences between features and labels.
     similarity_weight : float, default=0.1

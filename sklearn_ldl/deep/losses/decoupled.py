@@ -137,7 +137,8 @@ def decoupled_kl(
     D : Tensor of shape (n_samples, n_labels)
         Label distributions.
     alpha : float, default=0.6
-        Weight of the dominant label against the others, between 0 and 1.
+        Weight of the dominant label against the others, between 0 and 1; as in
+        :class:`~sklearn_ldl.DILDLRegressor`.
     nondominant_target : {"renormalize", "softmax"}, default="renormalize"
         "softmax" replaces :math:`t` by the softmax of the degrees of the others, as it is printed
         in the paper. Its largest entry is at most `e` times its smallest; the minimum is not at

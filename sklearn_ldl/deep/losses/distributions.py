@@ -110,7 +110,8 @@ def jeffreys(Z: Tensor, D: Tensor, floor: float = FLOOR) -> Tensor:
     .. math:: \sum_j (p_j - d_j) \big(\ln p_j - \ln \max(d_j, \text{floor})\big)
 
     Mass on a label whose target is zero would cost an infinite amount: inside the logarithm,
-    targets below `floor` (1e-14, as in :func:`sklearn_ldl.metrics.jeffreys`) are raised to it.
+    targets below `floor` (1e-14, as in :func:`sklearn_ldl.metrics.jeffreys_divergence`) are raised
+    to it.
 
     Examples
     --------

@@ -61,7 +61,6 @@ class _BatchMixing:
     prob: float
 
     _parameter_constraints: ClassVar[dict] = {
-        "alpha": [Interval(Real, 0, None, closed="neither")],
         "beta": [Interval(Real, 0, None, closed="neither")],
         "prob": [Interval(Real, 0, 1, closed="both")],
     }
@@ -123,14 +122,14 @@ class MixUp(_BatchMixing):
     r"""Average every sample with another one of the batch (mixup).
 
     .. math:: x'_i = \lambda x_i + (1 - \lambda) x_{\pi(i)}, \quad
-              \lambda \sim \mathrm{Beta}(\alpha, \alpha),
+              \lambda \sim \mathrm{Beta}(\beta, \beta),
 
     with one :math:`\lambda` and one permutation :math:`\pi` per batch. It takes rows of any shape
     and is the only one of the three augmentations for tabular data.
 
     Parameters
     ----------
-    alpha : float, default=1.0
+    beta : float, default=1.0
         Parameter of the Beta distribution, positive; the smaller, the weaker the mixing.
     prob : float, default=1.0
         Probability in [0, 1] that a batch is mixed.
@@ -163,7 +162,7 @@ class MixUp(_BatchMixing):
             [2, 0, 1]])
     """
 
-    alpha: float = 1.0
+    beta: float = 1.0
     prob: float = 1.0
 
     def _check_shape(self, shape: torch.Size) -> None:
@@ -171,7 +170,7 @@ class MixUp(_BatchMixing):
             raise ValueError("MixUp needs a batch of rows, got a tensor without dimensions.")
 
     def _mix(self, X: torch.Tensor, rng: np.random.Generator) -> Mixed:
-        lam = rng.beta(self.alpha, self.alpha)
+        lam = rng.beta(self.beta, self.beta)
         indices = _permuted_partners(X, rng)
         return _mixed(torch.lerp(X[indices[1]], X, lam), [lam, 1 - lam], indices)
 
@@ -394,5 +393,5 @@ def get_augmentation(augment: str | Augmentation | None) -> Augmentation | None:
         return augment
     raise ValueError(
         f"augment must be None, one of {sorted(AUGMENTATIONS)}, or a callable such as "
-        f"MixUp(alpha=0.2); got {augment!r}."
+        f"MixUp(beta=0.2); got {augment!r}."
     )

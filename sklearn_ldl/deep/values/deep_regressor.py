@@ -66,7 +66,7 @@ class DeepRegressor(ValuesMixin, DeepEstimator):
 
     Attributes
     ----------
-    centre_, scale_ : ndarray of shape (n_dims,)
+    center_, scale_ : ndarray of shape (n_dims,)
         Middle and half the length of the range of the training targets; for "gaussian" their mean
         and standard deviation (1 for a constant dimension).
     net_ : skorch.NeuralNet
@@ -190,13 +190,13 @@ class DeepRegressor(ValuesMixin, DeepEstimator):
                 centre = values.min(axis=0) + scale
         if not np.isfinite([centre, scale]).all():
             raise ValueError("The range of y overflows: scale the targets.")
-        self.centre_, self.scale_ = centre, scale
+        self.center_, self.scale_ = centre, scale
 
     def _encode(self, y: NDArray) -> NDArray[np.float32]:
         values = check_values(y).reshape(len(y), -1)
         # A constant dimension has no extent, and its scaled target is zero.
         units = np.where(self.scale_ > 0, self.scale_, 1.0)
-        return ((values - self.centre_) / units).astype(np.float32)
+        return ((values - self.center_) / units).astype(np.float32)
 
     def _row_loss(self) -> Any:
         loss: Any = get_loss(self.loss, REGRESSION_LOSSES)
@@ -242,13 +242,13 @@ class DeepRegressor(ValuesMixin, DeepEstimator):
             mean, std = self._normal(X)
             return (mean, std) if return_std else mean
         Z = self._outputs(X)
-        return self._restore(self.centre_ + self.scale_ * np.tanh(Z))
+        return self._restore(self.center_ + self.scale_ * np.tanh(Z))
 
     def _normal(self, X: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Means and standard deviations, in the shape and the units of the targets."""
         mean, log_variance = np.split(self._outputs(X), 2, axis=1)
         std = np.exp(np.clip(log_variance, *np.log(_VARIANCES)) / 2)
-        return self._restore(self.centre_ + self.scale_ * mean), self._restore(self.scale_ * std)
+        return self._restore(self.center_ + self.scale_ * mean), self._restore(self.scale_ * std)
 
     def _restore(self, values: NDArray) -> NDArray:
         return values.reshape(len(values), *self._sample_shape)

@@ -10,7 +10,7 @@ from typing import Any, Literal, Unpack, overload
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import softmax
+from scipy.special import log_softmax, softmax
 from sklearn.metrics import r2_score
 from sklearn.utils import check_random_state
 from torch import Tensor
@@ -289,6 +289,22 @@ class KernelDensityRegressor(ValuesMixin, DeepEstimator):
             `heatmap_shape`.
         """
         return self._weights(X).reshape(-1, *(self._maps or [self.n_labels_]))
+
+    def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
+        """Logarithms of the weights of the kernels.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), array of images or Dataset
+            Samples.
+
+        Returns
+        -------
+        L : ndarray of the shape of `predict_proba`
+            Logarithms, finite also where a weight underflows.
+        """
+        log_P = log_softmax(self._logits(X), axis=1)
+        return log_P.reshape(-1, *(self._maps or [self.n_labels_]))
 
     @overload
     def predict(

@@ -191,7 +191,7 @@ def test_cross_validation_of_probabilities():
 
 
 def test_search_over_labels_and_over_distributions():
-    grid = {"lr": [1e-5, 0.03], "distributor__alpha": [0.0, 0.1]}
+    grid = {"lr": [1e-5, 0.03], "distributor__smoothing": [0.0, 0.1]}
     search = GridSearchCV(model(distributor=LabelSmoother()), grid, cv=3).fit(X, NAMES[Y])
     assert search.best_params_["lr"] == 0.03
     assert search.best_score_ > 0.85

@@ -255,10 +255,10 @@ def test_halving_search():
 
 
 def test_cross_validation_with_measures_of_distributions():
-    scoring = {name: get_ldl_scorer(name) for name in ("neg_kl_divergence", "cosine")}
+    scoring = {name: get_ldl_scorer(name) for name in ("neg_kl_divergence", "cosine_similarity")}
     scores = cross_validate(model(), X, D, scoring=scoring, cv=3)
     assert (scores["test_neg_kl_divergence"] < 0).all()
-    assert (scores["test_cosine"] > 0.5).all()
+    assert (scores["test_cosine_similarity"] > 0.5).all()
     on_simplex(cross_val_predict(model(), X, D, cv=3))
     with pytest.raises(ValueError, match="rank codes"):
         cross_val_predict(model(), X, D, cv=3, method="predict_proba")

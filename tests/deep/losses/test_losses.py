@@ -134,14 +134,22 @@ def test_zero_for_a_perfect_prediction_of_ten_thousand_labels(name, dtype, rng):
     ("name", "measure"),
     [
         ("kl", metrics.kl_divergence),
-        ("mse", lambda D, P, per_row: metrics.euclidean(D, P, per_row=per_row) ** 2),
-        ("alpha", lambda D, P, per_row: 4 * (1 - metrics.fidelity(D, P, per_row=per_row))),
-        ("jeffreys", metrics.jeffreys),
-        ("jensen_shannon", metrics.jensen_shannon),
-        ("cad", metrics.cad),
-        ("cad", metrics.emd),
+        ("mse", lambda D, P, per_row: metrics.euclidean_distance(D, P, per_row=per_row) ** 2),
+        (
+            "alpha",
+            lambda D, P, per_row: 4 * (1 - metrics.fidelity_similarity(D, P, per_row=per_row)),
+        ),
+        ("jeffreys", metrics.jeffreys_divergence),
+        ("jensen_shannon", metrics.jensen_shannon_divergence),
+        ("cad", metrics.cumulative_absolute_distance),
+        ("cad", metrics.wasserstein_distance),
         # Of four labels with unit steps, C - 1 = 3.
-        ("emd", lambda D, P, per_row: 3 / 2 * metrics.quadratic_form(D, P, per_row=per_row) ** 2),
+        (
+            "emd",
+            lambda D, P, per_row: (
+                3 / 2 * metrics.quadratic_form_distance(D, P, per_row=per_row) ** 2
+            ),
+        ),
     ],
 )
 def test_agrees_with_the_metric(name, measure, rng):

@@ -167,16 +167,16 @@ def test_weight_zero_is_absence():
     for loss in ("l2", "gaussian"):
         fitted = model(loss).fit(np.r_[X, [[9.0, 9.0]]], outlier, sample_weight=weight)
         expected = model(loss).fit(X, y)
-        assert_array_equal(fitted.centre_, expected.centre_)
+        assert_array_equal(fitted.center_, expected.center_)
         assert_array_equal(fitted.scale_, expected.scale_)
 
 
 def test_warm_start_keeps_the_units():
     fitted = model(warm_start=True).fit(X, y)
-    centre, scale = fitted.centre_, fitted.scale_
+    centre, scale = fitted.center_, fitted.scale_
     fitted.fit(X, 3 * y)
     assert fitted.n_iter_ == 10
-    assert_array_equal(fitted.centre_, centre)
+    assert_array_equal(fitted.center_, centre)
     assert_array_equal(fitted.scale_, scale)
 
 
