@@ -270,7 +270,7 @@ def test_kl_skill_of_equal_rows_is_one_or_zero(n_rows):
 def test_kl_skill_of_equal_rows_takes_rounding_errors_for_none():
     D = np.tile([0.1, 0.2, 0.7], (6, 1))
     for error, skill in ((1e-16, 1), (1e-8, 1), (1e-6, 0)):
-        assert kl_skill(D, D + [[error, 0, -error]]) == skill
+        assert kl_skill(D, D + np.array([error, 0, -error])) == skill
 
 
 def test_kl_skill_of_nearly_equal_rows_is_a_ratio_as_of_any():

@@ -179,20 +179,33 @@ def test_other_parameters_are_an_error(match, path):
     assert path.read_bytes() == before
 
 
+# More rows than the sample by which features are told apart; of targets and weights, all count.
+ROWS = 4 * len(X)
+
+
+def other(X, rows, change):
+    changed = X.copy()
+    changed[rows] = change(X[rows])
+    return changed
+
+
 DATA = {
-    "X was (53, 3)": (X[:50], D[:50], None),
-    "X was": (X + 1, D, None),
-    "the targets was": (X, D[::-1], None),
-    "the weights of the rows was absent": (X, D, np.arange(53)),
+    "other rows": lambda X, D, w: (X[:-1], D[:-1], w[:-1], "X was (212, 3)"),
+    "other features": lambda X, D, w: (X + 1, D, w, "X was"),
+    "another last row": lambda X, D, w: (other(X, -1, np.negative), D, w, "X was"),
+    "one other target": lambda X, D, w: (X, other(D, 1, np.flip), w, "the targets was"),
+    "one other weight": lambda X, D, w: (X, D, other(w, 1, np.sqrt), "the weights of the rows was"),
+    "no weights": lambda X, D, w: (X, D, None, "the weights of the rows was"),
 }
 
 
-@pytest.mark.parametrize("match", DATA)
-def test_other_data_are_an_error(match, path):
-    model(checkpoint=path).fit(X, D)
-    features, targets, weight = DATA[match]
+@pytest.mark.parametrize("name", DATA)
+def test_other_data_are_an_error(name, path, rng):
+    many = rng.standard_normal((ROWS, 3)), rng.dirichlet(np.ones(3), ROWS), rng.random(ROWS)
+    features, targets, weight, match = DATA[name](*many)
+    model(checkpoint=path, max_epochs=1).fit(*many[:2], sample_weight=many[2])
     with pytest.raises(ValueError, match="another fit") as error:
-        model(checkpoint=path).fit(features, targets, sample_weight=weight)
+        model(checkpoint=path, max_epochs=1).fit(features, targets, sample_weight=weight)
     assert match in str(error.value)
 
 
