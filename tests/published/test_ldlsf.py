@@ -1,7 +1,6 @@
 """LDLSF: optimality of the split model, its sparsity, and inputs that users fear."""
 
 import pickle
-import time
 import warnings
 
 import numpy as np
@@ -419,11 +418,10 @@ def test_real_data_converge_with_the_defaults(name, load_real):
 
 def test_movie(load_real):
     X, D = load_real("Movie")
-    start = time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model = LDLSF().fit(StandardScaler().fit_transform(X), D)
         raw = LDLSF().fit(sp.csr_array(X), D)
-    assert time.process_time() - start < 30
+    assert max(model.n_iter_, raw.n_iter_) < 100
     assert model.score(StandardScaler().fit_transform(X), D) > 0.2
     assert raw.score(X, D) > 0.1
