@@ -40,6 +40,7 @@ NO_REFERENCE = {
     "plotting.LabelDistributionDisplay": "shows what it is given",
     "testing.as_regressor": "a tool for tests",
     "testing.expected_failures": "a list",
+    "testing.skipped_checks": "a list",
 }
 
 

@@ -1,9 +1,17 @@
 import numpy as np
+import pytest
 from numpy.testing import assert_allclose
 from sklearn.base import clone
 
-from sklearn_ldl import BFGSLDL, LDLClassifier, LDLRegressor
-from sklearn_ldl.testing import EXPECTED_FAILURES, as_regressor, expected_failures
+import sklearn_ldl
+from sklearn_ldl import BFGSLDL, LDLClassifier
+from sklearn_ldl.testing import (
+    EXPECTED_FAILURES,
+    SKIPPED_CHECKS,
+    as_regressor,
+    expected_failures,
+    skipped_checks,
+)
 
 
 def test_targets_survive_the_round_trip(rng):
@@ -22,11 +30,22 @@ def test_the_wrapped_estimator_is_fitted_to_distributions(rng):
     assert np.isfinite(model.predict(1e6 * X)).all()
 
 
-def test_expected_failures_come_with_reasons():
-    assert expected_failures(as_regressor(BFGSLDL())) == {}
-    assert expected_failures(LDLClassifier()) == {}
-    assert expected_failures(LDLRegressor()) is EXPECTED_FAILURES["LDLRegressor"]
-    for failures in EXPECTED_FAILURES.values():
-        for check, reason in failures.items():
+@pytest.mark.parametrize(
+    ("look_up", "table"),
+    [(expected_failures, EXPECTED_FAILURES), (skipped_checks, SKIPPED_CHECKS)],
+)
+def test_checks_come_with_reasons(look_up, table):
+    pytest.importorskip("skorch")
+    assert look_up(as_regressor(BFGSLDL())) == {}
+    assert look_up(LDLClassifier()) == {}
+    for name, checks in table.items():
+        estimator = getattr(sklearn_ldl, name)()
+        assert look_up(estimator) == look_up(as_regressor(estimator)) == checks
+        for check, reason in checks.items():
             assert check.startswith("check_")
             assert len(reason) > 20
+
+
+def test_what_is_skipped_is_not_expected_to_fail():
+    for name in SKIPPED_CHECKS.keys() & EXPECTED_FAILURES.keys():
+        assert not SKIPPED_CHECKS[name].keys() & EXPECTED_FAILURES[name].keys()

@@ -8,7 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from sklearn_ldl.deep.training.seeds import restored
 
+
+@restored()
 def dataset_targets(dataset: Any) -> NDArray:
     """Collect the targets of a data set: its attribute `targets`, or those of all items.
 
@@ -36,6 +39,7 @@ def dataset_targets(dataset: Any) -> NDArray:
     return _collect(dataset, len(dataset)).reshape(len(dataset))
 
 
+@restored()
 def collect_targets(dataset: Dataset, n_items: int) -> NDArray:
     """Collect the targets of the first items, from the attribute `targets` if there is one.
 

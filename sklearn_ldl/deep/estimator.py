@@ -42,7 +42,7 @@ from sklearn_ldl.deep.training.optimization import (
     set_rates,
 )
 from sklearn_ldl.deep.training.processes import ACCELERATE, Processes
-from sklearn_ldl.deep.training.seeds import random_bits, seeded, set_random_bits
+from sklearn_ldl.deep.training.seeds import random_bits, restored, seeded, set_random_bits
 from sklearn_ldl.deep.training.stored_rows import Rows, check_mapped, is_stored, to_float32
 
 # Most rows, and most numbers, in a batch of a prediction that exceeds `batch_size`.
@@ -138,7 +138,8 @@ class DeepEstimator(CallbackSupportMixin, BaseEstimator):
             self.__dict__.pop("feature_names_in_", None)
         if len(dataset) == 0:
             raise ValueError("Found a Dataset with 0 samples, but a minimum of 1 is required.")
-        item = dataset[0]
+        with restored():
+            item = dataset[0]
         shape = tuple(np.shape(item[0] if isinstance(item, (tuple, list)) else item))
         self._check_shape(shape, reset=reset)
         return dataset

@@ -56,7 +56,9 @@ class RowSumLeastSquares:
         variance, self._features = eigh(
             inner.covariance(slice(None)), driver="evd", overwrite_a=True, check_finite=False
         )
-        variance[variance <= _ROUNDING * variance[-1]] = 0
+        # Constant features differ from their mean by its rounding errors.
+        noise = n * (10 * np.finfo(np.float64).eps) ** 2 * float(design.mean @ design.mean)
+        variance[variance <= max(_ROUNDING * variance[-1], noise)] = 0
         self._varies = variance > 0
         self._labels = labels
         self._curvature = np.outer(curvature, variance)

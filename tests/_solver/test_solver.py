@@ -125,6 +125,27 @@ def test_every_metric_finds_the_same_minimum(design, data, alpha):
         assert_allclose(state.value, expected.fun, rtol=1e-9)
 
 
+@pytest.mark.parametrize("kind", [KroneckerMetric, BlockMetric])
+def test_many_features_are_whitened_exactly_where_the_penalty_is_small(kind, rng):
+    # Variances from 1e6 to 1e-2: of the small ones, single precision would leave nothing.
+    alpha = 1e-2
+    rotation, _ = np.linalg.qr(rng.standard_normal((140, 140)))
+    X = rng.standard_normal((300, 140)) * np.logspace(3, -1, 140) @ rotation
+    D = rng.dirichlet(np.ones(C), 300)
+    design = Design(X, np.full(300, 1 / 300), center=True)
+    S = design.covariance(slice(None))
+    if kind is KroneckerMetric:
+        curvature = label_curvature(*label_moments(D, design.weight))
+        metric = kind(design, curvature, alpha).with_alpha(alpha)
+    else:
+        metric = kind(design, C, alpha).with_alpha(alpha)
+        curvature = metric.v * np.eye(C)
+    G = rng.standard_normal((C, 140))
+    G -= G.mean(axis=0)  # as every gradient of a softmax
+    W, _ = metric.push(*metric.pull(G, np.zeros(C)))
+    assert_allclose(curvature @ W @ S + alpha * W, G, atol=1e-5)
+
+
 def test_whitening_does_not_see_the_scale_of_the_features(data):
     X, D, weight = data
     needed = []
@@ -167,6 +188,15 @@ def test_row_space_of_a_wide_problem(make, rng):
     assert bound <= narrow.gradient_norm(G, total) * (1 + 1e-10)
 
 
+def test_gradient_bound_in_the_row_space_knows_the_offset_of_the_features(rng):
+    wide = Design(rng.standard_normal((10, 40)) + 100, np.full(10, 0.1), center=True)
+    narrow = RowSpaceDesign(wide)
+    G, total = 1e-3 * rng.standard_normal((3, 9)), np.array([1.0, -0.4, -0.6])
+    original = wide.gradient_norm(narrow.expand(G), total)
+    assert original > 90
+    assert original <= narrow.gradient_norm(G, total) * (1 + 1e-10)
+
+
 def test_only_short_problems_are_rotated_into_their_row_space(rng):
     def suits(X, n_labels=5):
         n = X.shape[0]
@@ -197,6 +227,45 @@ def test_precision_is_reported_where_the_tolerance_cannot_be_reached(data):
     search(design, D, 1e-2, metric, state, tol=0.0)
     assert state.status == "precision"
     assert state.gradient_norm < 1e-9
+
+
+def test_a_failed_line_search_is_no_convergence(data):
+    X, D, weight = data
+    design = Design(X, weight, center=True)
+
+    def misled(Z, D, weight, out=None):
+        value, E = cross_entropy(Z, D, weight, out=out)
+        E *= -1  # what then looks like descent goes uphill, in steps of any length
+        return value, E
+
+    rows = RowsInMemory(design, np.asfortranarray(D), misled)
+    metric = choose(design, D, [1e-3]).with_alpha(1e-3)
+    state = State(np.zeros((C, P)), np.zeros(C))
+    minimize(rows, l2(1e-3), metric, state)
+    assert state.status == "line_search"
+    assert not state.converged
+
+
+def test_rounding_errors_of_many_steps_do_not_add_up(data, rng):
+    X, D, weight = data
+    design = Design(X.astype(np.float32), weight, center=True)
+    D = np.asfortranarray(D, dtype=np.float32)
+    coef, intercept = rng.standard_normal((C, P)), np.zeros(C)
+    rows = RowsInMemory(design, D, cross_entropy)
+    rows.start(coef, intercept)
+    # There and back in long steps, each of which rounds the logits, until they are refreshed.
+    for turn in range(50):
+        far = 1e5 * (turn % 2 == 0)
+        rows.aim(1e5 * np.ones((C, P)) * (1 if far else -1), intercept)
+        rows.at(1.0)
+        rows.go(1.0, coef + far, intercept)
+    # A step to where we are shows the gradient there.
+    rows.aim(np.zeros((C, P)), intercept)
+    rows.at(1.0)
+    G, total = rows.go(1.0, coef, intercept)
+    _, expected, expected_total = RowsInMemory(design, D, cross_entropy).start(coef, intercept)
+    assert_allclose(G, expected, atol=1e-5)
+    assert_allclose(total, expected_total, atol=1e-6)
 
 
 def test_callback_sees_every_iteration_and_values_never_rise(data):

@@ -15,7 +15,12 @@ from torch.utils.data import (  # noqa: E402
     TensorDataset,
 )
 
-from sklearn_ldl import DeepLDLClassifier, DeepLDLRegressor, LabelSmoother  # noqa: E402
+from sklearn_ldl import (  # noqa: E402
+    DeepLDLClassifier,
+    DeepLDLRegressor,
+    KernelDensityRegressor,
+    LabelSmoother,
+)
 from sklearn_ldl.datasets import make_ldl  # noqa: E402
 from sklearn_ldl.deep.dataset_targets import dataset_targets  # noqa: E402
 
@@ -188,17 +193,39 @@ def test_nan_in_a_dataset_never_becomes_a_prediction():
         fitted.predict(Pairs(bad))
 
 
-def test_datasets_leave_torchs_random_state_alone():
-    state = torch.get_rng_state()
-    classifier().fit(Pairs(X, Y)).predict(Pairs(X, Y))
-    assert torch.equal(torch.get_rng_state(), state)
-
-
 class Noisy(Pairs):
     """Adds noise of torch at every access."""
 
     def __getitem__(self, index):
         return torch.tensor(X[index]) + 0.1 * torch.randn(3), self.y[index]
+
+
+@pytest.mark.parametrize(
+    ("model", "targets", "given"),
+    [
+        (regressor(), D, None),
+        (regressor(early_stopping=True), D, D),
+        (classifier(), Y, None),
+        (classifier(num_workers=1, max_epochs=1), Y, Y),
+        (KernelDensityRegressor(**SMALL), X[:, 0], None),
+    ],
+    ids=["distributions", "early stopping", "labels", "workers", "values"],
+)
+def test_training_on_items_that_draw_leaves_torchs_random_state_alone(model, targets, given):
+    dataset, state = Noisy(X, targets), torch.get_rng_state()
+    dataset[0]
+    assert not torch.equal(torch.get_rng_state(), state)
+    state = torch.get_rng_state()
+    model.fit(dataset, given)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_predictions_for_datasets_leave_torchs_random_state_alone():
+    fitted = classifier().fit(X, Y)
+    for num_workers in (0, 1):
+        state = torch.get_rng_state()
+        fitted.set_params(num_workers=num_workers).predict(Pairs(X))
+        assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_random_augmentation_follows_the_seed():

@@ -52,6 +52,8 @@ def test_leaves_hold_newton_steps(data):
 
 def test_first_tree_splits_by_residuals_over_the_root_of_the_curvature(data):
     X, D = data
+    D = D * [1, 0.1, 0.01]  # frequent and rare labels
+    D /= D.sum(axis=1, keepdims=True)
     mean = D.mean(axis=0)
     scaled = (D - mean) / np.sqrt(mean * (1 - mean))
     expected = DecisionTreeRegressor(max_depth=5, min_samples_leaf=10, random_state=0)
@@ -59,6 +61,16 @@ def test_first_tree_splits_by_residuals_over_the_root_of_the_curvature(data):
     tree = plain(n_estimators=1, random_state=0).fit(X, D).estimators_[0]
     assert_array_equal(tree.tree_.feature, expected.tree_.feature)
     assert_allclose(tree.tree_.threshold, expected.tree_.threshold)
+
+
+def test_a_rare_label_counts_as_much_as_a_frequent_one(rng):
+    # One feature decides whether a rare label occurs at all, the other moves two frequent ones.
+    rare, frequent = rng.permutation(80) % 2, rng.permutation(80) % 2
+    X = np.column_stack([rare, frequent]).astype(float)
+    first, third = 0.46 + 0.06 * frequent, 0.04 * rare
+    D = np.column_stack([first, 1 - first - third, third])
+    stump = plain(n_estimators=1, max_depth=1).fit(X, D).estimators_[0]
+    assert stump.tree_.feature[0] == 0
 
 
 def test_training_loss_falls_and_is_the_divergence(data):

@@ -479,6 +479,14 @@ def test_precomputed_distances_of_zero_are_neighbours():
     np.testing.assert_allclose(graph.toarray(), [[0, 1, 0], [1, 0, near], [near, 0, 0]])
 
 
+def test_of_equally_near_samples_those_of_lower_index_are_neighbours():
+    given = csr_array(np.ones((4, 4)) - np.eye(4))
+    given[0, 3] = 0.5
+    graph = AuxGraphNeighbors(2, neighbors="precomputed", sigma=1.0).fit(given).graph_.toarray()
+    expected = [[0, 1, 0, 1], [1, 0, 1, 0], [1, 1, 0, 0], [1, 1, 0, 0]]
+    np.testing.assert_array_equal(graph > 0, np.array(expected, dtype=bool))
+
+
 def test_cross_validation_slices_precomputed_distances_on_both_sides(A):
     neighbors = AuxGraphNeighbors(3, neighbors="precomputed", sigma=3.0)
     tags = get_tags(neighbors).input_tags

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import softmax
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -87,6 +88,26 @@ def test_more_features_than_rows(container, rng):
         in_coef, in_intercept = gradient(model, X, D, 1e-3)
         assert in_coef <= 1e-6
         assert not fit_intercept or in_intercept <= 1e-6
+
+
+def test_an_offset_of_more_features_than_rows_counts_in_the_gradient(rng):
+    X = rng.standard_normal((20, 90)) + 1000
+    D = rng.dirichlet(np.ones(4), 20)
+    model = BFGSLDL(alpha=1e-3).fit(X, D)
+    assert gradient(model, X, D, 1e-3)[0] <= model.gradient_norm_ * (1 + 1e-6) <= 1e-6
+
+
+def test_features_of_any_scales_take_few_iterations(rng):
+    # Scales of the principal axes spread over five orders of magnitude, and a penalty so small
+    # that rounding errors in single precision would hide it.
+    rotation, _ = np.linalg.qr(rng.standard_normal((140, 140)))
+    X = rng.standard_normal((900, 140))
+    D = softmax(X @ rng.standard_normal((140, 3)) / 6, axis=1)
+    X = X * np.logspace(3, -2, 140) @ rotation
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = BFGSLDL(alpha=1e-9, max_iter=200).fit(X, D)
+    assert model.score(X, D) > 0.99
 
 
 @pytest.mark.parametrize("container", [np.asarray, sp.csr_array])

@@ -276,6 +276,20 @@ def test_d2_kl_score_of_equal_rows_is_one_or_zero(n_rows):
         assert d2_kl_score(D, np.roll(D, 1, axis=1), sample_weight=sample_weight) == 0
 
 
+def test_d2_kl_score_of_equal_rows_takes_rounding_errors_for_none():
+    D = np.tile([0.1, 0.2, 0.7], (6, 1))
+    for error, skill in ((1e-16, 1), (1e-8, 1), (1e-6, 0)):
+        assert d2_kl_score(D, D + np.array([error, 0, -error])) == skill
+
+
+def test_d2_kl_score_of_nearly_equal_rows_is_a_ratio_as_of_any():
+    D = [0.1, 0.2, 0.7] + 1e-5 * np.array([[1, 0, -1], [-1, 0, 1]])
+    mean = D.mean(axis=0)
+    assert d2_kl_score(D, D) == 1
+    assert d2_kl_score(D, (D + mean) / 2) == pytest.approx(0.75, abs=1e-3)
+    assert d2_kl_score(D, mean[None] + 3 * (D - mean)) == pytest.approx(-3, abs=1e-2)
+
+
 def test_d2_kl_score_ignores_rows_without_weight():
     D, P = np.eye(3), np.full((3, 3), 1 / 3)
     assert d2_kl_score(D, P, sample_weight=[1, 1, 0]) == pytest.approx(

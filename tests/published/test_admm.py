@@ -64,6 +64,24 @@ def test_penalty_is_balanced_in_the_first_half_only(lasso, rho, direction):
     assert not moves[31:].any()
 
 
+def test_a_stall_stiffens_the_penalty_for_good():
+    # As problems that are not convex do: they circle while the penalty is too small.
+    penalties, size = [], 1.0
+
+    def step(rho):
+        nonlocal size
+        penalties.append(rho)
+        if rho > 10:
+            size *= 0.9
+        # Balancing alone would lower the penalty.
+        return Pass(0.0, 0.01 * size, size)
+
+    progress = alternate(step, Progress(), rho=1.0, max_iter=300, tol=1e-6)
+    assert progress.converged
+    stiff = penalties.index(next(rho for rho in penalties if rho > 10))
+    assert min(penalties[stiff:]) > 10
+
+
 def test_stops_at_max_iter_and_says_what_to_try(lasso):
     progress = alternate(lasso.step, Progress(), rho=1.0, max_iter=3, tol=1e-12)
     assert progress.n_iter == 3

@@ -1,7 +1,6 @@
 """LDLSF: optimality of the split model, its sparsity, and inputs that users fear."""
 
 import pickle
-import time
 import warnings
 
 import numpy as np
@@ -268,11 +267,13 @@ def test_two_labels(rng):
     assert model.coef_[1, 0] > 10 * np.abs(model.coef_[1, 1:]).max()
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 4), (3, 1), (6, 4)])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 4), (3, 1), (6, 4), (997, 4)])
 @pytest.mark.parametrize("l1", [0, 1e-3])
 def test_features_without_information(shape, l1, rng):
     D = rng.dirichlet(np.ones(3), shape[0])
-    model = LDLSF(l1, correlation_weight=0).fit(np.full(shape, 0.1), D)
+    # Whatever the rounding errors of the mean are, on this processor or another.
+    X = np.full(shape, 0.1) + 1e-17 * rng.integers(-1, 2, shape)
+    model = LDLSF(l1, correlation_weight=0).fit(X, D)
     assert_array_equal(model.coef_, 0)
     P = model.predict([[5.0] * shape[1]])
     assert_allclose(P[0], D.mean(axis=0), atol=1e-5)
@@ -417,11 +418,10 @@ def test_real_data_converge_with_the_defaults(name, load_real):
 
 def test_movie(load_real):
     X, D = load_real("Movie")
-    start = time.process_time()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model = LDLSF().fit(StandardScaler().fit_transform(X), D)
         raw = LDLSF().fit(sp.csr_array(X), D)
-    assert time.process_time() - start < 30
+    assert max(model.n_iter_, raw.n_iter_) < 100
     assert model.score(StandardScaler().fit_transform(X), D) > 0.2
     assert raw.score(X, D) > 0.1

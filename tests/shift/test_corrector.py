@@ -290,6 +290,21 @@ def test_significance_is_the_level():
         assert np.array_equal(model.target_prior_, model.prior_) is not detected
 
 
+def test_a_learner_counts_by_the_weight_of_the_rows_that_it_has_not_seen():
+    every_row = np.arange(len(X))
+    first, second = every_row[:40], every_row[40:]
+    weight = (every_row < 40).astype(float)
+    # The rows held out of other learners have no weight, whatever these say of the target.
+    folds = [(second, first), (first[:9], second[:30]), (first[9:], second[30:])]
+    found = []
+    for splits in (folds[:1], folds):
+        model = corrector(KNeighborsLDL(5), cv=splits)  # a learner that takes no weights
+        with pytest.warns(UserWarning, match="does not take sample_weight"):
+            model.fit(X, D, sample_weight=weight, X_target=X_same)
+        found.append(model.p_value_)
+    assert found[0] == pytest.approx(found[1], rel=1e-9)
+
+
 def rejections(learner, n_rows, n_target, prior, *, weighted=False):
     p_values = []
     for seed in range(200):

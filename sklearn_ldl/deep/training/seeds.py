@@ -26,6 +26,13 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def restored() -> Iterator[None]:
+    """Bring torch's random state back, whatever the items of a data set draw in this block."""
+    with _ALONE, torch.random.fork_rng(devices=[]):
+        yield
+
+
 def random_bits(device: torch.device) -> list[Tensor]:
     """State of the generators that a fit draws from, for one that goes on."""
     bits = [torch.get_rng_state()]

@@ -119,6 +119,31 @@ def test_sources_of_the_same_rows_draw_the_same_batches(data):
     assert orders[0] == orders[1]
 
 
+class Noise(Dataset):
+    """Items that are drawn."""
+
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, index):
+        return torch.randn(2), 0.0
+
+
+def test_workers_draw_by_the_seed_and_anew_in_every_epoch():
+    def epochs(seed):
+        torch.manual_seed(seed)
+        source = DatasetSource(
+            Noise(), None, lambda y: y, torch.arange(6), num_workers=1, **settings(shuffle=False)
+        )
+        return [torch.cat([batch.X for batch in source]) for _ in range(2)]
+
+    first, again, other = epochs(1), epochs(1), epochs(2)
+    for one, same in zip(first, again, strict=True):
+        assert torch.equal(one, same)
+    assert not torch.equal(first[0], first[1])
+    assert not torch.equal(first[0], other[0])
+
+
 @pytest.mark.parametrize("container", [sparse.csr_matrix, sparse.csr_array])
 def test_sparse_features_become_dense_batch_by_batch(container, data):
     X, D = data

@@ -3,6 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("skorch")
@@ -61,17 +62,21 @@ def test_training_equals_a_loop_written_by_hand(weighted, weight_decay, rng):
     assert_allclose(fitted.history_["train_loss"], history, rtol=1e-5)
 
 
-def test_validation_loss_is_the_weighted_mean_of_the_held_out_rows(rng):
-    weight = rng.uniform(0.5, 2, len(X))
-    # Without a training step the validation loss is that of the network at hand.
-    fitted = model(early_stopping=True, validation_fraction=0.4, lr=1e-30, max_epochs=1)
-    fitted.fit(X, D, sample_weight=weight)
+def test_validation_loss_weighs_rows_in_the_unit_of_the_training_loss(rng):
     order = np.random.RandomState(0).permutation(len(X))
     valid, train = order[:21], order[21:]
-    Z = torch.from_numpy(fitted.decision_function(X[valid]))
-    rows = kl_divergence(Z, torch.from_numpy(D[valid])).numpy()
-    expected = np.mean(rows * weight[valid]) / weight[train].mean()
-    assert fitted.history_["valid_loss"] == pytest.approx(expected, rel=1e-5)
+    weight = rng.uniform(0.5, 2, len(X))
+    weight[valid] *= 3
+    # Without a training step the losses are those of the network at hand.
+    fitted = model(early_stopping=True, validation_fraction=0.4, lr=1e-30, max_epochs=1)
+    losses = fitted.fit(X, D, sample_weight=weight).history_
+    Z = torch.from_numpy(fitted.decision_function(X))
+    # Training rows have a mean weight of one; those held out weigh three times as much here.
+    rows = kl_divergence(Z, torch.from_numpy(D)).numpy() * weight / weight[train].mean()
+    assert losses["train_loss"] == pytest.approx(rows[train].mean(), rel=1e-5)
+    assert losses["valid_loss"] == pytest.approx(rows[valid].mean(), rel=1e-5)
+    again = clone(fitted).fit(X, D, sample_weight=1000 * weight).history_
+    assert again["valid_loss"] == pytest.approx(losses["valid_loss"], rel=1e-5)
 
 
 class TwoTerms(DeepLDLRegressor):

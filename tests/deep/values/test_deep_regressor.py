@@ -138,6 +138,25 @@ def test_constant_targets(loss):
 
 
 @every_loss
+def test_scale_of_a_constant_dimension(loss):
+    fitted = model(loss, max_epochs=1).fit(X, np.column_stack([y, np.full(120, 0.1)]))
+    assert fitted.scale_[0] > 0
+    assert fitted.scale_[1] == (1 if loss == "gaussian" else 0)
+
+
+def test_a_dimension_that_was_constant_counts_in_its_own_unit():
+    # A network that does nothing, in the middle of a range without extent.
+    still = model("l1", lr=1e-30, hidden_layer_sizes=(), init=_zero, max_epochs=1, warm_start=True)
+    assert still.fit(X, np.full(120, 7.0)).history_["train_loss"][-1] == 0
+    assert still.fit(X, np.full(120, 7.25)).history_["train_loss"][-1] == pytest.approx(0.25)
+
+
+def _zero(module):
+    for parameter in module.parameters():
+        nn.init.zeros_(parameter)
+
+
+@every_loss
 def test_targets_of_any_size(loss):
     huge = model(loss).fit(X, 1e150 * y)
     assert_allclose(huge.predict(X), 1e150 * model(loss).fit(X, y).predict(X), rtol=1e-4)

@@ -84,6 +84,15 @@ def test_far_points_pull_in_their_own_direction():
         assert fitted.predict_proba([[0.0]]).argmax() == nearest
 
 
+def test_targets_inside_a_grid_of_any_width_are_not_far():
+    # The ends of this grid are further from its middle than what is far from other grids.
+    grid = np.arange(-20_000.0, 20_001, 10_000)
+    fitted = model(grid, bandwidth=1.0, max_epochs=30, lr=0.1)
+    for target, nearest in ((-19_999.0, 0), (14_000.0, 3), (20_000.0, 4)):
+        fitted.fit(np.zeros((20, 1)), np.full(20, target))
+        assert fitted.predict_proba([[0.0]]).argmax() == nearest
+
+
 def test_uniform_kernel_is_classification_of_rounded_targets():
     rounded = model(np.arange(-4.0, 5), kernel="uniform").fit(X, y)
     labels = np.r_[np.round(y), np.arange(-4, 5)].astype(int)
