@@ -32,6 +32,7 @@ def public_estimators():
         "DeepClassifier",
         "DeepDistributionRegressor",
         "DeepEstimator",
+        "DeepValueRegressor",
         "InductiveLabelEnhancer",
         "LDLNet",
         "LabelEnhancer",
