@@ -15,8 +15,8 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from sklearn_ldl._core.callbacks import CallbackSupportMixin, IterationReporter
-from sklearn_ldl._core.sklearn_compat import num_samples
+from sklearn_ldl._core.callbacks import CallbackSupportMixin, IterationReporter, with_callbacks
+from sklearn_ldl._core.sklearn_compat import fit_context, num_samples
 from sklearn_ldl.base import require_y, training_weight
 from sklearn_ldl.deep.features import validate_features
 from sklearn_ldl.deep.losses.base import Loss
@@ -82,6 +82,8 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
         """Encode targets for the net."""
         raise NotImplementedError
 
+    @with_callbacks
+    @fit_context(prefer_skip_nested_validation=False)
     def _fit(self, X: Any, y: Any, sample_weight: ArrayLike | None, **metadata: Any) -> Self:
         """Validate and train, for `fit`, whose further arguments are `metadata`."""
         self._check_repeatable()

@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
 from sklearn.datasets import load_iris, make_blobs
 from sklearn.model_selection import cross_validate
+from sklearn.utils._param_validation import InvalidParameterError
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("skorch")
@@ -189,6 +190,11 @@ def test_further_arguments_of_fit_are_sliced_and_reach_the_hook(rng):
     weighted = HookedDistributions(**SMALL).fit(X, D, sample_weight=trust)
     trusted = Trusting(**SMALL).fit(X, D, trust=trust / trust.mean())
     assert_allclose(trusted.predict(X), weighted.predict(X), atol=1e-6)
+
+
+def test_a_fit_of_ones_own_validates_parameters():
+    with pytest.raises(InvalidParameterError, match="'lr' parameter of Trusting"):
+        Trusting(lr=-1).fit(X, D, trust=np.ones(60))
 
 
 # What the hook returns

@@ -13,8 +13,7 @@ from sklearn.base import clone
 from sklearn.utils import check_array, get_tags
 from torch import Tensor
 
-from sklearn_ldl._core.callbacks import with_callbacks
-from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context, num_samples
+from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, num_samples
 from sklearn_ldl.deep.classifiers.base import DeepClassifier
 from sklearn_ldl.deep.classifiers.graph_objective import GraphObjective
 from sklearn_ldl.deep.estimator import Losses
@@ -147,8 +146,6 @@ class AuxGraphLDLClassifier(DeepClassifier):
         self.neighbor_forward = neighbor_forward
         self.ramp = ramp
 
-    @with_callbacks
-    @fit_context(prefer_skip_nested_validation=False)
     def fit(  # type: ignore[override]
         self,
         X: Any,

@@ -11,9 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
-from sklearn_ldl._core.callbacks import with_callbacks
 from sklearn_ldl._core.simplex import check_distribution
-from sklearn_ldl._core.sklearn_compat import fit_context
 from sklearn_ldl.deep.dataset_targets import dataset_targets
 from sklearn_ldl.deep.estimator import DeepEstimator
 from sklearn_ldl.distributors import LabelSmoother, smooth_labels
@@ -81,8 +79,6 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
     #: What makes distributions of labels, for a subclass with this parameter.
     distributor: BaseEstimator | None = None
 
-    @with_callbacks
-    @fit_context(prefer_skip_nested_validation=False)
     def fit(
         self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> Self:

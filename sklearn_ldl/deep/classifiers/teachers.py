@@ -15,8 +15,7 @@ from sklearn.utils.validation import has_fit_parameter
 from torch import Tensor
 from torch.utils.data import Dataset, Subset
 
-from sklearn_ldl._core.callbacks import with_callbacks
-from sklearn_ldl._core.sklearn_compat import HasMethods, fit_context, num_samples, safe_indexing
+from sklearn_ldl._core.sklearn_compat import HasMethods, num_samples, safe_indexing
 from sklearn_ldl.deep.classifiers.base import DeepClassifier
 from sklearn_ldl.deep.classifiers.deep_ldl import DeepLDLClassifier
 from sklearn_ldl.deep.losses.base import Loss
@@ -68,8 +67,6 @@ class TaughtClassifier(DeepClassifier):
 
     teachers_: list[Any]
 
-    @with_callbacks
-    @fit_context(prefer_skip_nested_validation=False)
     def fit(
         self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> Self:

@@ -9,9 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
 from sklearn.utils.validation import check_consistent_length
 
-from sklearn_ldl._core.callbacks import with_callbacks
 from sklearn_ldl._core.simplex import check_distribution
-from sklearn_ldl._core.sklearn_compat import fit_context
 from sklearn_ldl.base import LabelDistributionMixin
 from sklearn_ldl.deep.dataset_targets import dataset_targets
 from sklearn_ldl.deep.estimator import DeepEstimator
@@ -68,8 +66,6 @@ class DeepDistributionRegressor(LabelDistributionMixin, DeepEstimator):
     True
     """
 
-    @with_callbacks
-    @fit_context(prefer_skip_nested_validation=False)
     def fit(
         self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> Self:

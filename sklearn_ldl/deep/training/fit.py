@@ -119,6 +119,7 @@ class Report(Callback):
     """Tell scikit-learn's callbacks about the epochs."""
 
     def __init__(self, reporter: IterationReporter, estimator: Any):
+        super().__init__()
         self.reporter = reporter
         self.estimator = estimator
 

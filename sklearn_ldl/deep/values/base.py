@@ -10,8 +10,7 @@ from sklearn.base import RegressorMixin
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
-from sklearn_ldl._core.callbacks import with_callbacks
-from sklearn_ldl._core.sklearn_compat import available_if, fit_context
+from sklearn_ldl._core.sklearn_compat import available_if
 from sklearn_ldl.deep.dataset_targets import collect_targets
 from sklearn_ldl.deep.estimator import DeepEstimator
 
@@ -76,8 +75,6 @@ class DeepValueRegressor(RegressorMixin, DeepEstimator, omit=("loss", "label_smo
         tags.target_tags.multi_output = True
         return tags
 
-    @with_callbacks
-    @fit_context(prefer_skip_nested_validation=False)
     def fit(
         self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> Self:

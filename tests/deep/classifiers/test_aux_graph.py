@@ -1,4 +1,5 @@
 import pickle
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -149,8 +150,10 @@ def test_without_similar_rows_there_is_nothing_to_learn_from(data):
 def test_no_auxiliary_labels(data):
     X, y, A = data
     model = small().fit(X, y, aux=A)
-    with pytest.warns(UserWarning, match="No auxiliary labels"):
+    with pytest.warns(UserWarning, match="No auxiliary labels") as caught:
         model.fit(X, y)
+    if find_spec("sklearn.callback"):
+        assert caught[0].filename == __file__  # the line of the user
     assert not hasattr(model, "graph_")
     assert list(model.history_) == ["train_loss"]
 
