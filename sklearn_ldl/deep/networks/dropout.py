@@ -46,6 +46,7 @@ class MCDropout(nn.Module):
     --------
     >>> import torch
     >>> from sklearn_ldl.deep.networks.dropout import MCDropout
+    >>> _ = torch.manual_seed(0)
     >>> module = MCDropout(torch.nn.Dropout(0.5), n_samples=1000)
     >>> module(torch.tensor([[0.0, 1.0]])).exp()
     tensor([[0.3..., 0.6...]])
