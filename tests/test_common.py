@@ -37,6 +37,7 @@ def public_estimators():
         "DeepClassifier",
         "DeepDistributionRegressor",
         "DeepEstimator",
+        "DeepValueRegressor",
         "InductiveLabelEnhancer",
         "LDLNet",
         "LabelEnhancer",

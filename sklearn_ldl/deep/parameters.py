@@ -1,342 +1,267 @@
-"""The parameters that all deep estimators share: stated, checked and documented once."""
+"""Constructors of the deep estimators: the parameters of their nets, and those of subclasses."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from functools import wraps
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from inspect import Parameter, Signature, signature
-from numbers import Integral, Real
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, ClassVar, Literal, TypeAlias, TypedDict, Unpack
 
-from sklearn_ldl._core.sklearn_compat import Interval, StrOptions
-from sklearn_ldl.deep.losses.registry import LOSSES
-from sklearn_ldl.deep.networks.perceptron import INITIALIZERS
-from sklearn_ldl.deep.training.optimization import OPTIMIZERS, SCHEDULES
+import torch
+from numpy.random import RandomState
+from torch import nn
 
-_Estimator = TypeVar("_Estimator", bound=type)
+from sklearn_ldl.deep.losses.base import Loss
+from sklearn_ldl.deep.parameter_table import NET_PARAMETERS, NetParameter
 
-#: Where a class docstring wants the shared parameters.
+#: Where a class docstring wants the parameters of its net.
 PLACEHOLDER = "    <net parameters>\n"
 _HEADING = "    Parameters\n    ----------\n"
 
-
-class NetParameter(NamedTuple):
-    """Default, allowed values, type as documented, and documentation of one parameter."""
-
-    default: Any
-    constraints: list
-    kind: str
-    doc: str
+#: What becomes a network: a class or a function that builds it, or an instance to copy.
+Module: TypeAlias = nn.Module | Callable[..., nn.Module]
 
 
-_AT_LEAST_0 = Interval(Real, 0, None, closed="left")
-_POSITIVE = Interval(Real, 0, None, closed="neither")
-_FRACTION = Interval(Real, 0, 1, closed="left")
-_COUNT = Interval(Integral, 1, None, closed="left")
+class TrainingOptions(TypedDict, total=False):
+    """Types for ``**net`` of a constructor: how any network is trained."""
+
+    optimizer: str | Callable[..., torch.optim.Optimizer]
+    lr: float
+    max_epochs: int
+    batch_size: int | Literal["all"]
+    weight_decay: float
+    init: str | Callable[[nn.Module], Any] | None
+    lr_schedule: str | Callable[[float], float] | None
+    param_groups: Sequence[tuple[str, dict[str, Any]]]
+    clip_norm: float | Literal["adaptive"] | None
+    early_stopping: bool
+    validation_fraction: float
+    n_iter_no_change: int
+    input_shape: Sequence[int] | None
+    device: str
+    inference_dtype: Literal["float32", "float64"]
+    num_workers: int
+    callbacks: Sequence[Any]
+    net_params: dict[str, Any] | None
+    warm_start: bool
+    checkpoint: str | os.PathLike[str] | None
+    verbose: int
+    random_state: int | RandomState | None
 
 
-def _names(table: Any) -> str:
-    return "{" + ", ".join(f'"{name}"' for name in table) + "}"
+class DistributionOptions(TrainingOptions, total=False):
+    """Of a network of its own kind, trained on distributions."""
+
+    label_smoothing: float
 
 
-NET_PARAMETERS: dict[str, NetParameter] = {
-    "module": NetParameter(
-        None,
-        [callable, None],
-        "torch.nn.Module class, instance or callable",
-        """
-        The network, which returns logits of shape (n_samples, n_labels). A class or callable is
-        called at fit with those of the keywords `n_features`, `input_shape` and `n_labels` that it
-        takes; an instance is copied, weights included, which is how to start from a trained one.
-        None means a multi-layer perceptron.""",
-    ),
-    "hidden_layer_sizes": NetParameter(
-        (100,),
-        ["array-like"],
-        "sequence of int",
-        "Widths of the hidden layers of the built-in perceptron; empty for a linear model.",
-    ),
-    "dropout": NetParameter(
-        0.0,
-        [_FRACTION],
-        "float in [0, 1)",
-        "Dropout rate behind every hidden layer of the built-in perceptron.",
-    ),
-    "loss": NetParameter(
-        "kl",
-        [StrOptions(set(LOSSES)), callable],
-        f"{_names(LOSSES)} or callable",
-        """
-        What is minimised: the Kullback-Leibler divergence; the cross entropy, which has the same
-        gradient; the divergence with fixed weights for the dominant label and for the others; the
-        squared error of the probabilities; the alpha-divergence, four times the squared Hellinger
-        distance; the Jeffreys or the Jensen-Shannon divergence; for ordered labels the cumulative
-        absolute distance or the squared earth mover's distance; or a callable ``(logits,
-        distributions) -> (n_samples,)`` on tensors.""",
-    ),
-    "label_smoothing": NetParameter(
-        0.0,
-        [Interval(Real, 0, 1, closed="both")],
-        "float in [0, 1]",
-        "Share of the uniform distribution mixed into every target.",
-    ),
-    "optimizer": NetParameter(
-        "adam",
-        [StrOptions(set(OPTIMIZERS)), callable],
-        f"{_names(OPTIMIZERS)} or torch.optim.Optimizer class",
-        'The optimiser; "sgd" has a momentum of 0.9, "rprop" wants ``batch_size="all"``.',
-    ),
-    "lr": NetParameter(1e-2, [_POSITIVE], "float", "Learning rate, positive."),
-    "max_epochs": NetParameter(
-        60,
-        [Interval(Integral, 0, None, closed="left")],
-        "int",
-        "Passes over the training rows; 0 only initialises.",
-    ),
-    "batch_size": NetParameter(
-        50,
-        [_COUNT, StrOptions({"all"})],
-        'int or "all"',
-        "Rows per step. A last batch of one row joins the batch before it.",
-    ),
-    "weight_decay": NetParameter(0.0, [_AT_LEAST_0], "float", "Weight decay of the optimiser."),
-    "init": NetParameter(
-        None,
-        [StrOptions(set(INITIALIZERS)), callable, None],
-        f"{_names(INITIALIZERS)} or callable",
-        """
-        How weights are drawn: "normal" means a standard deviation of 0.01 and zero biases,
-        "normal_head" the same for the last linear layer only, "kaiming" a standard deviation of
-        sqrt(2 / inputs) and zero biases, "kaiming_small_head" the same but for the last linear
-        layer, with 0.01: predictions start close to uniform. A callable is given the module. None
-        keeps what the module comes with.""",
-    ),
-    "lr_schedule": NetParameter(
-        None,
-        [StrOptions(set(SCHEDULES)), callable, None],
-        f"{_names(SCHEDULES)} or callable",
-        """
-        Factor of the learning rate over training: falling to zero along a cosine (also after a
-        linear rise over the first tenth), from 1 to 0.01 in equal ratios, or divided by 10 at 62.5,
-        75 and 87.5 % of the steps. A callable maps the progress in [0, 1) to a factor.""",
-    ),
-    "param_groups": NetParameter(
-        (),
-        [tuple, list],
-        "sequence of (pattern, options)",
-        """
-        Optimiser options of some parameters of the module, such as ``("head.*", {"lr": 0.1})``. The
-        first pattern that matches the name of a parameter counts; one that matches none is an
-        error.""",
-    ),
-    "clip_norm": NetParameter(
-        None,
-        [_POSITIVE, StrOptions({"adaptive"}), None],
-        'float or "adaptive"',
-        """
-        Largest norm of the gradient; "adaptive" means five times the largest of the last five
-        norms, none of which counts for more than 1. None does not clip.""",
-    ),
-    "early_stopping": NetParameter(
-        False,
-        ["boolean"],
-        "bool",
-        """
-        Whether to set `validation_fraction` of the rows aside, stop when their loss has not
-        improved for `n_iter_no_change` epochs, and keep the best epoch.""",
-    ),
-    "validation_fraction": NetParameter(
-        0.1,
-        [Interval(Real, 0, 1, closed="neither")],
-        "float in (0, 1)",
-        "Share of the rows for early stopping; unused without it.",
-    ),
-    "n_iter_no_change": NetParameter(
-        10, [_COUNT], "int", "Epochs without improvement that end training early."
-    ),
-    "input_shape": NetParameter(
-        None,
-        ["array-like", None],
-        "tuple of int",
-        """
-        Shape of one sample, such as ``(channels, height, width)``, into which rows of a flat `X`
-        are folded. Not needed when `X` is given as ``(n_samples, channels, height, width)``.""",
-    ),
-    "device": NetParameter(
-        "cpu",
-        [str],
-        "str",
-        """
-        Where to compute: "cpu", "cuda", "cuda:1", ..., or "auto" for CUDA where there is one.
-        "accelerate" means the devices of all processes that Hugging Face accelerate or torchrun has
-        started: each trains on its part of every batch, and ends with the same net.""",
-    ),
-    "amp": NetParameter(
-        False, ["boolean"], "bool", "Whether forward passes of training run in bfloat16."
-    ),
-    "compile": NetParameter(
-        False, ["boolean"], "bool", "Whether training runs through ``torch.compile``."
-    ),
-    "inference_dtype": NetParameter(
-        "float64",
-        [StrOptions({"float32", "float64"})],
-        '{"float32", "float64"}',
-        """
-        Precision of predictions. In float32 the result of a row depends on the rows beside it, by
-        about 1e-6; it pays for large networks on graphics cards.""",
-    ),
-    "num_workers": NetParameter(
-        0,
-        [Interval(Integral, 0, None, closed="left")],
-        "int",
-        "Processes that load a torch Dataset; 0 loads in this one. Arrays need none.",
-    ),
-    "callbacks": NetParameter(
-        (),
-        ["array-like"],
-        "sequence of skorch callbacks",
-        """
-        Handed to the net, as copies. A batch has the attributes `X` and `target`; callbacks that
-        want predictions for their scores, such as EpochScoring, are not supported.""",
-    ),
-    "net_params": NetParameter(
-        None,
-        [dict, None],
-        "dict",
-        """
-        Further parameters of the skorch net, such as ``{"optimizer__betas": (0.9, 0.99)}`` or, for
-        a module that is a class or callable, ``{"module__width": 64}``.""",
-    ),
-    "warm_start": NetParameter(
-        False,
-        ["boolean"],
-        "bool",
-        """
-        Whether a further `fit` trains `max_epochs` more from where the last one ended, optimiser
-        and random numbers included, instead of starting anew. What the net was built from (module,
-        optimiser, weight decay, precision) stays as it was then.""",
-    ),
-    "checkpoint": NetParameter(
-        None,
-        [str, os.PathLike, None],
-        "path-like",
-        """
-        File that keeps the state of training after every epoch. Where it exists, the same fit goes
-        on from there and ends with the same net; another fit is an error. It is loaded as a pickle:
-        use your own alone.""",
-    ),
-    "verbose": NetParameter(
-        0, ["verbose"], "int", "Whether every epoch (or every `verbose`-th) prints its losses."
-    ),
-    "random_state": NetParameter(
-        None,
-        ["random_state"],
-        "int, RandomState instance",
-        "Seed of weights, batches, dropout and augmentation; the same seed gives the same result.",
-    ),
-}
+class FastOptions(TypedDict, total=False):
+    """Of a network that may be compiled, and may be trained in low precision."""
+
+    amp: bool
+    compile: bool
 
 
-def net_estimator(
-    *, omit: tuple[str, ...] = (), **defaults: Any
-) -> Callable[[_Estimator], _Estimator]:
-    """Class decorator: give an estimator the parameters of its net, behind its own.
+class ModuleOptions(TrainingOptions, FastOptions, total=False):
+    """Of a network that the user may replace, with a loss of its own."""
 
-    Parameters
-    ----------
-    omit : tuple of str, default=()
-        Parameters that make no sense for the class.
-    **defaults
-        Defaults of the class that differ from those of :data:`NET_PARAMETERS`.
+    hidden_layer_sizes: Sequence[int]
+    dropout: float
 
-    Returns
-    -------
-    decorate : callable
-        It replaces the constructor, whose own parameters come first, extends
-        `_parameter_constraints`, and writes the documentation in place of :data:`PLACEHOLDER`.
-        The constructor of the class names `module`, if it has one, and ``**net`` for the sake of
-        type checkers alone: what they hold is stored here.
+
+class CPNNOptions(DistributionOptions, FastOptions, total=False):
+    """Those of `CPNN`."""
+
+
+class ReshapingOptions(ModuleOptions, DistributionOptions, total=False):
+    """Those of `OFRRegressor`, which is a loss."""
+
+
+class TaughtOptions(ModuleOptions, total=False):
+    """Of a network that is trained on distributions which nothing smooths."""
+
+    loss: str | Loss
+
+
+class NetOptions(TaughtOptions, DistributionOptions, total=False):
+    """All of them, but for the network itself."""
+
+
+class AllOptions(NetOptions, total=False):
+    """All of them."""
+
+    module: Module | None
+
+
+class NetConstructor:
+    """Base of the deep estimators, whose constructor stores the parameters of the net.
+
+    A subclass writes its own constructor as usual, and ``**net`` stands for all parameters of the
+    constructors of its base classes that it does not name. They are part of the signature, by which
+    scikit-learn finds parameters; their constraints are part of `_parameter_constraints`; and in
+    the docstring :data:`PLACEHOLDER` gives way to the documentation of those of the net.
+
+    The class statement takes two arguments: `omit` names parameters of the net that make no sense
+    for the class (what training asks of them, class attributes say), and `defaults` holds those
+    defaults that differ from the ones of the base class.
 
     Examples
     --------
-    >>> from sklearn.base import BaseEstimator
-    >>> from sklearn_ldl.deep.parameters import net_estimator
-    >>> @net_estimator(max_epochs=5)
-    ... class Estimator(BaseEstimator):
+    >>> from inspect import signature
+    >>> from sklearn_ldl.deep.parameters import NetConstructor
+    >>> class Estimator(NetConstructor, omit=["dropout"], defaults={"max_epochs": 5}):
     ...     def __init__(self, module=None, *, own=1, **net):
+    ...         super().__init__(module, **net)
     ...         self.own = own
-    >>> Estimator(lr=0.1).get_params()["max_epochs"]
+    >>> Estimator(lr=0.1).max_epochs
     5
+    >>> list(signature(Estimator).parameters)[:4]
+    ['module', 'own', 'hidden_layer_sizes', 'loss']
     """
-    unknown = (set(omit) | set(defaults)) - set(NET_PARAMETERS)
-    if unknown:
-        raise TypeError(f"unknown net parameters: {sorted(unknown)}")
-    table = {
-        name: parameter._replace(default=defaults.get(name, parameter.default))
-        for name, parameter in NET_PARAMETERS.items()
-        if name not in omit
+
+    _net_parameters: ClassVar[dict[str, NetParameter]] = NET_PARAMETERS
+    _net_signature: ClassVar[Signature]
+    #: What the constructor of this very class states; None where it has none.
+    _stated: ClassVar[list[Parameter] | None] = None
+    _parameter_constraints: dict = {
+        name: parameter.constraints for name, parameter in NET_PARAMETERS.items()
     }
 
-    def decorate(cls: Any) -> Any:
-        own_init = vars(cls).get("__init__")
-        own = _own_parameters(own_init, table) if own_init else []
-        full = _full_signature(own, table)
+    def __init__(self, *args: Module | None, **net: Unpack[AllOptions]):
+        super().__init__()
+        bound = self._net_signature.bind(*args, **net)
+        bound.apply_defaults()
+        for name, value in bound.arguments.items():
+            setattr(self, name, value)
 
-        def __init__(self, *args, **kwargs):
-            bound = full.bind(self, *args, **kwargs)
-            bound.apply_defaults()
-            values = bound.arguments
-            if own_init:
-                own_init(self, **{parameter.name: values[parameter.name] for parameter in own})
-            for name in table:
-                setattr(self, name, values[name])
-
-        cls.__init__ = wraps(own_init)(__init__) if own_init else __init__
-        cls.__init__.__signature__ = full
-        cls._parameter_constraints = {
-            **{name: parameter.constraints for name, parameter in table.items()},
-            **getattr(cls, "_parameter_constraints", {}),
+    def __init_subclass__(
+        cls,
+        *,
+        omit: Iterable[str] = (),
+        defaults: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ):
+        super().__init_subclass__(**kwargs)
+        omit, defaults = set(omit), dict(defaults or {})
+        if unknown := (omit | defaults.keys()) - cls._net_parameters.keys():
+            raise TypeError(f"{cls.__name__}: unknown net parameters: {sorted(unknown)}")
+        cls._net_parameters = {
+            name: parameter._replace(default=defaults.get(name, parameter.default))
+            for name, parameter in cls._net_parameters.items()
+            if name not in omit
         }
-        if cls.__doc__:
-            cls.__doc__ = _documented(cls.__doc__, full, table)
-        return cls
-
-    return decorate
-
-
-def _own_parameters(init: Callable, table: dict[str, NetParameter]) -> list[Parameter]:
-    stated = list(signature(init).parameters.values())[1:]
-    return [p for p in stated if p.kind is not Parameter.VAR_KEYWORD and p.name not in table]
-
-
-def _full_signature(own: list[Parameter], table: dict[str, NetParameter]) -> Signature:
-    """Own parameters first; `module` may be positional if no parameter of the class is."""
-    first = [p for p in own if p.kind is Parameter.POSITIONAL_OR_KEYWORD]
-    rest = [p for p in own if p.kind is Parameter.KEYWORD_ONLY]
-    for name, parameter in table.items():
-        positional = name == "module" and not first
-        kind = Parameter.POSITIONAL_OR_KEYWORD if positional else Parameter.KEYWORD_ONLY
-        target = first if positional else rest
-        target.append(Parameter(name, kind, default=parameter.default))
-    this = Parameter("self", Parameter.POSITIONAL_OR_KEYWORD)
-    return Signature([this, *first, *rest])
+        cls._net_signature = _signature_of_net(cls._net_parameters)
+        if "__init__" in vars(cls):
+            cls._stated = list(signature(cls.__init__).parameters.values())[1:]
+        else:
+            cls._stated = None
+            cls.__init__ = _forwarding(cls)  # type: ignore[method-assign]
+        parameters = _all_parameters(cls)
+        _check_effect(cls, omit, defaults, parameters)
+        this = Parameter("self", Parameter.POSITIONAL_OR_KEYWORD)
+        cls.__init__.__signature__ = Signature(  # type: ignore[attr-defined]
+            [this, *parameters.values()]
+        )
+        cls._parameter_constraints = {
+            name: constraints
+            for base in reversed(cls.__mro__)
+            for name, constraints in vars(base).get("_parameter_constraints", {}).items()
+            if name in parameters or name not in NET_PARAMETERS
+        }
+        if cls.__doc__ and PLACEHOLDER in cls.__doc__:
+            cls.__doc__ = _documented(cls.__doc__, cls._net_parameters, parameters)
 
 
-def _documented(doc: str, full: Signature, table: dict[str, NetParameter]) -> str:
-    """Document the parameters in the order of the signature, where `module` may be the first."""
-    leading = list(full.parameters)[1] == "module"
-    first = {name: table[name] for name in table if leading and name == "module"}
-    rest = {name: table[name] for name in table if name not in first}
-    doc = doc.replace(_HEADING, _HEADING + _documentation(first), 1)
-    return doc.replace(PLACEHOLDER, _documentation(rest))
+def _signature_of_net(table: dict[str, NetParameter]) -> Signature:
+    """Signature of a constructor that has no parameters of its own: `module` may be positional."""
+    kinds = {"module": Parameter.POSITIONAL_OR_KEYWORD}
+    return Signature(
+        [
+            Parameter(name, kinds.get(name, Parameter.KEYWORD_ONLY), default=parameter.default)
+            for name, parameter in table.items()
+        ]
+    )
 
 
-def _documentation(table: dict[str, NetParameter]) -> str:
-    lines = []
-    for name, parameter in table.items():
-        lines.append(f"{name} : {parameter.kind}, default{_shown(parameter.default)}")
-        lines += ["    " + line.strip() for line in parameter.doc.strip().splitlines()]
+def _forwarding(cls: Any) -> Callable[..., None]:
+    """Make a constructor for a class without one, which has a signature all the same."""
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        super(cls, self).__init__(*args, **kwargs)
+
+    return __init__
+
+
+def _all_parameters(cls: type[NetConstructor]) -> dict[str, Parameter]:
+    """Parameters of a constructor, and of those behind it that get what it does not name."""
+    found: dict[str, Parameter] = {}
+    is_first = True
+    for base in cls.__mro__:
+        stated = _stated_by(base, cls)
+        if stated is None:
+            continue
+        named = [parameter for parameter in stated if parameter.kind is not Parameter.VAR_KEYWORD]
+        if not is_first:
+            # What is passed on comes by name.
+            named = [
+                parameter.replace(kind=Parameter.KEYWORD_ONLY)
+                for parameter in named
+                if parameter.kind is not Parameter.VAR_POSITIONAL
+            ]
+        for parameter in named:
+            found.setdefault(parameter.name, parameter)
+        is_first = False
+        if not any(parameter.kind is Parameter.VAR_KEYWORD for parameter in stated):
+            break
+    return found
+
+
+def _stated_by(base: type, cls: type[NetConstructor]) -> list[Parameter] | None:
+    """Return what the constructor of a base class states; None where it has none."""
+    if base is NetConstructor:
+        return list(cls._net_signature.parameters.values())
+    if issubclass(base, NetConstructor):
+        return base._stated
+    init = vars(base).get("__init__")
+    return None if init is None else list(signature(init).parameters.values())[1:]
+
+
+def _check_effect(
+    cls: type[NetConstructor],
+    omit: set[str],
+    defaults: dict[str, Any],
+    parameters: dict[str, Parameter],
+) -> None:
+    """Raise a TypeError if the constructor of a base class goes against the class statement."""
+    own = {parameter.name for parameter in cls._stated or ()}
+    kept = {name for name in omit if name in parameters and name not in own}
+    fixed = {
+        name
+        for name, value in defaults.items()
+        if name in parameters and parameters[name].default is not value
+    }
+    if kept or fixed:
+        raise TypeError(
+            f"{cls.__name__}: a constructor states {sorted(kept | fixed)} itself, so that the class"
+            " statement cannot change them: write a constructor."
+        )
+
+
+def _documented(doc: str, table: dict[str, NetParameter], parameters: dict[str, Parameter]) -> str:
+    """Document the parameters of the net in the order of the signature."""
+    names = [name for name in parameters if name in table]
+    first = names[:1] if next(iter(parameters)) == "module" else []
+    rest = [name for name in names if name not in first]
+    entries = {
+        name: _entry(name, table[name]._replace(default=parameters[name].default)) for name in names
+    }
+    doc = doc.replace(_HEADING, _HEADING + "".join(entries[name] for name in first), 1)
+    return doc.replace(PLACEHOLDER, "".join(entries[name] for name in rest))
+
+
+def _entry(name: str, parameter: NetParameter) -> str:
+    lines = [f"{name} : {parameter.kind}, default{_shown(parameter.default)}"]
+    lines += ["    " + line.strip() for line in parameter.doc.strip().splitlines()]
     return "".join(f"    {line}\n" for line in lines)
 
 

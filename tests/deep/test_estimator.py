@@ -15,7 +15,7 @@ from torch import nn  # noqa: E402
 
 from sklearn_ldl import DeepLDLRegressor  # noqa: E402
 from sklearn_ldl.datasets import make_ldl  # noqa: E402
-from sklearn_ldl.deep import estimator as deep_estimator  # noqa: E402
+from sklearn_ldl.deep.training import inference  # noqa: E402
 
 X, D = make_ldl(60, random_state=0)
 # Exact in float32, so that all containers hold the same numbers.
@@ -276,13 +276,22 @@ def test_no_epochs_only_initialise():
         assert_allclose(fitted.predict(X).sum(axis=1), 1, atol=1e-12)
 
 
+class ListOf(nn.Linear):
+    def __init__(self, n_features, n_labels):
+        super().__init__(n_features, n_labels)
+
+    def forward(self, X):
+        return [super().forward(X)]
+
+
 @pytest.mark.parametrize(
     ("module", "error", "match"),
     [
         (lambda: nn.Linear(3, 2), ValueError, r"shape \(2, 2\) for 2 samples; expected \(2, 3\)"),
         (lambda: nn.Unflatten(1, (3, 1)), ValueError, "optimizer got an empty parameter list"),
         (lambda: nn.Linear(4, 3), ValueError, r"does not take samples of shape \(3,\): mat1 and"),
-        (lambda: nn.LSTM(3, 3), TypeError, r"returns a tuple; expected a tensor of shape \(2, 3\)"),
+        (lambda: nn.LSTM(3, 2), ValueError, r"shape \(2, 2\) for 2 samples; expected \(2, 3\)"),
+        (ListOf, TypeError, r"returns a list; expected a tensor of shape \(2, 3\), or a tuple"),
         (lambda: "net", TypeError, "must build a torch.nn.Module, got str"),
     ],
 )
@@ -335,7 +344,7 @@ def test_predictions_of_a_row_do_not_depend_on_the_others(monkeypatch):
     whole = fitted.predict(IMAGES)
     single = np.vstack([fitted.predict(image[None]) for image in IMAGES])
     assert_allclose(single, whole, rtol=0, atol=1e-12)
-    monkeypatch.setattr(deep_estimator, "_ROWS", 7)
+    monkeypatch.setattr(inference, "_ROWS", 7)
     fitted.set_params(batch_size=1)
     assert_allclose(fitted.predict(IMAGES), whole, rtol=0, atol=1e-12)
 

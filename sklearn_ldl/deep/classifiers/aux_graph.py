@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from numbers import Real
-from typing import Any, Literal, Unpack
+from typing import Any, Literal, Self, Unpack
 from warnings import warn
 
 import numpy as np
 import torch
-from numpy.random import RandomState
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import clone
-from sklearn.utils import check_array, check_random_state, get_tags
+from sklearn.utils import check_array, get_tags
 from torch import Tensor
 
-from sklearn_ldl._core.callbacks import with_callbacks
-from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context, num_samples
-from sklearn_ldl.base import training_weight
-from sklearn_ldl.deep.classifiers.base import DeepClassifier, as_float32
-from sklearn_ldl.deep.estimator import Training
+from sklearn_ldl._core.fitted import forget
+from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, num_samples
+from sklearn_ldl.deep.classifiers.base import DeepClassifier
+from sklearn_ldl.deep.classifiers.graph_objective import GraphObjective
+from sklearn_ldl.deep.estimator import Losses
 from sklearn_ldl.deep.losses.registry import get_loss
-from sklearn_ldl.deep.options import Module, NetOptions
-from sklearn_ldl.deep.parameters import net_estimator
-from sklearn_ldl.deep.training.batches import Batch
-from sklearn_ldl.deep.training.net import Forward
+from sklearn_ldl.deep.parameters import Module, NetOptions
+from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.graphs import AuxGraphNeighbors
 from sklearn_ldl.graphs.table import neighbor_table
 
 
-@net_estimator()
 class AuxGraphLDLClassifier(DeepClassifier):
     r"""Network whose predictions agree with those of neighbours in a space of auxiliary labels.
 
@@ -144,6 +139,7 @@ class AuxGraphLDLClassifier(DeepClassifier):
         module: Module | None = None,
         **net: Unpack[NetOptions],
     ):
+        super().__init__(module, **net)
         self.graph = graph
         self.aux_weight = aux_weight
         self.direction = direction
@@ -151,15 +147,13 @@ class AuxGraphLDLClassifier(DeepClassifier):
         self.neighbor_forward = neighbor_forward
         self.ramp = ramp
 
-    @with_callbacks
-    @fit_context(prefer_skip_nested_validation=False)
-    def fit(
+    def fit(  # type: ignore[override]
         self,
         X: Any,
         y: ArrayLike | None = None,
         aux: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
-    ) -> AuxGraphLDLClassifier:
+    ) -> Self:
         """Build the graph and train the network.
 
         Parameters
@@ -195,44 +189,27 @@ class AuxGraphLDLClassifier(DeepClassifier):
         UserWarning
             If there are no auxiliary labels.
         """
+        return self._fit(X, y, sample_weight, aux=aux)
+
+    def _losses(self, data: TrainingData) -> Losses:
         if self.neighbor_forward == "no_grad" and not self.detach:
             raise ValueError('detach=False needs gradients: set neighbor_forward="joint".')
-        X, D = self._validate_fit(X, y)
-        n_rows = len(X) if D is None else len(D)
-        random_state = check_random_state(self.random_state)
-        split = self._split(n_rows, random_state)
         row_loss = get_loss(self.loss)
-        objective = None
+        aux = data.metadata["aux"]
         if aux is None:
-            warn("No auxiliary labels: there is no graph. Pass fit(X, y, aux=A).", stacklevel=4)
-            self.__dict__.pop("graph_", None)
-        else:
-            rows = split[0]
-            if sample_weight is not None:
-                rows = rows[training_weight(sample_weight, X)[rows] > 0]
-            table = self._neighbors(aux, n_rows, rows, random_state)
-            objective = _GraphObjective(self, row_loss, *table)
-        training = Training(
-            X,
-            as_float32(D),
-            row_loss,
-            (self.n_labels_,),
-            objective=objective,
-            sample_weight=sample_weight,
-            encode=self._encode,
-        )
-        self._fit_net(training, random_state, split)
-        return self
+            warn("No auxiliary labels: there is no graph. Pass fit(X, y, aux=A).", stacklevel=6)
+            forget(self, "graph_")
+            return row_loss
+        return row_loss, GraphObjective(self, row_loss, *self._neighbors(aux, data))
 
-    def _neighbors(
-        self, aux: Any, n_rows: int, rows: NDArray, random_state: RandomState
-    ) -> tuple[Tensor, Tensor]:
-        """Neighbours and similarities of all rows; those not in `rows` have and are none."""
+    def _neighbors(self, aux: Any, data: TrainingData) -> tuple[Tensor, Tensor]:
+        """Neighbours and similarities of all rows; those not trained on have and are none."""
+        n_rows, (rows, _) = data.n_samples, data.rows
         graph = AuxGraphNeighbors() if self.graph is None else clone(self.graph)
         precomputed = get_tags(graph).input_tags.pairwise
         A = _check_aux(aux, n_rows, precomputed)
         if graph.random_state is None:
-            graph.set_params(random_state=random_state.randint(np.iinfo(np.int32).max))
+            graph.set_params(random_state=data.random_state.randint(np.iinfo(np.int32).max))
         # The searches behind the graph hold the auxiliary labels: they are let go.
         self.graph_ = graph.fit(A[rows][:, rows] if precomputed else A[rows]).graph_
         indices, similarities = neighbor_table(self.graph_)
@@ -242,108 +219,6 @@ class AuxGraphLDLClassifier(DeepClassifier):
         weights = np.zeros(neighbors.shape, dtype=np.float32)
         neighbors[rows], weights[rows] = rows[indices], similarities
         return torch.from_numpy(neighbors), torch.from_numpy(weights)
-
-
-class _GraphObjective:
-    """Loss of the centres, and their disagreement with their neighbours.
-
-    `neighbors` and `weights` have a row per sample of the data set.
-    """
-
-    #: What a checkpoint keeps.
-    progress = ("n_steps",)
-
-    def __init__(
-        self,
-        settings: AuxGraphLDLClassifier,
-        row_loss: Callable[[Tensor, Tensor], Tensor],
-        neighbors: Tensor,
-        weights: Tensor,
-    ):
-        self.settings = settings
-        self.row_loss = row_loss
-        self.neighbors = neighbors
-        self.weights = weights
-        self.n_steps = 0
-
-    def __call__(self, forward: Forward, batch: Batch) -> dict[str, Tensor]:
-        settings = self.settings
-        if self.weights.device != batch.X.device:
-            self.weights = self.weights.to(batch.X.device)
-            self.neighbors = self.neighbors.to(batch.X.device)
-        # Rows that are neighbours of several centres pass the network once.
-        near, position = torch.unique(self.neighbors[batch.rows], return_inverse=True)
-        X_near = batch.source.take(near)
-        if settings.neighbor_forward == "joint":
-            Z, Z_near = forward(torch.cat([batch.X, X_near])).split([len(batch.X), len(near)])
-        else:
-            Z, Z_near = forward(batch.X), forward.evaluate(X_near)
-        disagreement = graph_divergence(
-            Z,
-            Z_near.detach() if settings.detach else Z_near,
-            position,
-            self.weights[batch.rows],
-            center_first=settings.direction == "center_first",
-        )
-        return {
-            "label": self.row_loss(Z, batch.target),
-            "graph": self._next_weight(batch.source.n_batches) * disagreement,
-        }
-
-    def _next_weight(self, n_batches: int) -> float:
-        """Weight of the graph at the next of `n_batches` steps per epoch."""
-        self.n_steps += 1
-        rise = self.settings.ramp * self.settings.max_epochs * n_batches
-        return self.settings.aux_weight * min(1.0, self.n_steps / rise if rise else 1.0)
-
-
-def graph_divergence(
-    Z: Tensor, Z_near: Tensor, position: Tensor, weights: Tensor, *, center_first: bool = False
-) -> Tensor:
-    r"""Weighted divergence of every centre from its neighbours.
-
-    .. math:: \sum_k a_{ik} KL(f_{j(i,k)} \| f_i), \quad f = \mathrm{softmax}(z)
-
-    Parameters
-    ----------
-    Z : Tensor of shape (n_centers, n_labels)
-        Logits of the centres.
-    Z_near : Tensor of shape (n_near, n_labels)
-        Logits of the neighbours, each of them once.
-    position : Tensor of shape (n_centers, n_neighbors)
-        Rows of `Z_near` that are the neighbours of a centre.
-    weights : Tensor of shape (n_centers, n_neighbors)
-        Similarities :math:`a_{ik}`.
-    center_first : bool, default=False
-        Whether the arguments of the divergence are exchanged.
-
-    Returns
-    -------
-    divergence : Tensor of shape (n_centers,)
-        In nats, non-negative.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from sklearn_ldl.deep.classifiers.aux_graph import graph_divergence
-    >>> Z = torch.tensor([[0.0, 0.0]])
-    >>> graph_divergence(Z, Z, torch.tensor([[0]]), torch.tensor([[1.0]]))
-    tensor([0.])
-    """
-    log_P, log_Q = Z.log_softmax(1), Z_near.log_softmax(1)
-    if center_first:
-        entropy = weights.sum(1) * (log_P.exp() * log_P).sum(1)
-        cross = (log_P.exp() * _gather(log_Q, position, weights)).sum(1)
-    else:
-        Q = log_Q.exp()
-        entropy = (weights * (Q * log_Q).sum(1)[position]).sum(1)
-        cross = (_gather(Q, position, weights) * log_P).sum(1)
-    return entropy - cross
-
-
-def _gather(values: Tensor, position: Tensor, weights: Tensor) -> Tensor:
-    """Weighted sums over the neighbours of every centre."""
-    return torch.einsum("nk,nkc->nc", weights, values[position])
 
 
 def _check_aux(aux: Any, n_rows: int, precomputed: bool) -> Any:

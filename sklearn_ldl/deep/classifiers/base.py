@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
+from sklearn_ldl._core.fitted import forget
 from sklearn_ldl._core.simplex import check_distribution
 from sklearn_ldl.deep.dataset_targets import dataset_targets
 from sklearn_ldl.deep.estimator import DeepEstimator
@@ -18,53 +19,130 @@ from sklearn_ldl.distributors import LabelSmoother, smooth_labels
 
 
 class DeepClassifier(ClassifierMixin, DeepEstimator):
-    """Base of the classifiers, whose net returns logits over `classes_`.
+    """Base of networks that take labels, or distributions, and predict labels.
 
-    A subclass calls :meth:`_validate_fit` and :meth:`_fit_net` in its `fit`.
+    A subclass says in `_losses` what is minimised, and has all the rest from here: its constructor
+    passes ``**net`` on, and `_losses` returns a function of logits and distributions over
+    `classes_`, tensors of shape (n_rows, n_classes), that gives one loss per row.
+
+    Parameters
+    ----------
+    <net parameters>
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels, in the order of the columns of `predict_proba`; ``arange(n_classes)`` after
+        a fit to distributions.
+    n_labels_ : int
+        Number of classes.
+    distributor_ : transformer
+        What made distributions of the labels, after a fit to labels.
+    net_ : skorch.NeuralNet
+        The fitted net; its module is ``net_.module_``.
+    history_ : dict of ndarrays of shape (n_epochs,)
+        "train_loss", and "valid_loss" with early stopping; several losses of an objective by their
+        names.
+    n_iter_ : int
+        Epochs that were trained.
+    input_shape_ : tuple of int
+        Shape of one sample.
+    n_features_in_ : int
+        Number of features (of channels, for images).
+
+    See Also
+    --------
+    DeepLDLClassifier : Minimises any loss that is given as a function.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn_ldl.deep import DeepClassifier
+    >>> class FocalClassifier(DeepClassifier, omit=["loss"]):
+    ...     def __init__(self, module=None, *, gamma=2.0, **net):
+    ...         super().__init__(module, **net)
+    ...         self.gamma = gamma
+    ...
+    ...     def _losses(self, data):
+    ...         def focal_loss(Z, D):
+    ...             log_P = Z.log_softmax(1)
+    ...             return -(D * (1 - log_P.exp()) ** self.gamma * log_P).sum(1)
+    ...
+    ...         return focal_loss
+    >>> X, y = load_iris(return_X_y=True)
+    >>> FocalClassifier(gamma=1.0, random_state=0).fit(X, y).score(X, y) > 0.9
+    True
     """
 
     classes_: NDArray
     n_labels_: int
+    distributor_: BaseEstimator
+    #: What makes distributions of labels, for a subclass with this parameter.
+    distributor: BaseEstimator | None = None
 
-    def _validate_fit(
-        self, X: Any, y: ArrayLike | None, distributor: BaseEstimator | None = None
-    ) -> tuple[Any, NDArray[np.float64] | None]:
-        """Validate features and targets; return features and distributions over `classes_`.
+    def fit(
+        self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Train the network.
 
-        The distributions are None for a Dataset that brings its own targets.
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), array of shape \
+                (n_samples, channels, height, width), or torch Dataset
+            Samples. A Dataset gives pairs ``(x, y)``, or features only if `y` is given.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Class labels, or label distributions. None takes the targets of a Dataset: labels are
+            read from its attribute `targets` if it has one, else by loading every item once.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights, not all zero.
+
+        Returns
+        -------
+        self : estimator
+            The fitted classifier.
+
+        Raises
+        ------
+        ValueError
+            If features or targets are not valid, if the module does not fit their shapes, if a
+            pattern of `param_groups` matches nothing, if the device is absent, or if training
+            diverges.
         """
-        X, own_targets = self._validate_samples(X, y)
-        D = self._distribute(dataset_targets(X) if own_targets else y, distributor)
-        if own_targets:
-            return X, None
-        check_consistent_length(X, D)
-        return X, D
+        return self._fit(X, y, sample_weight)
 
-    def _distribute(self, y: Any, distributor: BaseEstimator | None) -> NDArray[np.float64]:
+    def _prepare_targets(
+        self, features: Any, y: Any, sample_weight: NDArray[np.floating] | None
+    ) -> tuple[NDArray[np.float32] | None, tuple[int, ...]]:
+        D = self._distribute(dataset_targets(features) if y is None else y)
+        if y is not None:
+            check_consistent_length(features, D)
+        return None if y is None else D.astype(np.float32), (self.n_labels_,)
+
+    def _distribute(self, y: Any) -> NDArray[np.float64]:
         """Set what describes the labels, and return the distributions of `y`."""
         y = y if hasattr(y, "ndim") else np.asarray(y)
         if y.ndim == 2 and y.shape[1] > 1:
-            if distributor is not None:
+            if self.distributor is not None:
                 raise ValueError("y holds distributions already: leave out the distributor.")
             D = check_distribution(y)
             self._set_classes(np.arange(D.shape[1]))
-            self.__dict__.pop("distributor_", None)
-        else:
-            y = column_or_1d(y, warn=True)
-            distributor = LabelSmoother(smoothing=0) if distributor is None else clone(distributor)
-            D = distributor.fit(y).transform(y)
-            if not hasattr(distributor, "classes_"):
-                raise ValueError(
-                    f"{type(distributor).__name__} has no classes_: give a distributor of labels, "
-                    "such as LabelSmoother. For values use LDLRegressor."
-                )
-            self._set_classes(distributor.classes_)
-            self.distributor_ = distributor
+            forget(self, "distributor_")
+            return self._smooth(D)
+        y = column_or_1d(y, warn=True)
+        no_smoothing = LabelSmoother(smoothing=0)
+        distributor = no_smoothing if self.distributor is None else clone(self.distributor)
+        D = distributor.fit(y).transform(y)
+        if not hasattr(distributor, "classes_"):
+            raise ValueError(
+                f"{type(distributor).__name__} has no classes_: give a distributor of labels, such "
+                "as LabelSmoother. For values use LDLRegressor."
+            )
+        self._set_classes(distributor.classes_)
+        self.distributor_ = distributor
         return self._smooth(D)
 
     def _set_classes(self, classes: NDArray) -> None:
-        go_on = self.warm_start and hasattr(self, "net_")
-        if go_on and not np.array_equal(classes, self.classes_):
+        if self._goes_on() and not np.array_equal(classes, self.classes_):
             raise ValueError(
                 f"warm_start goes on with the same classes only: {self.classes_} became {classes}."
             )
@@ -163,8 +241,3 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
         if len(shape) == 2 and shape[1] > 1:
             y = self.classes_[check_distribution(y).argmax(axis=1)]
         return accuracy_score(y, predicted, sample_weight=sample_weight)
-
-
-def as_float32(D: NDArray | None) -> NDArray[np.float32] | None:
-    """Targets for the net; None stays None."""
-    return None if D is None else D.astype(np.float32)

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Unpack
+from typing import Unpack
 
-from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 
-from sklearn_ldl._core.callbacks import with_callbacks
-from sklearn_ldl._core.sklearn_compat import StrOptions, fit_context
-from sklearn_ldl.deep.classifiers.base import DeepClassifier, as_float32
-from sklearn_ldl.deep.estimator import Training
+from sklearn_ldl._core.sklearn_compat import StrOptions
+from sklearn_ldl.deep.classifiers.base import DeepClassifier
+from sklearn_ldl.deep.losses.base import Loss
 from sklearn_ldl.deep.losses.registry import get_loss
-from sklearn_ldl.deep.mixing.augmentations import AUGMENTATIONS, Augmentation
+from sklearn_ldl.deep.mixing.augmentations import AUGMENTATIONS
+from sklearn_ldl.deep.mixing.mixed import Augmentation
 from sklearn_ldl.deep.mixing.objective import mixing_objective
-from sklearn_ldl.deep.options import Module, NetOptions
-from sklearn_ldl.deep.parameters import net_estimator
+from sklearn_ldl.deep.parameters import Module, NetOptions
+from sklearn_ldl.deep.training.data import TrainingData
+from sklearn_ldl.deep.training.net import Objective
 
 
-@net_estimator()
 class DeepLDLClassifier(DeepClassifier):
     r"""Network that learns label distributions and predicts classes.
 
@@ -105,49 +103,10 @@ class DeepLDLClassifier(DeepClassifier):
         augment: str | Augmentation | None = None,
         **net: Unpack[NetOptions],
     ):
+        super().__init__(module, **net)
         self.distributor = distributor
         self.augment = augment
 
-    @with_callbacks
-    @fit_context(prefer_skip_nested_validation=False)
-    def fit(
-        self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
-    ) -> DeepLDLClassifier:
-        """Train the network.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features), array of shape \
-                (n_samples, channels, height, width), or torch Dataset
-            Samples. A Dataset gives pairs ``(x, y)``, or features only if `y` is given.
-        y : array-like of shape (n_samples,) or (n_samples, n_classes)
-            Class labels, or label distributions. None takes the targets of a Dataset: labels are
-            read from its attribute `targets` if it has one, else by loading every item once.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights, not all zero.
-
-        Returns
-        -------
-        self : DeepLDLClassifier
-            The fitted classifier.
-
-        Raises
-        ------
-        ValueError
-            If features or targets are not valid, if the module does not fit their shapes, if a
-            pattern of `param_groups` matches nothing, if the device is absent, or if training
-            diverges.
-        """
-        X, D = self._validate_fit(X, y, self.distributor)
+    def _losses(self, data: TrainingData) -> tuple[Loss, Objective | None]:
         row_loss = get_loss(self.loss)
-        training = Training(
-            X,
-            as_float32(D),
-            row_loss,
-            (self.n_labels_,),
-            objective=mixing_objective(row_loss, self.augment),
-            sample_weight=sample_weight,
-            encode=self._encode,
-        )
-        self._fit_net(training, check_random_state(self.random_state))
-        return self
+        return row_loss, mixing_objective(row_loss, self.augment)

@@ -7,23 +7,22 @@ from numbers import Real
 from typing import Unpack
 
 import torch
-from numpy.random import RandomState
 from scipy.special import softmax
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
 from sklearn_ldl._core.simplex import safe_log
 from sklearn_ldl._core.sklearn_compat import Interval
-from sklearn_ldl.deep.classifiers.teachers import Lesson, TaughtClassifier
+from sklearn_ldl.deep.classifiers.teachers import TaughtClassifier
+from sklearn_ldl.deep.losses.base import Loss
 from sklearn_ldl.deep.losses.registry import get_loss
-from sklearn_ldl.deep.options import Module, NetOptions
-from sklearn_ldl.deep.parameters import net_estimator
+from sklearn_ldl.deep.parameters import Module, NetOptions
 from sklearn_ldl.deep.training.batches import Batch
+from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.deep.training.device import resolve_device
 from sklearn_ldl.deep.training.net import Forward, Objective
 
 
-@net_estimator()
 class DistillationClassifier(TaughtClassifier):
     r"""Network that learns from labels and from a softened teacher (knowledge distillation).
 
@@ -108,7 +107,6 @@ class DistillationClassifier(TaughtClassifier):
     """
 
     _parameter_constraints: dict = {
-        **TaughtClassifier._parameter_constraints,
         "teacher_weight": [Interval(Real, 0, 1, closed="both")],
         "temperature": [Interval(Real, 0, None, closed="neither")],
         "temperature_squared": ["boolean"],
@@ -127,6 +125,7 @@ class DistillationClassifier(TaughtClassifier):
         module: Module | None = None,
         **net: Unpack[NetOptions],
     ):
+        super().__init__(module, **net)
         self.teacher = teacher
         self.teacher_weight = teacher_weight
         self.temperature = temperature
@@ -134,10 +133,11 @@ class DistillationClassifier(TaughtClassifier):
         self.teacher_cv = teacher_cv
         self.keep_teachers = keep_teachers
 
-    def _objective(self, lesson: Lesson, random_state: RandomState) -> Objective:
+    def _losses(self, data: TrainingData) -> tuple[Loss, Objective]:
         tau, share = self.temperature, self.teacher_weight
         factor = share * (tau**2 if self.temperature_squared else 1)
-        Q = softmax(safe_log(self._recorded_answers(lesson, random_state)) / tau, axis=1)
+        answers = self._recorded_answers(self._lesson(data), data.random_state)
+        Q = softmax(safe_log(answers) / tau, axis=1)
         Q = torch.from_numpy(Q).float().to(resolve_device(self.device))
         loss = get_loss(self.loss)
 
@@ -148,4 +148,4 @@ class DistillationClassifier(TaughtClassifier):
                 "teacher": factor * loss(Z / tau, Q[batch.rows]),
             }
 
-        return objective
+        return loss, objective

@@ -6,22 +6,21 @@ from collections.abc import Iterable
 from typing import Literal, Unpack
 
 import torch
-from numpy.random import RandomState
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
 from sklearn_ldl._core.sklearn_compat import StrOptions
-from sklearn_ldl.deep.classifiers.teachers import Lesson, TaughtClassifier
+from sklearn_ldl.deep.classifiers.teachers import TaughtClassifier
+from sklearn_ldl.deep.losses.base import Loss
 from sklearn_ldl.deep.losses.registry import get_loss
-from sklearn_ldl.deep.options import Module, TaughtOptions
-from sklearn_ldl.deep.parameters import net_estimator
+from sklearn_ldl.deep.parameters import Module, TaughtOptions
 from sklearn_ldl.deep.training.batches import Batch
+from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.deep.training.device import resolve_device
 from sklearn_ldl.deep.training.net import Forward, Objective
 
 
-@net_estimator(omit=("label_smoothing",))
-class OfflineLDLClassifier(TaughtClassifier):
+class OfflineLDLClassifier(TaughtClassifier, omit=("label_smoothing",)):
     r"""Network that learns label distributions which teachers predict (Off-LDL).
 
     Teachers :math:`q_1, \dots, q_T` are fitted to the labels first; then the student minimises
@@ -104,7 +103,6 @@ class OfflineLDLClassifier(TaughtClassifier):
     """
 
     _parameter_constraints: dict = {
-        **TaughtClassifier._parameter_constraints,
         "combine": [StrOptions({"mean", "sum"})],
         "teacher_cv": ["cv_object"],
     }
@@ -122,13 +120,14 @@ class OfflineLDLClassifier(TaughtClassifier):
         module: Module | None = None,
         **net: Unpack[TaughtOptions],
     ):
+        super().__init__(module, **net)
         self.teacher = teacher
         self.combine = combine
         self.teacher_cv = teacher_cv
         self.keep_teachers = keep_teachers
 
-    def _objective(self, lesson: Lesson, random_state: RandomState) -> Objective:
-        Q = self._recorded_answers(lesson, random_state)
+    def _losses(self, data: TrainingData) -> tuple[Loss, Objective]:
+        Q = self._recorded_answers(self._lesson(data), data.random_state)
         Q = torch.from_numpy(Q).float().to(resolve_device(self.device))
         loss = get_loss(self.loss)
         scale = len(self._unfitted_teachers()) if self.combine == "sum" else 1
@@ -136,4 +135,4 @@ class OfflineLDLClassifier(TaughtClassifier):
         def objective(forward: Forward, batch: Batch) -> Tensor:
             return scale * loss(forward(batch.X), Q[batch.rows])
 
-        return objective
+        return loss, objective

@@ -10,7 +10,6 @@ from typing import Literal, Unpack
 
 import numpy as np
 import torch
-from numpy.random import RandomState
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import BaseEstimator
@@ -21,19 +20,21 @@ from torch.utils.data import Dataset
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions
 from sklearn_ldl.deep.classifiers.base import DeepClassifier
 from sklearn_ldl.deep.classifiers.teachers import (
-    Lesson,
     TaughtClassifier,
     ask,
     class_selection,
     over_classes,
 )
+from sklearn_ldl.deep.losses.base import Loss
 from sklearn_ldl.deep.losses.registry import get_loss
-from sklearn_ldl.deep.mixing.augmentations import AUGMENTATIONS, Augmentation, get_augmentation
+from sklearn_ldl.deep.mixing.augmentations import AUGMENTATIONS, get_augmentation
+from sklearn_ldl.deep.mixing.mixed import Augmentation
 from sklearn_ldl.deep.mixing.objective import mix
 from sklearn_ldl.deep.networks.dropout import MCDropout
-from sklearn_ldl.deep.options import Module, TaughtOptions
-from sklearn_ldl.deep.parameters import net_estimator
+from sklearn_ldl.deep.networks.outputs import first_output
+from sklearn_ldl.deep.parameters import Module, TaughtOptions
 from sklearn_ldl.deep.training.batches import Batch
+from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.deep.training.device import resolve_device
 from sklearn_ldl.deep.training.inference import forward_batches
 from sklearn_ldl.deep.training.net import Forward, LDLNet, Objective
@@ -42,8 +43,7 @@ from sklearn_ldl.deep.training.seeds import seeded
 _PASSES = Interval(Integral, 0, None, closed="left")
 
 
-@net_estimator(omit=("label_smoothing",))
-class OnlineLDLClassifier(TaughtClassifier):
+class OnlineLDLClassifier(TaughtClassifier, omit=("label_smoothing",)):
     r"""Network that learns label distributions of augmented batches from teachers (On-LDL).
 
     Teachers :math:`q_1, \dots, q_T` are fitted to the labels first. Then every batch :math:`x` is
@@ -132,7 +132,6 @@ class OnlineLDLClassifier(TaughtClassifier):
     """
 
     _parameter_constraints: dict = {
-        **TaughtClassifier._parameter_constraints,
         "augment": [StrOptions(set(AUGMENTATIONS)), callable, None],
         "combine": [StrOptions({"mean", "sum"})],
         "mc_samples": [_PASSES],
@@ -154,6 +153,7 @@ class OnlineLDLClassifier(TaughtClassifier):
         module: Module | None = None,
         **net: Unpack[TaughtOptions],
     ):
+        super().__init__(module, **net)
         self.teacher = teacher
         self.augment = augment
         self.combine = combine
@@ -161,7 +161,8 @@ class OnlineLDLClassifier(TaughtClassifier):
         self.predict_mc_samples = predict_mc_samples
         self.keep_teachers = keep_teachers
 
-    def _objective(self, lesson: Lesson, random_state: RandomState) -> Objective:
+    def _losses(self, data: TrainingData) -> tuple[Loss, Objective]:
+        lesson = self._lesson(data)
         augment = get_augmentation(self.augment)
         if augment is not None:
             # A trial, which fails before any work where samples are of the wrong shape.
@@ -171,8 +172,8 @@ class OnlineLDLClassifier(TaughtClassifier):
             if not sparse.issparse(lesson.X):
                 lesson = lesson._replace(X=np.asarray(lesson.X))
             layout = lesson.X.shape[1:]
-        self.teachers_ = self._fit_teachers(lesson, random_state)
-        self._mc_seed = random_state.randint(np.iinfo(np.int32).max)
+        self.teachers_ = self._fit_teachers(lesson, data.random_state)
+        self._mc_seed = data.random_state.randint(np.iinfo(np.int32).max)
 
         device = resolve_device(self.device)
         voices = [self._voice(teacher, layout, device) for teacher in self.teachers_]
@@ -185,7 +186,7 @@ class OnlineLDLClassifier(TaughtClassifier):
                 Q = torch.stack([voice(X) for voice in voices]).mean(0)
             return scale * loss(forward(X), Q)
 
-        return objective
+        return loss, objective
 
     def _voice(
         self, teacher: BaseEstimator, layout: tuple[int, ...], device: torch.device
@@ -220,7 +221,12 @@ class OnlineLDLClassifier(TaughtClassifier):
         module = copy.deepcopy(network.net_.module_).to(device).eval()
         if self.mc_samples:
             module = MCDropout(module, self.mc_samples)
-        return lambda X: over_classes(module(X.reshape(len(X), *shape)).softmax(1), selection)
+
+        def voice(X: Tensor) -> Tensor:
+            Z = first_output(module(X.reshape(len(X), *shape)))
+            return over_classes(Z.softmax(1), selection)
+
+        return voice
 
     def _infer(self, net: LDLNet, batches: Iterable[Tensor], n_rows: int) -> NDArray[np.floating]:
         if not self.predict_mc_samples:

@@ -10,19 +10,17 @@ from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone
 from sklearn.model_selection import check_cv
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_array
 from sklearn.utils.validation import has_fit_parameter
 from torch import Tensor
 from torch.utils.data import Dataset, Subset
 
-from sklearn_ldl._core.callbacks import with_callbacks
-from sklearn_ldl._core.sklearn_compat import HasMethods, fit_context, num_samples, safe_indexing
-from sklearn_ldl.base import training_weight
-from sklearn_ldl.deep.classifiers.base import DeepClassifier, as_float32
+from sklearn_ldl._core.sklearn_compat import HasMethods, num_samples, safe_indexing
+from sklearn_ldl.deep.classifiers.base import DeepClassifier
 from sklearn_ldl.deep.classifiers.deep_ldl import DeepLDLClassifier
-from sklearn_ldl.deep.estimator import Training
-from sklearn_ldl.deep.losses.registry import get_loss
-from sklearn_ldl.deep.parameters import NET_PARAMETERS
+from sklearn_ldl.deep.losses.base import Loss
+from sklearn_ldl.deep.parameter_table import NET_PARAMETERS
+from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.deep.training.device import resolve_device
 from sklearn_ldl.deep.training.net import Objective
 
@@ -58,8 +56,8 @@ class TaughtClassifier(DeepClassifier):
     """Base of the classifiers that learn from teachers.
 
     A subclass has the parameters `teacher`, `keep_teachers` and, if it calls
-    :meth:`_recorded_answers`, `teacher_cv`. It builds its objective in :meth:`_objective`, where
-    it sets `teachers_`.
+    :meth:`_recorded_answers`, `teacher_cv`. Its :meth:`_losses` fits teachers to the
+    :meth:`_lesson` and sets `teachers_`.
     """
 
     _parameter_constraints: dict = {
@@ -67,11 +65,8 @@ class TaughtClassifier(DeepClassifier):
         "keep_teachers": ["boolean"],
     }
 
-    def _objective(self, lesson: Lesson, random_state: RandomState) -> Objective:
-        raise NotImplementedError
+    teachers_: list[Any]
 
-    @with_callbacks
-    @fit_context(prefer_skip_nested_validation=False)
     def fit(
         self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> Self:
@@ -102,34 +97,28 @@ class TaughtClassifier(DeepClassifier):
             there is no dropout to take `mc_samples` of, or for what :meth:`DeepLDLClassifier.fit`
             raises it.
         """
+        return self._fit(X, y, sample_weight)
+
+    def _lesson(self, data: TrainingData) -> Lesson:
+        """Make sure that teachers can be fitted, and return what to."""
         teachers = self._unfitted_teachers()
         if not teachers:
             raise ValueError("teacher is an empty list.")
         for teacher in teachers:
             if not hasattr(teacher, "predict_proba"):
                 raise TypeError(f"teacher: {type(teacher).__name__} has no method predict_proba.")
+        # A device that is absent is an error before any teacher is fitted.
         resolve_device(self.device)
-        samples, D = self._validate_fit(X, y)
-        if sample_weight is not None:
-            sample_weight = training_weight(sample_weight, samples)
+        y = data.y
         if y is not None:
             y = np.asarray(y)
             y = y.ravel() if y.shape[1:] == (1,) else y
+        return Lesson(data.X, y, data.sample_weight)
 
-        random_state = check_random_state(self.random_state)
-        training = Training(
-            samples,
-            as_float32(D),
-            get_loss(self.loss),
-            (self.n_labels_,),
-            self._objective(Lesson(X, y, sample_weight), random_state),
-            sample_weight,
-            self._encode,
-        )
-        self._fit_net(training, random_state)
+    def _fit_net(self, data: TrainingData, row_loss: Loss, objective: Objective | None) -> None:
+        super()._fit_net(data, row_loss, objective)
         if not self.keep_teachers:
             del self.teachers_
-        return self
 
     def _unfitted_teachers(self) -> list[BaseEstimator]:
         if isinstance(self.teacher, (list, tuple)):

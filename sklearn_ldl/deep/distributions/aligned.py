@@ -11,9 +11,14 @@ from sklearn_ldl._core.sklearn_compat import Interval
 from sklearn_ldl.deep.distributions.base import DeepDistributionRegressor
 from sklearn_ldl.deep.losses.distributions import kl_divergence
 from sklearn_ldl.deep.networks.alignment import AlignmentNet, Branch, gaussian_kl, gram_mismatch
+from sklearn_ldl.deep.presets import PRESETS
 
 
-class AlignedRegressor(DeepDistributionRegressor):
+class AlignedRegressor(
+    DeepDistributionRegressor,
+    omit=("module", "hidden_layer_sizes", "dropout", "loss", "amp", "compile"),
+    defaults=PRESETS["imbalanced"],
+):
     """Base of the regressors that train an :class:`AlignmentNet`.
 
     Subclasses have the parameters `align_weight`, `similarity_weight`, `reconstruction_weight` and

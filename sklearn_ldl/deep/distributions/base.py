@@ -2,50 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any, Self
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import log_softmax, softmax
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length
 
-from sklearn_ldl._core.callbacks import with_callbacks
 from sklearn_ldl._core.label_names import describe_labels
 from sklearn_ldl._core.simplex import check_distribution
-from sklearn_ldl._core.sklearn_compat import fit_context, num_samples
 from sklearn_ldl.base import LabelDistributionMixin
 from sklearn_ldl.deep.dataset_targets import dataset_targets
-from sklearn_ldl.deep.estimator import DeepEstimator, Training, weigh
-from sklearn_ldl.deep.losses.base import Loss
-from sklearn_ldl.deep.training.net import Objective
-from sklearn_ldl.deep.training.seeds import seeded
+from sklearn_ldl.deep.estimator import DeepEstimator
 from sklearn_ldl.distributors import smooth_labels
-
-#: Returns the sum of the training distributions, of shape (n_labels,). Validation rows are not in
-#: it; weights, with a mean of one, are: it adds up to the number of training rows.
-LabelSums = Callable[[], NDArray[np.float64]]
 
 
 class DeepDistributionRegressor(LabelDistributionMixin, DeepEstimator):
-    """Base of the regressors, whose net returns logits over the labels.
+    """Base of networks that take distributions and predict distributions.
 
-    A subclass says what is minimised, in :meth:`_losses`.
+    A subclass says in `_losses` what is minimised, and has all the rest from here: its constructor
+    passes ``**net`` on, and `_losses` returns a function of logits and distributions, tensors of
+    shape (n_rows, n_labels), that gives one loss per row.
+
+    Parameters
+    ----------
+    <net parameters>
+
+    Attributes
+    ----------
+    n_labels_ : int
+        Number of labels.
+    label_names_ : ndarray of shape (n_labels,)
+        Names of the columns, where `y` was a data frame.
+    net_ : skorch.NeuralNet
+        The fitted net; its module is ``net_.module_``.
+    history_ : dict of ndarrays of shape (n_epochs,)
+        "train_loss", and "valid_loss" with early stopping; several losses of an objective by their
+        names.
+    n_iter_ : int
+        Epochs that were trained.
+    input_shape_ : tuple of int
+        Shape of one sample.
+    n_features_in_ : int
+        Number of features (of channels, for images).
+
+    See Also
+    --------
+    DeepLDLRegressor : Minimises any loss that is given as a function.
+    sklearn_ldl.LabelDistributionMixin : The base of estimators without a network.
+
+    Examples
+    --------
+    >>> from sklearn_ldl.datasets import make_ldl
+    >>> from sklearn_ldl.deep import DeepDistributionRegressor
+    >>> class PowerLDL(DeepDistributionRegressor, omit=["loss"]):
+    ...     def __init__(self, module=None, *, power=2.0, **net):
+    ...         super().__init__(module, **net)
+    ...         self.power = power
+    ...
+    ...     def _losses(self, data):
+    ...         return lambda Z, D: (Z.softmax(1) - D).abs().pow(self.power).sum(1)
+    >>> X, D = make_ldl(200, random_state=0)
+    >>> PowerLDL(power=1.5, max_epochs=30, random_state=0).fit(X, D).score(X, D) > 0.5
+    True
     """
 
-    def _losses(self, label_sums: LabelSums) -> tuple[Loss, Objective | None]:
-        """Loss of the rows of validation batches, and objective of training batches.
-
-        An objective of None is the loss. A Dataset without `y` is read once if, and only if,
-        `label_sums` is called.
-        """
-        raise NotImplementedError
-
-    @with_callbacks
-    @fit_context(prefer_skip_nested_validation=False)
     def fit(
         self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
     ) -> Self:
@@ -73,51 +94,22 @@ class DeepDistributionRegressor(LabelDistributionMixin, DeepEstimator):
             pattern of `param_groups` matches nothing, if the device is absent, or if training
             diverges.
         """
-        X, own_targets = self._validate_samples(X, y)
-        D = self._encode(dataset_targets(X) if own_targets else y)
-        if not own_targets:
-            check_consistent_length(X, D)
+        return self._fit(X, y, sample_weight)
+
+    def _prepare_targets(
+        self, features: Any, y: Any, sample_weight: NDArray[np.floating] | None
+    ) -> tuple[NDArray[np.float32] | None, tuple[int, ...]]:
+        D = self._encode(dataset_targets(features) if y is None else y)
+        if y is not None:
+            check_consistent_length(features, D)
         describe_labels(self, y, D.shape[1])
-        if own_targets:
-            D = None
-        random_state = check_random_state(self.random_state)
-        split = self._split(num_samples(X), random_state)
-        label_sums = partial(self._label_sums, X, D, sample_weight, split)
-        row_loss, objective = self._losses(label_sums)
-        training = Training(
-            X,
-            D,
-            row_loss,
-            (self.n_labels_,),
-            objective=objective,
-            sample_weight=sample_weight,
-            encode=self._encode,
-        )
-        self._fit_net(training, random_state, split)
-        return self
+        return None if y is None else D, (self.n_labels_,)
 
     def _encode(self, y: Any) -> NDArray[np.float32]:
         D = check_distribution(y)
         if self.label_smoothing:
             D = smooth_labels(D, self.label_smoothing)
         return D.astype(np.float32)
-
-    def _label_sums(
-        self,
-        X: Any,
-        D: NDArray[np.float32] | None,
-        sample_weight: ArrayLike | None,
-        split: tuple[NDArray, NDArray],
-    ) -> NDArray[np.float64]:
-        rows, _, weight = weigh(sample_weight, X, split)
-        if D is not None:
-            D = D[rows]
-        else:
-            # Items may draw random numbers, which are not the caller's.
-            with seeded(0, torch.device("cpu")):
-                D = self._encode(np.stack([np.asarray(X[int(row)][1]) for row in rows]))
-        weight = np.ones(len(rows)) if weight is None else weight[rows]
-        return weight @ D.astype(np.float64)
 
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """Logits of the network.

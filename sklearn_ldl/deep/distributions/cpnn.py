@@ -14,18 +14,26 @@ from sklearn.utils import check_array
 from torch import Tensor
 
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions
-from sklearn_ldl.deep.distributions.base import DeepDistributionRegressor, LabelSums
+from sklearn_ldl.deep.distributions.base import DeepDistributionRegressor
 from sklearn_ldl.deep.losses.base import Loss
 from sklearn_ldl.deep.losses.distributions import kl_divergence
 from sklearn_ldl.deep.networks.conditional import ConditionalNet
-from sklearn_ldl.deep.options import CPNNOptions
-from sklearn_ldl.deep.parameters import net_estimator
+from sklearn_ldl.deep.parameters import CPNNOptions
 from sklearn_ldl.deep.training.batches import Batch
+from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.deep.training.net import Forward, Objective
 from sklearn_ldl.deep.training.optimization import OPTIMIZERS
 
 # What keeps its meaning under an optimiser that goes by the signs of full gradients.
 _RPROP = {"batch_size": "all", "lr_schedule": None, "clip_norm": None}
+_DEFAULTS = {
+    "optimizer": "rprop",
+    "batch_size": "all",
+    "max_epochs": 400,
+    "param_groups": (("features.weight", {"weight_decay": 3e-3}),),
+    "early_stopping": True,
+    "n_iter_no_change": 40,
+}
 
 
 def augmented_target(D: Tensor, n_augment: int) -> Tensor:
@@ -63,16 +71,11 @@ def augmented_target(D: Tensor, n_augment: int) -> Tensor:
     return (share * D).scatter_add(1, dominant, 1 - share)
 
 
-@net_estimator(
+class CPNN(
+    DeepDistributionRegressor,
     omit=("module", "hidden_layer_sizes", "dropout", "loss"),
-    optimizer="rprop",
-    batch_size="all",
-    max_epochs=400,
-    param_groups=(("features.weight", {"weight_decay": 3e-3}),),
-    early_stopping=True,
-    n_iter_no_change=40,
-)
-class CPNN(DeepDistributionRegressor):
+    defaults=_DEFAULTS,
+):
     r"""Conditional probability neural network (CPNN), and its variants BCPNN and ACPNN.
 
     One perceptron :math:`f` takes the features :math:`x` *and* a label, and returns a number. The
@@ -203,6 +206,7 @@ class CPNN(DeepDistributionRegressor):
         hidden_dim: int = 64,
         **net: Unpack[CPNNOptions],
     ):
+        super().__init__(**net)
         self.label_encoding = label_encoding
         self.n_augment = n_augment
         self.label_values = label_values
@@ -214,12 +218,13 @@ class CPNN(DeepDistributionRegressor):
         values = getattr(self, "label_values_", None)
         return partial(ConditionalNet, hidden_dim=self.hidden_dim, label_values=values)
 
-    def _losses(self, label_sums: LabelSums) -> tuple[Loss, Objective | None]:
+    def _losses(self, data: TrainingData) -> tuple[Loss, Objective | None]:
         self._check_optimizer()
-        self.__dict__.pop("label_values_", None)
         values = self._scaled_values()
         if values is not None:
             self.label_values_ = values
+        elif hasattr(self, "label_values_"):
+            del self.label_values_
         if not self.n_augment:
             return kl_divergence, None
 

@@ -5,19 +5,23 @@ from __future__ import annotations
 from numbers import Real
 from typing import Unpack
 
+import numpy as np
+from numpy.typing import NDArray
+
+from sklearn_ldl._core.fitted import forget
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions
-from sklearn_ldl.deep.distributions.base import DeepDistributionRegressor, LabelSums
+from sklearn_ldl.deep.distributions.base import DeepDistributionRegressor
 from sklearn_ldl.deep.losses.base import Loss
-from sklearn_ldl.deep.losses.rebalanced import adjust_logits, label_prior
+from sklearn_ldl.deep.losses.priors import adjust_logits, label_prior
 from sklearn_ldl.deep.losses.registry import get_loss
-from sklearn_ldl.deep.mixing.augmentations import AUGMENTATIONS, Augmentation
+from sklearn_ldl.deep.mixing.augmentations import AUGMENTATIONS
+from sklearn_ldl.deep.mixing.mixed import Augmentation
 from sklearn_ldl.deep.mixing.objective import mixing_objective
-from sklearn_ldl.deep.options import Module, NetOptions
-from sklearn_ldl.deep.parameters import net_estimator
+from sklearn_ldl.deep.parameters import Module, NetOptions
+from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.deep.training.net import Objective
 
 
-@net_estimator()
 class DeepLDLRegressor(DeepDistributionRegressor):
     r"""Network that learns label distributions and predicts label distributions.
 
@@ -115,6 +119,8 @@ class DeepLDLRegressor(DeepDistributionRegressor):
         "augment": [StrOptions(set(AUGMENTATIONS)), callable, None],
     }
 
+    prior_: NDArray[np.float64]
+
     def __init__(
         self,
         module: Module | None = None,
@@ -123,13 +129,14 @@ class DeepLDLRegressor(DeepDistributionRegressor):
         augment: str | Augmentation | None = None,
         **net: Unpack[NetOptions],
     ):
+        super().__init__(module, **net)
         self.logit_adjustment = logit_adjustment
         self.augment = augment
 
-    def _losses(self, label_sums: LabelSums) -> tuple[Loss, Objective | None]:
+    def _losses(self, data: TrainingData) -> tuple[Loss, Objective | None]:
         row_loss = get_loss(self.loss)
-        self.__dict__.pop("prior_", None)
+        forget(self, "prior_")
         if self.logit_adjustment:
-            self.prior_ = label_prior(label_sums())
+            self.prior_ = label_prior(data.label_sums())
             row_loss = adjust_logits(row_loss, self.prior_, self.logit_adjustment)
         return row_loss, mixing_objective(row_loss, self.augment)

@@ -10,7 +10,6 @@ from torch import Tensor
 
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions
 from sklearn_ldl.deep.distributions.aligned import AlignedRegressor
-from sklearn_ldl.deep.distributions.base import LabelSums
 from sklearn_ldl.deep.losses.base import Loss
 from sklearn_ldl.deep.losses.decoupled import (
     DOMINANT_TARGETS,
@@ -19,19 +18,15 @@ from sklearn_ldl.deep.losses.decoupled import (
     decoupled_terms,
 )
 from sklearn_ldl.deep.losses.distributions import kl_divergence
-from sklearn_ldl.deep.losses.rebalanced import DistributionBalance, label_frequency
+from sklearn_ldl.deep.losses.priors import label_frequency
+from sklearn_ldl.deep.losses.rebalanced import DistributionBalance
 from sklearn_ldl.deep.networks.alignment import AlignmentNet, Branch
-from sklearn_ldl.deep.options import DistributionOptions
-from sklearn_ldl.deep.parameters import net_estimator
-from sklearn_ldl.deep.presets import PRESETS
+from sklearn_ldl.deep.parameters import DistributionOptions
 from sklearn_ldl.deep.training.batches import Batch
+from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.deep.training.net import Forward, Objective
 
 
-@net_estimator(
-    omit=("module", "hidden_layer_sizes", "dropout", "loss", "amp", "compile"),
-    **PRESETS["imbalanced"],
-)
 class DILDLRegressor(AlignedRegressor):
     r"""Decoupled imbalanced label distribution learning (DILDL).
 
@@ -157,7 +152,6 @@ class DILDLRegressor(AlignedRegressor):
     """
 
     _parameter_constraints: dict = {
-        **AlignedRegressor._parameter_constraints,
         "alpha": [Interval(Real, 0, 1, closed="neither")],
         "nondominant_target": [StrOptions(set(NONDOMINANT_TARGETS))],
         "dominant_target": [StrOptions(set(DOMINANT_TARGETS))],
@@ -180,6 +174,7 @@ class DILDLRegressor(AlignedRegressor):
         hidden_dim: int = 100,
         **net: Unpack[DistributionOptions],
     ):
+        super().__init__(**net)
         self.alpha = alpha
         self.align_weight = align_weight
         self.similarity_weight = similarity_weight
@@ -190,8 +185,8 @@ class DILDLRegressor(AlignedRegressor):
         self.align_gradient = align_gradient
         self.hidden_dim = hidden_dim
 
-    def _losses(self, label_sums: LabelSums) -> tuple[Loss, Objective]:
-        sums = label_sums()
+    def _losses(self, data: TrainingData) -> tuple[Loss, Objective]:
+        sums = data.label_sums()
         self.label_frequency_ = label_frequency(sums)
         balance = None
         if self.rebalance is not None:

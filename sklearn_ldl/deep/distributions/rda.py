@@ -8,22 +8,17 @@ from torch import Tensor
 
 from sklearn_ldl._core.sklearn_compat import StrOptions
 from sklearn_ldl.deep.distributions.aligned import AlignedRegressor
-from sklearn_ldl.deep.distributions.base import LabelSums
 from sklearn_ldl.deep.losses.base import Loss
 from sklearn_ldl.deep.losses.distributions import kl_divergence
-from sklearn_ldl.deep.losses.rebalanced import label_frequency, reshaped_kl
+from sklearn_ldl.deep.losses.priors import label_frequency
+from sklearn_ldl.deep.losses.rebalanced import reshaped_kl
 from sklearn_ldl.deep.networks.alignment import AlignmentNet, Branch
-from sklearn_ldl.deep.options import DistributionOptions
-from sklearn_ldl.deep.parameters import net_estimator
-from sklearn_ldl.deep.presets import PRESETS
+from sklearn_ldl.deep.parameters import DistributionOptions
 from sklearn_ldl.deep.training.batches import Batch
+from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.deep.training.net import Forward, Objective
 
 
-@net_estimator(
-    omit=("module", "hidden_layer_sizes", "dropout", "loss", "amp", "compile"),
-    **PRESETS["imbalanced"],
-)
 class RDARegressor(AlignedRegressor):
     r"""Representation distribution alignment (RDA) for imbalanced label distribution learning.
 
@@ -114,7 +109,6 @@ class RDARegressor(AlignedRegressor):
     """
 
     _parameter_constraints: dict = {
-        **AlignedRegressor._parameter_constraints,
         "base_loss": [StrOptions({"db", "fl", "cb", "kl"}), callable],
     }
 
@@ -128,14 +122,15 @@ class RDARegressor(AlignedRegressor):
         hidden_dim: int = 100,
         **net: Unpack[DistributionOptions],
     ):
+        super().__init__(**net)
         self.reconstruction_weight = reconstruction_weight
         self.align_weight = align_weight
         self.similarity_weight = similarity_weight
         self.base_loss = base_loss
         self.hidden_dim = hidden_dim
 
-    def _losses(self, label_sums: LabelSums) -> tuple[Loss, Objective]:
-        sums = label_sums()
+    def _losses(self, data: TrainingData) -> tuple[Loss, Objective]:
+        sums = data.label_sums()
         self.label_frequency_ = label_frequency(sums)
         base_loss = self.base_loss
         if base_loss == "kl":

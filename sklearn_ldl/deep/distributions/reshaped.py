@@ -6,19 +6,18 @@ from numbers import Real
 from typing import Literal, Unpack
 
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions
-from sklearn_ldl.deep.distributions.base import DeepDistributionRegressor, LabelSums
-from sklearn_ldl.deep.estimator import plain_objective
+from sklearn_ldl.deep.distributions.base import DeepDistributionRegressor
 from sklearn_ldl.deep.losses.base import Loss
 from sklearn_ldl.deep.losses.distributions import kl_divergence
-from sklearn_ldl.deep.losses.rebalanced import label_frequency, reshaped_kl
-from sklearn_ldl.deep.options import Module, ReshapingOptions
-from sklearn_ldl.deep.parameters import net_estimator
+from sklearn_ldl.deep.losses.priors import label_frequency
+from sklearn_ldl.deep.losses.rebalanced import reshaped_kl
+from sklearn_ldl.deep.parameters import Module, ReshapingOptions
 from sklearn_ldl.deep.presets import PRESETS
-from sklearn_ldl.deep.training.net import Objective
+from sklearn_ldl.deep.training.data import TrainingData
+from sklearn_ldl.deep.training.net import Objective, plain_objective
 
 
-@net_estimator(omit=("loss",), **PRESETS["imbalanced"])
-class OFRRegressor(DeepDistributionRegressor):
+class OFRRegressor(DeepDistributionRegressor, omit=("loss",), defaults=PRESETS["imbalanced"]):
     r"""Objective function reshaping (OFR) for imbalanced label distribution learning.
 
     A network with logits :math:`z(x)` is trained on the elements of the Kullback-Leibler
@@ -162,6 +161,7 @@ class OFRRegressor(DeepDistributionRegressor):
         module: Module | None = None,
         **net: Unpack[ReshapingOptions],
     ):
+        super().__init__(module, **net)
         self.reshape = reshape
         self.gamma = gamma
         self.cb_beta = cb_beta
@@ -172,8 +172,8 @@ class OFRRegressor(DeepDistributionRegressor):
         self.neg_scale = neg_scale
         self.init_bias = init_bias
 
-    def _losses(self, label_sums: LabelSums) -> tuple[Loss, Objective]:
-        sums = label_sums()
+    def _losses(self, data: TrainingData) -> tuple[Loss, Objective]:
+        sums = data.label_sums()
         self.label_frequency_ = label_frequency(sums)
         training_loss = reshaped_kl(
             self.reshape,

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sklearn_ldl.deep.mixing.augmentations import Augmentation, Mixed, get_augmentation, mix_targets
+from sklearn_ldl.deep.mixing.augmentations import get_augmentation
+from sklearn_ldl.deep.mixing.mixed import Augmentation, Mixed, mix_targets
 from sklearn_ldl.deep.training.batches import Batch
 from sklearn_ldl.deep.training.net import Forward, Objective
 

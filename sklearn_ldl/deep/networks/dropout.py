@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from sklearn_ldl.deep.networks.outputs import first_output
+
 _DROPOUT = (
     nn.Dropout,
     nn.Dropout1d,
@@ -65,5 +67,5 @@ class MCDropout(nn.Module):
 
     def forward(self, X: Tensor) -> Tensor:
         """Logarithms of the mean probabilities."""
-        passes = [self.module(X).log_softmax(1) for _ in range(self.n_samples)]
+        passes = [first_output(self.module(X)).log_softmax(1) for _ in range(self.n_samples)]
         return torch.stack(passes).logsumexp(0) - math.log(self.n_samples)

@@ -17,6 +17,7 @@ from skorch import NeuralNet
 from skorch.callbacks import EpochTimer, PrintLog
 from torch import Tensor, nn
 
+from sklearn_ldl.deep.networks.outputs import first_output
 from sklearn_ldl.deep.training.batches import Batch, RowSource
 from sklearn_ldl.deep.training.optimization import check_patterns
 from sklearn_ldl.deep.training.processes import Processes
@@ -28,7 +29,8 @@ class Forward:
     Parameters
     ----------
     module : torch.nn.Module
-        The network.
+        The network. It returns what is compared with the targets, such as logits, or a tuple that
+        begins with it.
     amp, compiled : bool, default=False
         Whether training passes run in bfloat16, and compiled.
     """
@@ -40,17 +42,21 @@ class Forward:
 
     def __call__(self, X: Tensor) -> Tensor:
         """Pass in the current mode, which is that of training."""
+        return self.everything(X)[0]
+
+    def everything(self, X: Tensor) -> tuple[Any, ...]:
+        """Pass in the current mode; return all that the module returns, in a tuple."""
         if not self._amp:
-            return self._train(X)
+            return _as_tuple(self._train(X))
         with torch.autocast(X.device.type, dtype=torch.bfloat16):
-            return _to_float32(self._train(X))
+            return _to_float32(_as_tuple(self._train(X)))
 
     @torch.no_grad()
     def evaluate(self, X: Tensor) -> Tensor:
         """Pass in evaluation mode, without gradients."""
         training = self.module.training
         try:
-            return self.module.eval()(X)
+            return first_output(self.module.eval()(X))
         finally:
             self.module.train(training)
 
@@ -59,7 +65,9 @@ class Forward:
 Objective = Callable[[Forward, Batch], Tensor | dict[str, Tensor]]
 
 
-_REMEDY = "Lower lr, set clip_norm, or scale the features."
+def plain_objective(row_loss: Callable[[Tensor, Tensor], Tensor]) -> Objective:
+    """Objective of the same loss for every batch."""
+    return lambda forward, batch: row_loss(forward(batch.X), batch.target)
 
 
 class Sources(NamedTuple):
@@ -107,6 +115,8 @@ class LDLNet(NeuralNet):
         self.processes = Processes()
         #: Where the state goes after every epoch, if anywhere.
         self.checkpoint: Any = None
+        #: Where the random numbers of the last fit ended, for one that goes on.
+        self.random_bits: list[Tensor] | None = None
 
     @property
     def _default_callbacks(self):
@@ -152,9 +162,8 @@ class LDLNet(NeuralNet):
             values = torch.stack([terms[name] for terms in losses]).double().cpu()
             self.history.record(f"{prefix}_{name}", float(values @ share))
         if training and not np.isfinite(self.history[-1, "train_loss"]):
-            raise ValueError(
-                f"Training diverged: the loss is {self.history[-1, 'train_loss']} in epoch "
-                f"{len(self.history)}. {_REMEDY}"
+            raise _diverged(
+                f"the loss is {self.history[-1, 'train_loss']} in epoch {len(self.history)}"
             )
 
     def _train_on(self, forward: Forward, batch: Batch) -> dict[str, Any]:
@@ -183,7 +192,7 @@ class LDLNet(NeuralNet):
 
     @torch.no_grad()
     def _validate_on(self, batch: Batch) -> dict[str, Any]:
-        output = self.module_(batch.X)
+        output = first_output(self.module_(batch.X))
         loss = _mean(self.row_loss(output, batch.target), batch)
         self.processes.add([loss])
         return {"loss": loss, "terms": {"loss": loss}, "y_pred": output}
@@ -191,7 +200,7 @@ class LDLNet(NeuralNet):
     def check_weights(self) -> None:
         """Raise a ValueError if the last step, which no loss has seen, left weights useless."""
         if not all(weight.isfinite().all() for weight in self.module_.parameters()):
-            raise ValueError(f"Training diverged: weights are not finite. {_REMEDY}")
+            raise _diverged("weights are not finite")
 
     def release(self) -> None:
         """Let go of data and teachers."""
@@ -226,7 +235,15 @@ def _mean(rows: Tensor, batch: Batch) -> Tensor:
     return mean * batch.share
 
 
-def _to_float32(output: Any) -> Any:
-    if isinstance(output, Tensor):
-        return output.float()
-    return type(output)(_to_float32(part) for part in output)
+def _as_tuple(returned: Any) -> tuple[Any, ...]:
+    return returned if isinstance(returned, tuple) else (returned,)
+
+
+def _to_float32(part: Any) -> Any:
+    if isinstance(part, tuple):
+        return tuple(_to_float32(entry) for entry in part)
+    return part.float() if isinstance(part, Tensor) and part.is_floating_point() else part
+
+
+def _diverged(sign: str) -> ValueError:
+    return ValueError(f"Training diverged: {sign}. Lower lr, set clip_norm, or scale the features.")

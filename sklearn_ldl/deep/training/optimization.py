@@ -96,6 +96,7 @@ class LearningRate(Callback):
     """
 
     def __init__(self, schedule: Callable[[float], float]):
+        super().__init__()
         self.schedule = schedule
 
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,41 +11,169 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from sklearn_ldl._core.sklearn_compat import available_if
-from sklearn_ldl.base import training_weight
 from sklearn_ldl.deep.dataset_targets import collect_targets
+from sklearn_ldl.deep.estimator import DeepEstimator
 
 
-class ValuesMixin(RegressorMixin):
-    """Mixin of :class:`~sklearn_ldl.deep.estimator.DeepEstimator` for regressors of values.
+class DeepValueRegressor(RegressorMixin, DeepEstimator, omit=("loss", "label_smoothing")):
+    """Base of networks that take real values or points and predict them.
 
-    A subclass encodes targets for its net in `_encode`, and may predict `quantile`.
+    The net returns a number per dimension of the target. Targets are standardised for it, and
+    `predict` takes its outputs back to their units. A subclass says in `_losses` what is minimised,
+    and has all the rest from here: its constructor passes ``**net`` on, and `_losses` returns a
+    function of outputs and standardised targets, tensors of shape (n_rows, n_dims), that gives one
+    loss per row.
+
+    Parameters
+    ----------
+    <net parameters>
+
+    Attributes
+    ----------
+    center_, scale_ : ndarray of shape (n_dims,)
+        Mean and standard deviation of the training targets (1 for a constant dimension).
+    net_ : skorch.NeuralNet
+        The fitted net; its module is ``net_.module_``.
+    history_ : dict of ndarrays of shape (n_epochs,)
+        "train_loss", and "valid_loss" with early stopping; several losses of an objective by their
+        names.
+    n_iter_ : int
+        Epochs that were trained.
+    input_shape_ : tuple of int
+        Shape of one sample.
+    n_features_in_ : int
+        Number of features (of channels, for images).
+
+    See Also
+    --------
+    DeepRegressor : Usual losses, and normal distributions.
+    KernelDensityRegressor : Learns distributions of any shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from torch.nn.functional import huber_loss
+    >>> from sklearn_ldl.deep import DeepValueRegressor
+    >>> class HuberRegressor(DeepValueRegressor):
+    ...     def __init__(self, module=None, *, delta=1.0, **net):
+    ...         super().__init__(module, **net)
+    ...         self.delta = delta
+    ...
+    ...     def _losses(self, data):
+    ...         return lambda T, Y: huber_loss(T, Y, reduction="none", delta=self.delta).sum(1)
+    >>> X = np.linspace(-1, 1, 200)[:, None]
+    >>> y = 100 + 50 * X[:, 0] ** 2
+    >>> HuberRegressor(random_state=0).fit(X, y).score(X, y) > 0.9
+    True
     """
+
+    center_: NDArray[np.float64]
+    scale_: NDArray[np.float64]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
 
-    def _validate_fit(
-        self, X: Any, y: ArrayLike | None, *, first_is_enough: bool = False
-    ) -> tuple[Any, NDArray[np.float64], bool]:
-        """Validate features and targets; return both, and whether the targets are those of `X`.
+    def fit(
+        self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Train the network.
 
-        Of a Dataset that brings its own targets, these are all or the first.
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), array of shape \
+                (n_samples, channels, height, width), or torch Dataset
+            Samples. A Dataset gives pairs ``(x, y)``, or features only if `y` is given.
+        y : array-like of shape (n_samples,) or (n_samples, n_dims)
+            Values or points; None takes those of a Dataset.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights, not all zero.
+
+        Returns
+        -------
+        self : estimator
+            The fitted model.
+
+        Raises
+        ------
+        ValueError
+            If features or targets are not valid or the range of the targets overflows, if the
+            module does not fit their shapes, if a pattern of `param_groups` matches nothing, if the
+            device is absent, or if training diverges.
         """
-        X, own_targets = self._validate_samples(X, y)
+        return self._fit(X, y, sample_weight)
+
+    def _prepare_targets(
+        self, features: Any, y: Any, sample_weight: NDArray[np.floating] | None
+    ) -> tuple[NDArray[np.float32] | None, tuple[int, ...]]:
+        own_targets = y is None
         if own_targets:
-            y = collect_targets(X, 1 if first_is_enough else len(X))
+            y = collect_targets(features, len(features) if self._needs_all_targets() else 1)
         y = check_values(y)
         y = column_or_1d(y, warn=True) if y.shape[1:] == (1,) else y
         if not own_targets:
-            check_consistent_length(X, y)
+            check_consistent_length(features, y)
         self._sample_shape = y.shape[1:]
-        return X, y, own_targets
+        output_shape = self._choose_targets(y, sample_weight)
+        return None if own_targets else self._encode(y), output_shape
 
-    def _goes_on(self) -> bool:
-        """Whether `fit` trains the net at hand, whose units must stay as they are."""
-        return self.warm_start and hasattr(self, "net_")
+    def _needs_all_targets(self) -> bool:
+        """Whether :meth:`_choose_targets` looks at more than the first target of a Dataset."""
+        return True
+
+    def _choose_targets(
+        self, y: NDArray[np.float64], sample_weight: NDArray[np.floating] | None
+    ) -> tuple[int, ...]:
+        """Set what targets are encoded by; return the shape of the output for one row."""
+        if y.ndim > 2:
+            raise ValueError(f"y has shape {y.shape}, expected (n_samples,) or (n_samples, n_dims)")
+        if not self._goes_on():
+            values = counted(y, sample_weight).reshape(-1, y[0].size)
+            with np.errstate(over="ignore", invalid="ignore"):
+                centre, scale = self._units(values)
+            if not np.isfinite([centre, scale]).all():
+                raise ValueError("The range of y overflows: scale the targets.")
+            self.center_, self.scale_ = centre, scale
+        return (y[0].size,)
+
+    def _units(
+        self, values: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Centre and scale of every dimension of the training targets."""
+        centre, scale = values.mean(axis=0), values.std(axis=0)
+        # Beyond rounding, the deviation of equal numbers is zero.
+        scale[np.ptp(values, axis=0) == 0] = 1.0
+        return centre, scale
+
+    def _encode(self, y: NDArray) -> NDArray[np.float32]:
+        values = check_values(y).reshape(len(y), -1)
+        # A constant dimension has no extent, and its scaled target is zero.
+        units = np.where(self.scale_ > 0, self.scale_, 1.0)
+        return ((values - self.center_) / units).astype(np.float32)
+
+    def _decode(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Scaled values, in the shape and the units of the targets."""
+        return self._restore(self.center_ + self.scale_ * outputs)
+
+    def _restore(self, values: NDArray) -> NDArray:
+        return values.reshape(len(values), *self._sample_shape)
+
+    def predict(self, X: Any) -> NDArray[np.float64]:
+        """Predict values or points.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), array of images or Dataset
+            Samples.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_dims)
+            Predictions.
+        """
+        outputs = self._outputs(X)
+        return self._decode(outputs)
 
     @available_if(lambda self: hasattr(self, "quantile"))
     def interval(self, X: Any, coverage: float = 0.9) -> NDArray[np.float64]:
@@ -94,6 +222,6 @@ def check_levels(q: ArrayLike) -> NDArray[np.float64]:
     return q
 
 
-def counted(y: NDArray, sample_weight: ArrayLike | None) -> NDArray:
+def counted(y: NDArray, sample_weight: NDArray | None) -> NDArray:
     """Targets of the rows that are trained on: a row of weight zero is as good as absent."""
-    return y if sample_weight is None else y[training_weight(sample_weight, y) > 0]
+    return y if sample_weight is None else y[sample_weight > 0]

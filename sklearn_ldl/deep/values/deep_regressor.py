@@ -10,21 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
-from sklearn.utils import check_random_state
 
-from sklearn_ldl._core.callbacks import with_callbacks
-from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, available_if, fit_context
-from sklearn_ldl.deep.estimator import DeepEstimator, Training
+from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, available_if
+from sklearn_ldl.deep.losses.base import Loss
 from sklearn_ldl.deep.losses.registry import REGRESSION_LOSSES, get_loss
-from sklearn_ldl.deep.options import Module, ModuleOptions
-from sklearn_ldl.deep.parameters import net_estimator
-from sklearn_ldl.deep.values.base import (
-    ValuesMixin,
-    check_levels,
-    check_targets,
-    check_values,
-    counted,
-)
+from sklearn_ldl.deep.parameters import Module, ModuleOptions
+from sklearn_ldl.deep.training.data import TrainingData
+from sklearn_ldl.deep.values.base import DeepValueRegressor, check_levels, check_targets
 
 # Variances, as a part of that of the targets: a smaller one counts as the first in training, and
 # the second keeps predictions far from the data finite.
@@ -39,8 +31,7 @@ def _is_gaussian(estimator: DeepRegressor) -> bool:
     return True
 
 
-@net_estimator(omit=("loss", "label_smoothing"))
-class DeepRegressor(ValuesMixin, DeepEstimator):
+class DeepRegressor(DeepValueRegressor):
     r"""Network that predicts values or points directly, or normal distributions of them.
 
     These are the baselines that label distributions are compared with. For ``loss="l2"``, ``"l1"``
@@ -131,74 +122,25 @@ class DeepRegressor(ValuesMixin, DeepEstimator):
         epsilon: float = 2 / 180,
         **net: Unpack[ModuleOptions],
     ):
+        super().__init__(module, **net)
         self.loss = loss
         self.epsilon = epsilon
 
-    @with_callbacks
-    @fit_context(prefer_skip_nested_validation=False)
-    def fit(
-        self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
-    ) -> DeepRegressor:
-        """Train the network.
+    def _choose_targets(
+        self, y: NDArray[np.float64], sample_weight: NDArray[np.floating] | None
+    ) -> tuple[int, ...]:
+        (n_dims,) = super()._choose_targets(y, sample_weight)
+        return (2 * n_dims if self.loss == "gaussian" else n_dims,)
 
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features), array of shape \
-                (n_samples, channels, height, width), or torch Dataset
-            Samples. A Dataset gives pairs ``(x, y)``, or features only if `y` is given.
-        y : array-like of shape (n_samples,) or (n_samples, n_dims)
-            Values or points; None takes those of a Dataset.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights, not all zero.
+    def _units(
+        self, values: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        if self.loss == "gaussian":
+            return super()._units(values)
+        scale = np.ptp(values, axis=0) / 2
+        return values.min(axis=0) + scale, scale
 
-        Returns
-        -------
-        self : DeepRegressor
-            The fitted model.
-
-        Raises
-        ------
-        ValueError
-            If features or targets are not valid or the range of the targets overflows, if the
-            module does not fit their shapes, if a pattern of `param_groups` matches nothing, if the
-            device is absent, or if training diverges.
-        """
-        X, y, own_targets = self._validate_fit(X, y)
-        if y.ndim > 2:
-            raise ValueError(f"y has shape {y.shape}, expected (n_samples,) or (n_samples, n_dims)")
-        if not self._goes_on():
-            self._choose_units(counted(y, sample_weight).reshape(-1, y[0].size))
-        training = Training(
-            X,
-            None if own_targets else self._encode(y),
-            self._row_loss(),
-            (y[0].size * (2 if self.loss == "gaussian" else 1),),
-            sample_weight=sample_weight,
-            encode=self._encode,
-        )
-        self._fit_net(training, check_random_state(self.random_state))
-        return self
-
-    def _choose_units(self, values: NDArray[np.float64]) -> None:
-        with np.errstate(over="ignore", invalid="ignore"):
-            if self.loss == "gaussian":
-                centre, scale = values.mean(axis=0), values.std(axis=0)
-                # Beyond rounding, the deviation of equal numbers is zero.
-                scale[np.ptp(values, axis=0) == 0] = 1.0
-            else:
-                scale = np.ptp(values, axis=0) / 2
-                centre = values.min(axis=0) + scale
-        if not np.isfinite([centre, scale]).all():
-            raise ValueError("The range of y overflows: scale the targets.")
-        self.center_, self.scale_ = centre, scale
-
-    def _encode(self, y: NDArray) -> NDArray[np.float32]:
-        values = check_values(y).reshape(len(y), -1)
-        # A constant dimension has no extent, and its scaled target is zero.
-        units = np.where(self.scale_ > 0, self.scale_, 1.0)
-        return ((values - self.center_) / units).astype(np.float32)
-
-    def _row_loss(self) -> Any:
+    def _losses(self, data: TrainingData) -> Loss:
         loss: Any = get_loss(self.loss, REGRESSION_LOSSES)
         if self.loss == "gaussian":
             return partial(loss, min_variance=_VARIANCES[0])
@@ -241,17 +183,14 @@ class DeepRegressor(ValuesMixin, DeepEstimator):
         if self.loss == "gaussian":
             mean, std = self._normal(X)
             return (mean, std) if return_std else mean
-        Z = self._outputs(X)
-        return self._restore(self.center_ + self.scale_ * np.tanh(Z))
+        outputs = self._outputs(X)
+        return self._decode(np.tanh(outputs))
 
     def _normal(self, X: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Means and standard deviations, in the shape and the units of the targets."""
         mean, log_variance = np.split(self._outputs(X), 2, axis=1)
         std = np.exp(np.clip(log_variance, *np.log(_VARIANCES)) / 2)
-        return self._restore(self.center_ + self.scale_ * mean), self._restore(self.scale_ * std)
-
-    def _restore(self, values: NDArray) -> NDArray:
-        return values.reshape(len(values), *self._sample_shape)
+        return self._decode(mean), self._restore(self.scale_ * std)
 
     @available_if(_is_gaussian)
     def quantile(self, X: Any, q: ArrayLike) -> NDArray[np.float64]:

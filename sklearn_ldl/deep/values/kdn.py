@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from numbers import Real
-from typing import Any, Literal, Unpack, overload
+from typing import Literal, Unpack
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import log_softmax, softmax
-from sklearn.metrics import r2_score
-from sklearn.utils import check_random_state
 from torch import Tensor
 
-from sklearn_ldl._core.callbacks import with_callbacks
-from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context
-from sklearn_ldl.deep.estimator import DeepEstimator, Training
+from sklearn_ldl._core.sklearn_compat import Interval, StrOptions
+from sklearn_ldl.deep.losses.base import Loss
 from sklearn_ldl.deep.losses.density import kernel_density_nll
-from sklearn_ldl.deep.options import Module, ModuleOptions
-from sklearn_ldl.deep.parameters import net_estimator
+from sklearn_ldl.deep.parameters import Module, ModuleOptions
+from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.deep.training.device import resolve_device
-from sklearn_ldl.deep.values.base import (
-    ValuesMixin,
-    check_levels,
-    check_targets,
-    check_values,
-    counted,
-)
+from sklearn_ldl.deep.values.base import DeepValueRegressor, check_values, counted
+from sklearn_ldl.deep.values.density_predictions import KernelDensityPredictionMixin
 from sklearn_ldl.deep.values.kernel_grid import kernel_grid
 from sklearn_ldl.deep.values.landmarks import check_heatmaps
 from sklearn_ldl.deep.values.mixtures import VARIANCE, Kernel, KernelMixture
@@ -38,8 +28,7 @@ from sklearn_ldl.deep.values.mixtures import VARIANCE, Kernel, KernelMixture
 _FAR = 1e4
 
 
-@net_estimator(omit=("loss", "label_smoothing"))
-class KernelDensityRegressor(ValuesMixin, DeepEstimator):
+class KernelDensityRegressor(KernelDensityPredictionMixin, DeepValueRegressor):
     r"""Network that learns the density of real values or points, as a mixture of fixed kernels.
 
     The softmax :math:`p(x)` of the network's logits weighs kernels at the points :math:`\mu_j` of a
@@ -156,9 +145,6 @@ class KernelDensityRegressor(ValuesMixin, DeepEstimator):
         "heatmap_shape": ["array-like", None],
     }
 
-    grid_: NDArray[np.float64]
-    _mixture: KernelMixture
-
     def __init__(
         self,
         grid: ArrayLike | None = None,
@@ -170,60 +156,21 @@ class KernelDensityRegressor(ValuesMixin, DeepEstimator):
         module: Module | None = None,
         **net: Unpack[ModuleOptions],
     ):
+        super().__init__(module, **net)
         self.grid = grid
         self.bandwidth = bandwidth
         self.kernel = kernel
         self.decode = decode
         self.heatmap_shape = heatmap_shape
 
-    @with_callbacks
-    @fit_context(prefer_skip_nested_validation=False)
-    def fit(
-        self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
-    ) -> KernelDensityRegressor:
-        """Train the network.
+    def _needs_all_targets(self) -> bool:
+        return self.grid is None and self.heatmap_shape is None
 
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features), array of shape \
-                (n_samples, channels, height, width), or torch Dataset
-            Samples. A Dataset gives pairs ``(x, y)``, or features only if `y` is given.
-        y : array-like of shape (n_samples,) or (n_samples, n_dims)
-            Values or points, also outside of the grid; None takes those of a Dataset. With
-            `heatmap_shape`, (n_samples, n_landmarks, 2) or (n_samples, 2 * n_landmarks).
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights, not all zero.
-
-        Returns
-        -------
-        self : KernelDensityRegressor
-            The fitted model.
-
-        Raises
-        ------
-        ValueError
-            If features or targets are not valid, if `grid`, `bandwidth` or `heatmap_shape` is not
-            valid or does not fit the targets, if the module does not fit their shapes, if a pattern
-            of `param_groups` matches nothing, if the device is absent, or if training diverges.
-        """
-        given = self.grid is not None or self.heatmap_shape is not None
-        X, y, own_targets = self._validate_fit(X, y, first_is_enough=given)
-        output_shape = self._choose_kernels(y, sample_weight)
-        training = Training(
-            X,
-            None if own_targets else self._encode(y),
-            self._row_loss(),
-            output_shape,
-            sample_weight=sample_weight,
-            encode=self._encode,
-        )
-        self._fit_net(training, check_random_state(self.random_state))
-        return self
-
-    def _choose_kernels(self, y: NDArray, sample_weight: ArrayLike | None) -> tuple[int, ...]:
-        """Set what describes the densities; return the shape of the output for one row."""
+    def _choose_targets(
+        self, y: NDArray[np.float64], sample_weight: NDArray[np.floating] | None
+    ) -> tuple[int, ...]:
         grid, bandwidth = self.grid, self.bandwidth
-        self._maps: tuple[int, ...] = ()
+        self._maps = ()
         n_dims = y[0].size
         if self.heatmap_shape is not None:
             self._maps, grid = check_heatmaps(y, grid, self.heatmap_shape)
@@ -254,7 +201,7 @@ class KernelDensityRegressor(ValuesMixin, DeepEstimator):
         distance = np.linalg.norm(points, axis=2, keepdims=True)
         return (points * (limit / np.maximum(distance, limit))).astype(np.float32)
 
-    def _row_loss(self) -> Any:
+    def _losses(self, data: TrainingData) -> Loss:
         kernel, log_unit = self.kernel, float(np.log(self._mixture.unit).sum())
         centres = torch.as_tensor(
             self._mixture.centres, dtype=torch.float32, device=resolve_device(self.device)
@@ -266,211 +213,3 @@ class KernelDensityRegressor(ValuesMixin, DeepEstimator):
             return nll.reshape(points.shape[:2]).mean(dim=1) + log_unit
 
         return loss
-
-    def _logits(self, X: Any) -> NDArray[np.float64]:
-        """Logits of all densities, one per row and landmark."""
-        return self._outputs(X).reshape(-1, self.n_labels_)
-
-    def _weights(self, X: Any) -> NDArray[np.float64]:
-        return softmax(self._logits(X), axis=1)
-
-    def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Predict the weights of the kernels.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features), array of images or Dataset
-            Samples.
-
-        Returns
-        -------
-        P : ndarray of shape (n_samples, n_labels)
-            Rows on the simplex, over `grid_`; (n_samples, n_landmarks, height, width) with
-            `heatmap_shape`.
-        """
-        return self._weights(X).reshape(-1, *(self._maps or [self.n_labels_]))
-
-    def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
-        """Logarithms of the weights of the kernels.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features), array of images or Dataset
-            Samples.
-
-        Returns
-        -------
-        L : ndarray of the shape of `predict_proba`
-            Logarithms, finite also where a weight underflows.
-        """
-        log_P = log_softmax(self._logits(X), axis=1)
-        return log_P.reshape(-1, *(self._maps or [self.n_labels_]))
-
-    @overload
-    def predict(
-        self, X: Any, return_std: Literal[False] = False, return_cov: Literal[False] = False
-    ) -> NDArray[np.float64]: ...
-    @overload
-    def predict(
-        self, X: Any, return_std: Literal[True], return_cov: Literal[False] = False
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
-    @overload
-    def predict(
-        self, X: Any, return_std: Literal[False] = False, *, return_cov: Literal[True]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]: ...
-    def predict(
-        self, X: Any, return_std: bool = False, return_cov: bool = False
-    ) -> NDArray[np.float64] | tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Predict values or points, by the rule `decode`.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features), array of images or Dataset
-            Samples.
-        return_std : bool, default=False
-            Whether to return standard deviations too.
-        return_cov : bool, default=False
-            Whether to return covariance matrices too, those of :meth:`covariance`.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_dims)
-            Predictions, in the shape of the targets that the model was fitted to.
-        std : ndarray of the same shape
-            Standard deviations of the density around its mean, whatever `decode` is; only with
-            `return_std`.
-        cov : ndarray of shape (n_samples, n_dims, n_dims)
-            Covariance matrices; only with `return_cov`.
-
-        Raises
-        ------
-        ValueError
-            If both `return_std` and `return_cov` are set.
-        """
-        if return_std and return_cov:
-            raise ValueError("Ask for one of return_std and return_cov: one follows from the other")
-        P = self._weights(X)
-        y = self._mixture.decode(P, self.decode).reshape(-1, *self._sample_shape)
-        if not (return_std or return_cov):
-            return y
-        covariance = self._covariance(P)
-        if return_cov:
-            return y, covariance
-        variance = np.diagonal(covariance, axis1=-2, axis2=-1)
-        return y, np.sqrt(variance).reshape(y.shape)
-
-    def covariance(self, X: Any) -> NDArray[np.float64]:
-        r"""Covariance matrices of the predicted densities.
-
-        That of the centres plus that of the kernel,
-
-        .. math:: \sum_j p_j (\mu_j - m)(\mu_j - m)^\top + \mathrm{diag}(b^2), \qquad
-                  m = \sum_j p_j \mu_j
-
-        with :math:`b` the `bandwidth_`.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features), array of images or Dataset
-            Samples.
-
-        Returns
-        -------
-        covariance : ndarray of shape (n_samples, n_dims, n_dims)
-            Symmetric and positive definite; (n_samples, n_landmarks, 2, 2) with `heatmap_shape`.
-        """
-        return self._covariance(self._weights(X))
-
-    def _covariance(self, P: NDArray) -> NDArray[np.float64]:
-        n_dims = len(self.bandwidth_)
-        return self._mixture.covariance(P).reshape(-1, *self._maps[:1], n_dims, n_dims)
-
-    def uncertainty(self, X: Any) -> NDArray[np.float64]:
-        """Square root of the determinant of the covariance: of values, the standard deviation.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features), array of images or Dataset
-            Samples.
-
-        Returns
-        -------
-        uncertainty : ndarray of shape (n_samples,)
-            In the units of `y`, to the power of n_dims; (n_samples, n_landmarks) with
-            `heatmap_shape`.
-        """
-        return np.sqrt(np.linalg.det(self.covariance(X)))
-
-    def log_density(self, X: Any, y: ArrayLike) -> NDArray[np.float64]:
-        """Logarithm of the predicted density at `y`; of landmarks, summed over them.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features), array of images or Dataset
-            Samples.
-        y : array-like of shape (n_samples,) or (n_samples, n_dims)
-            Values or points, in the shape of the targets that the model was fitted to.
-
-        Returns
-        -------
-        log_density : ndarray of shape (n_samples,)
-            In nats; the density is per unit of `y` (of every dimension). Minus infinity outside of
-            the cells of the uniform kernel.
-
-        Raises
-        ------
-        ValueError
-            If `y` is not finite or does not have the shape of the predictions.
-        """
-        Z = self._logits(X)
-        n_rows = len(Z) // math.prod(self._maps[:1])
-        y = check_targets(y, (n_rows, *self._sample_shape))
-        log_density = self._mixture.log_density(Z, y.reshape(len(Z), -1))
-        return log_density.reshape(n_rows, -1).sum(axis=1)
-
-    def quantile(self, X: Any, q: ArrayLike) -> NDArray[np.float64]:
-        """Quantiles of the predicted densities of values.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features), array of images or Dataset
-            Samples.
-        q : float or array-like of shape (n_quantiles,)
-            Levels in (0, 1).
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,) or (n_samples, n_quantiles)
-            In the units of the targets; not confined to the range of the grid.
-
-        Raises
-        ------
-        ValueError
-            If `q` is out of range, or the model was fitted to points.
-        """
-        q = check_levels(q)
-        P = self._weights(X)
-        if len(self.bandwidth_) > 1:
-            raise ValueError("Quantiles are those of values, but the model was fitted to points.")
-        return self._mixture.quantile(P, np.atleast_1d(q)).reshape(len(P), *q.shape)
-
-    def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Coefficient of determination, the mean over all coordinates.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features), array of images or Dataset
-            Samples.
-        y : array-like of shape (n_samples,) or (n_samples, n_dims)
-            True values or points, in the shape of the targets that the model was fitted to.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
-
-        Returns
-        -------
-        r2 : float
-            1 is perfect, 0 no better than the mean of `y`.
-        """
-        y, predicted = np.asarray(y), self.predict(X)
-        pair = (array.reshape(len(array), -1) for array in (y, predicted))
-        return r2_score(*pair, sample_weight=sample_weight)

@@ -15,9 +15,9 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from torch import nn
 
 from sklearn_ldl import DeepLDLClassifier
+from sklearn_ldl.deep import CutMix, MixUp
 from sklearn_ldl.deep.classifiers.online import OnlineLDLClassifier
 from sklearn_ldl.deep.losses.distributions import kl_divergence, soft_cross_entropy
-from sklearn_ldl.deep.mixing.augmentations import CutMix, MixUp
 from sklearn_ldl.deep.mixing.objective import mixing_objective
 from sklearn_ldl.deep.networks.dropout import MCDropout
 from sklearn_ldl.deep.training.batches import Batch

@@ -13,7 +13,6 @@ from torch import nn  # noqa: E402
 
 from sklearn_ldl import DeepLDLRegressor  # noqa: E402
 from sklearn_ldl.datasets import make_ldl  # noqa: E402
-from sklearn_ldl.deep.estimator import Training  # noqa: E402
 from sklearn_ldl.deep.losses.distributions import kl_divergence, mean_squared_error  # noqa: E402
 from sklearn_ldl.deep.training.device import resolve_device  # noqa: E402
 from sklearn_ldl.deep.training.inference import forward_batches  # noqa: E402
@@ -82,18 +81,13 @@ def test_validation_loss_weighs_rows_in_the_unit_of_the_training_loss(rng):
 class TwoTerms(DeepLDLRegressor):
     """Fits by the mean of two losses, given by name."""
 
-    def fit(self, X, y):
-        X = self._validate_X(X, reset=True)
-        D = self._encode(y)
-
+    def _losses(self, data):
         def objective(forward, batch):
             Z = forward(batch.X)
             losses = {"kl": kl_divergence, "mse": mean_squared_error}
             return {name: loss(Z, batch.target) / 2 for name, loss in losses.items()}
 
-        training = Training(X, D, kl_divergence, (3,), objective=objective)
-        self._fit_net(training, np.random.RandomState(0))
-        return self
+        return kl_divergence, objective
 
 
 def test_terms_of_an_objective_are_added_and_recorded():

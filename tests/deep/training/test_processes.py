@@ -357,6 +357,5 @@ def test_processes_need_a_seed():
 
 if __name__ == "__main__":
     work(Path(sys.argv[1]))
-    # One that leaves while others are connected may take them down with it.
-    torch.distributed.barrier()
+    # On a busy machine, a process that ends while its group still talks is aborted now and then.
     torch.distributed.destroy_process_group()

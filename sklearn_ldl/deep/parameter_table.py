@@ -1,0 +1,229 @@
+"""The parameters that all deep estimators share: what they mean, take and default to."""
+
+from __future__ import annotations
+
+import os
+from numbers import Integral, Real
+from typing import Any, NamedTuple
+
+from sklearn_ldl._core.sklearn_compat import Interval, StrOptions
+from sklearn_ldl.deep.losses.registry import LOSSES
+from sklearn_ldl.deep.networks.perceptron import INITIALIZERS
+from sklearn_ldl.deep.training.optimization import OPTIMIZERS, SCHEDULES
+
+
+class NetParameter(NamedTuple):
+    """Default, allowed values, type as documented, and documentation of one parameter."""
+
+    default: Any
+    constraints: list
+    kind: str
+    doc: str
+
+
+_AT_LEAST_0 = Interval(Real, 0, None, closed="left")
+_POSITIVE = Interval(Real, 0, None, closed="neither")
+_FRACTION = Interval(Real, 0, 1, closed="left")
+_COUNT = Interval(Integral, 1, None, closed="left")
+
+
+def _names(table: Any) -> str:
+    return "{" + ", ".join(f'"{name}"' for name in table) + "}"
+
+
+NET_PARAMETERS: dict[str, NetParameter] = {
+    "module": NetParameter(
+        None,
+        [callable, None],
+        "torch.nn.Module class, instance or callable",
+        """
+        The network, which returns logits of shape (n_samples, n_labels). A class or callable is
+        called at fit with those of the keywords `n_features`, `input_shape` and `n_labels` that it
+        takes; an instance is copied, weights included, which is how to start from a trained one.
+        None means a multi-layer perceptron.""",
+    ),
+    "hidden_layer_sizes": NetParameter(
+        (100,),
+        ["array-like"],
+        "sequence of int",
+        "Widths of the hidden layers of the built-in perceptron; empty for a linear model.",
+    ),
+    "dropout": NetParameter(
+        0.0,
+        [_FRACTION],
+        "float in [0, 1)",
+        "Dropout rate behind every hidden layer of the built-in perceptron.",
+    ),
+    "loss": NetParameter(
+        "kl",
+        [StrOptions(set(LOSSES)), callable],
+        f"{_names(LOSSES)} or callable",
+        """
+        What is minimised: the Kullback-Leibler divergence; the cross entropy, which has the same
+        gradient; the divergence with fixed weights for the dominant label and for the others; the
+        squared error of the probabilities; the alpha-divergence, four times the squared Hellinger
+        distance; the Jeffreys or the Jensen-Shannon divergence; for ordered labels the cumulative
+        absolute distance or the squared earth mover's distance; or a callable ``(logits,
+        distributions) -> (n_samples,)`` on tensors.""",
+    ),
+    "label_smoothing": NetParameter(
+        0.0,
+        [Interval(Real, 0, 1, closed="both")],
+        "float in [0, 1]",
+        "Share of the uniform distribution mixed into every target.",
+    ),
+    "optimizer": NetParameter(
+        "adam",
+        [StrOptions(set(OPTIMIZERS)), callable],
+        f"{_names(OPTIMIZERS)} or torch.optim.Optimizer class",
+        'The optimiser; "sgd" has a momentum of 0.9, "rprop" wants ``batch_size="all"``.',
+    ),
+    "lr": NetParameter(1e-2, [_POSITIVE], "float", "Learning rate, positive."),
+    "max_epochs": NetParameter(
+        60,
+        [Interval(Integral, 0, None, closed="left")],
+        "int",
+        "Passes over the training rows; 0 only initialises.",
+    ),
+    "batch_size": NetParameter(
+        50,
+        [_COUNT, StrOptions({"all"})],
+        'int or "all"',
+        "Rows per step. A last batch of one row joins the batch before it.",
+    ),
+    "weight_decay": NetParameter(0.0, [_AT_LEAST_0], "float", "Weight decay of the optimiser."),
+    "init": NetParameter(
+        None,
+        [StrOptions(set(INITIALIZERS)), callable, None],
+        f"{_names(INITIALIZERS)} or callable",
+        """
+        How weights are drawn: "normal" means a standard deviation of 0.01 and zero biases,
+        "normal_head" the same for the last linear layer only, "kaiming" a standard deviation of
+        sqrt(2 / inputs) and zero biases, "kaiming_small_head" the same but for the last linear
+        layer, with 0.01: predictions start close to uniform. A callable is given the module. None
+        keeps what the module comes with.""",
+    ),
+    "lr_schedule": NetParameter(
+        None,
+        [StrOptions(set(SCHEDULES)), callable, None],
+        f"{_names(SCHEDULES)} or callable",
+        """
+        Factor of the learning rate over training: falling to zero along a cosine (also after a
+        linear rise over the first tenth), from 1 to 0.01 in equal ratios, or divided by 10 at 62.5,
+        75 and 87.5 % of the steps. A callable maps the progress in [0, 1) to a factor.""",
+    ),
+    "param_groups": NetParameter(
+        (),
+        [tuple, list],
+        "sequence of (pattern, options)",
+        """
+        Optimiser options of some parameters of the module, such as ``("head.*", {"lr": 0.1})``. The
+        first pattern that matches the name of a parameter counts; one that matches none is an
+        error.""",
+    ),
+    "clip_norm": NetParameter(
+        None,
+        [_POSITIVE, StrOptions({"adaptive"}), None],
+        'float or "adaptive"',
+        """
+        Largest norm of the gradient; "adaptive" means five times the largest of the last five
+        norms, none of which counts for more than 1. None does not clip.""",
+    ),
+    "early_stopping": NetParameter(
+        False,
+        ["boolean"],
+        "bool",
+        """
+        Whether to set `validation_fraction` of the rows aside, stop when their loss has not
+        improved for `n_iter_no_change` epochs, and keep the best epoch.""",
+    ),
+    "validation_fraction": NetParameter(
+        0.1,
+        [Interval(Real, 0, 1, closed="neither")],
+        "float in (0, 1)",
+        "Share of the rows for early stopping; unused without it.",
+    ),
+    "n_iter_no_change": NetParameter(
+        10, [_COUNT], "int", "Epochs without improvement that end training early."
+    ),
+    "input_shape": NetParameter(
+        None,
+        ["array-like", None],
+        "tuple of int",
+        """
+        Shape of one sample, such as ``(channels, height, width)``, into which rows of a flat `X`
+        are folded. Not needed when `X` is given as ``(n_samples, channels, height, width)``.""",
+    ),
+    "device": NetParameter(
+        "cpu",
+        [str],
+        "str",
+        """
+        Where to compute: "cpu", "cuda", "cuda:1", ..., or "auto" for CUDA where there is one.
+        "accelerate" means the devices of all processes that Hugging Face accelerate or torchrun has
+        started: each trains on its part of every batch, and ends with the same net.""",
+    ),
+    "amp": NetParameter(
+        False, ["boolean"], "bool", "Whether forward passes of training run in bfloat16."
+    ),
+    "compile": NetParameter(
+        False, ["boolean"], "bool", "Whether training runs through ``torch.compile``."
+    ),
+    "inference_dtype": NetParameter(
+        "float64",
+        [StrOptions({"float32", "float64"})],
+        '{"float32", "float64"}',
+        """
+        Precision of predictions. In float32 the result of a row depends on the rows beside it, by
+        about 1e-6; it pays for large networks on graphics cards.""",
+    ),
+    "num_workers": NetParameter(
+        0,
+        [Interval(Integral, 0, None, closed="left")],
+        "int",
+        "Processes that load a torch Dataset; 0 loads in this one. Arrays need none.",
+    ),
+    "callbacks": NetParameter(
+        (),
+        ["array-like"],
+        "sequence of skorch callbacks",
+        """
+        Handed to the net, as copies. A batch has the attributes `X` and `target`; callbacks that
+        want predictions for their scores, such as EpochScoring, are not supported.""",
+    ),
+    "net_params": NetParameter(
+        None,
+        [dict, None],
+        "dict",
+        """
+        Further parameters of the skorch net, such as ``{"optimizer__betas": (0.9, 0.99)}`` or, for
+        a module that is a class or callable, ``{"module__width": 64}``.""",
+    ),
+    "warm_start": NetParameter(
+        False,
+        ["boolean"],
+        "bool",
+        """
+        Whether a further `fit` trains `max_epochs` more from where the last one ended, optimiser
+        and random numbers included, instead of starting anew. What the net was built from (module,
+        optimiser, weight decay, precision) stays as it was then.""",
+    ),
+    "checkpoint": NetParameter(
+        None,
+        [str, os.PathLike, None],
+        "path-like",
+        """
+        File that keeps the state of training after every epoch. Where it exists, the same fit goes
+        on from there and ends with the same net; another fit is an error. It is loaded as a pickle:
+        use your own alone.""",
+    ),
+    "verbose": NetParameter(
+        0, ["verbose"], "int", "Whether every epoch (or every `verbose`-th) prints its losses."
+    ),
+    "random_state": NetParameter(
+        None,
+        ["random_state"],
+        "int, RandomState instance",
+        "Seed of weights, batches, dropout and augmentation; the same seed gives the same result.",
+    ),
+}

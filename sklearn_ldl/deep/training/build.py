@@ -1,0 +1,199 @@
+"""From the parameters of an estimator to a net, its batches and its callbacks."""
+
+from __future__ import annotations
+
+import copy
+import math
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from sklearn_ldl.deep.networks.outputs import first_output
+from sklearn_ldl.deep.networks.perceptron import INITIALIZERS, MLP, make_module
+from sklearn_ldl.deep.training.batches import ArraySource, DatasetSource, RowSource
+from sklearn_ldl.deep.training.checkpoint import Checkpoint, describe
+from sklearn_ldl.deep.training.data import TrainingData
+from sklearn_ldl.deep.training.net import LDLNet, PrintEpochs, Sources
+from sklearn_ldl.deep.training.optimization import (
+    OPTIMIZERS,
+    SCHEDULES,
+    AdaptiveClipping,
+    LearningRate,
+)
+from sklearn_ldl.deep.training.processes import Processes
+
+
+def build_net(
+    settings: Any, input_shape: tuple[int, ...], n_labels: int, device: torch.device
+) -> LDLNet:
+    """Build a net that is yet to be initialised.
+
+    Parameters
+    ----------
+    settings : object
+        Has the parameters of :data:`~sklearn_ldl.deep.parameter_table.NET_PARAMETERS` for
+        attributes.
+    input_shape : tuple of int
+        Shape of one sample.
+    n_labels : int
+        Number of outputs; the first dimension of them where there are several.
+    device : torch.device
+        Where it computes.
+
+    Returns
+    -------
+    net : LDLNet
+        Without an objective.
+    """
+    options = dict(settings.net_params or {})
+    module_options = {
+        name.removeprefix("module__"): options.pop(name)
+        for name in list(options)
+        if name.startswith("module__")
+    }
+    sizes = {
+        "n_features": math.prod(input_shape),
+        "input_shape": input_shape,
+        "n_labels": n_labels,
+    }
+    if settings.weight_decay:
+        options["optimizer__weight_decay"] = settings.weight_decay
+    if len(settings.param_groups):
+        options["optimizer__param_groups"] = list(settings.param_groups)
+    optimizer = settings.optimizer
+    return LDLNet(
+        partial(_build_module, settings, sizes, module_options),
+        objective=None,
+        row_loss=None,
+        amp=settings.amp,
+        compiled=settings.compile,
+        optimizer=OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer,
+        lr=settings.lr,
+        max_epochs=settings.max_epochs,
+        batch_size=settings.batch_size,
+        device=str(device),
+        callbacks=None,
+        verbose=int(settings.verbose),
+        **options,
+    )
+
+
+def _build_module(settings: Any, sizes: dict[str, Any], options: dict[str, Any]) -> nn.Module:
+    module = settings.module
+    if module is None:
+        module = partial(
+            MLP, hidden_layer_sizes=settings.hidden_layer_sizes, dropout=settings.dropout
+        )
+    built = make_module(module, sizes, **options)
+    init = settings.init
+    if init is not None:
+        (INITIALIZERS[init] if isinstance(init, str) else init)(built)
+    return built
+
+
+def build_callbacks(settings: Any, report: Callback, verbose: int) -> list[Callback]:
+    """Callbacks of a net: `report` first, then ours and copies of those of the user."""
+    callbacks: list[Callback] = [report]
+    schedule, clip_norm = settings.lr_schedule, settings.clip_norm
+    if schedule is not None:
+        callbacks.append(
+            LearningRate(SCHEDULES[schedule] if isinstance(schedule, str) else schedule)
+        )
+    if clip_norm == "adaptive":
+        callbacks.append(AdaptiveClipping())
+    elif clip_norm is not None:
+        callbacks.append(GradientNormClipping(clip_norm))
+    callbacks += copy.deepcopy(list(settings.callbacks))
+    if verbose:
+        callbacks.append(PrintEpochs(verbose))
+    # Last, since it ends training before the callbacks behind it have seen the epoch.
+    if settings.early_stopping and settings.max_epochs:
+        callbacks.append(EarlyStopping(patience=settings.n_iter_no_change, load_best=True))
+    return callbacks
+
+
+def build_sources(
+    settings: Any,
+    data: TrainingData,
+    rows: tuple[NDArray, NDArray],
+    device: torch.device,
+    processes: Processes,
+) -> Sources:
+    """Batches of the rows for training, and of those for validation if there are any."""
+    weight = data.weight
+    tensor = None if weight is None else torch.from_numpy(weight.astype(np.float32))
+
+    def source(rows: NDArray, *, shuffle: bool) -> RowSource:
+        options = {
+            "batch_size": len(rows) if settings.batch_size == "all" else int(settings.batch_size),
+            "shuffle": shuffle,
+            "weight": tensor,
+            "device": device,
+            "processes": processes,
+        }
+        positions = torch.from_numpy(rows)
+        if isinstance(data.features, Dataset):
+            return DatasetSource(
+                data.features,
+                data.targets,
+                data.encode,
+                positions,
+                num_workers=settings.num_workers,
+                **options,
+            )
+        return ArraySource(data.features, data.targets, positions, **options)
+
+    train, valid = rows
+    return Sources(
+        source(train, shuffle=True), source(valid, shuffle=False) if len(valid) else None
+    )
+
+
+def identify_fit(
+    estimator: Any, net: LDLNet, data: TrainingData, sources: Sources, seed: int
+) -> None:
+    """Compare this fit with those of the other processes, and prepare its checkpoint."""
+    train, valid = sources
+    arrays = {
+        "the targets": data.targets,
+        "the weights of the rows": train.weight,
+        "the training rows": train.rows,
+        "the validation rows": None if valid is None else valid.rows,
+        "the seed drawn from random_state": seed,
+    }
+    description = describe(estimator, data.features, arrays, net.module_)
+    net.processes.check_agreement(description)
+    if estimator.checkpoint is not None:
+        net.checkpoint = Checkpoint(estimator.checkpoint, description, net.processes)
+    net.processes.start(net.module_)
+    if net.processes.rank:
+        # The dropout of one part of a batch is not that of another.
+        torch.manual_seed(seed + net.processes.rank)
+
+
+def check_output(module: nn.Module, X: Tensor, output_shape: tuple[int, ...]) -> None:
+    """Try a module on two samples; raise an error if it does not return what is wanted."""
+    try:
+        with torch.no_grad():
+            output = first_output(module.eval()(X))
+    except (RuntimeError, AssertionError, IndexError) as error:
+        raise ValueError(
+            f"The module does not take samples of shape {tuple(X.shape[1:])}: {error}"
+        ) from error
+    expected = (len(X), *output_shape)
+    if not isinstance(output, Tensor):
+        raise TypeError(
+            f"The module returns a {type(output).__name__}; expected a tensor of shape {expected}, "
+            "or a tuple that begins with one."
+        )
+    if output.shape != expected:
+        raise ValueError(
+            f"The module returns an output of shape {tuple(output.shape)} for {len(X)} samples; "
+            f"expected {expected}."
+        )

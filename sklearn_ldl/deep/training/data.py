@@ -1,0 +1,105 @@
+"""What one fit trains on: features, targets, weights, and which rows are for what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.random import RandomState
+from numpy.typing import NDArray
+
+from sklearn_ldl._core.sklearn_compat import num_samples
+from sklearn_ldl.deep.training.seeds import seeded
+
+
+@dataclass
+class TrainingData:
+    """What one fit trains on, and draws its random numbers from.
+
+    Parameters
+    ----------
+    X, y : object
+        Samples and targets as the user gave them; `y` is None where a Dataset brings its own.
+    features : ndarray, CSR matrix, memory map or Dataset
+        Validated samples, in float32.
+    targets : ndarray of shape (n_samples, ...) or None
+        What the outputs of the net are compared with, in float32; None for those of a Dataset.
+    encode : callable
+        Turns targets as they come with the items of a Dataset into rows of `targets`.
+    output_shape : tuple of int
+        Shape of the output for one row; the first entry is what a module knows as `n_labels`.
+    sample_weight : ndarray of shape (n_samples,) or None
+        Validated weights.
+    random_state : RandomState
+        Random numbers of the fit, for seeds and splits.
+    split : callable
+        Returns the rows for training and for validation; called once.
+    metadata : mapping
+        Further arguments of `fit`, by name.
+    """
+
+    X: Any
+    y: Any
+    features: Any
+    targets: NDArray[np.float32] | None
+    encode: Callable[[NDArray], NDArray[np.float32]]
+    output_shape: tuple[int, ...]
+    sample_weight: NDArray[np.floating] | None
+    random_state: RandomState
+    split: Callable[[TrainingData], tuple[NDArray, NDArray]]
+    metadata: Mapping[str, Any]
+
+    @property
+    def n_samples(self) -> int:
+        """Number of rows, in training or not."""
+        return num_samples(self.features)
+
+    @cached_property
+    def rows(self) -> tuple[NDArray, NDArray]:
+        """Rows for training and for validation, without those of weight zero.
+
+        They are drawn when they are first asked for.
+        """
+        train, valid = self.split(self)
+        if self.sample_weight is None:
+            return train, valid
+        weight = self.sample_weight
+        return _weighted(train, weight, "training"), _weighted(valid, weight, "validation")
+
+    @cached_property
+    def weight(self) -> NDArray[np.floating] | None:
+        """Weights of all rows, with a mean of one over those for training; None for equal ones."""
+        if self.sample_weight is None:
+            return None
+        return self.sample_weight / self.sample_weight[self.rows[0]].mean()
+
+    def label_sums(self) -> NDArray[np.float64]:
+        """Weighted sums of the targets over the rows for training.
+
+        Returns
+        -------
+        sums : ndarray of shape (n_labels,)
+            Of distributions they add up to the number of rows. A Dataset is read once for them.
+        """
+        rows = self.rows[0]
+        if self.targets is not None:
+            D = self.targets[rows]
+        else:
+            # Items may draw random numbers, which are not the caller's.
+            with seeded(0, torch.device("cpu")):
+                items = [np.asarray(self.features[int(row)][1]) for row in rows]
+                D = self.encode(np.stack(items))
+        weight = np.ones(len(rows)) if self.weight is None else self.weight[rows]
+        return weight @ D.astype(np.float64)
+
+
+def _weighted(rows: NDArray, weight: NDArray, kind: str) -> NDArray:
+    """Drop the rows without a weight; to drop them all is an error."""
+    kept = rows[weight[rows] > 0]
+    if len(rows) and not len(kept):
+        raise ValueError(f"All sample weights of the {kind} rows are zero.")
+    return kept

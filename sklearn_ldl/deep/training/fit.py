@@ -1,0 +1,134 @@
+"""One fit of a net: everything between the data and the trained weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from skorch.callbacks import Callback
+from torch import Tensor
+
+from sklearn_ldl._core.callbacks import IterationReporter
+from sklearn_ldl.deep.training.build import (
+    build_callbacks,
+    build_net,
+    build_sources,
+    check_output,
+    identify_fit,
+)
+from sklearn_ldl.deep.training.data import TrainingData
+from sklearn_ldl.deep.training.device import resolve_device
+from sklearn_ldl.deep.training.net import LDLNet, Objective, plain_objective
+from sklearn_ldl.deep.training.optimization import set_rates
+from sklearn_ldl.deep.training.processes import Processes
+from sklearn_ldl.deep.training.seeds import random_bits, seeded, set_random_bits
+
+
+def train_net(
+    estimator: Any,
+    data: TrainingData,
+    row_loss: Callable[[Tensor, Tensor], Tensor],
+    objective: Objective | None,
+    reporter: IterationReporter,
+) -> LDLNet:
+    """Train a new net, or with `warm_start` the one that the estimator has.
+
+    Parameters
+    ----------
+    estimator : DeepEstimator
+        Has the parameters, and makes a trial prediction.
+    data : TrainingData
+        What to train on.
+    row_loss : callable
+        ``(output, target) -> (n_rows,)``.
+    objective : callable or None
+        Losses of training batches; None means `row_loss`.
+    reporter : IterationReporter
+        Is told about the epochs.
+
+    Returns
+    -------
+    net : LDLNet
+        The trained net, which has let go of the data.
+    """
+    device = resolve_device(estimator.device)
+    processes = Processes(estimator.device, amp=estimator.amp)
+    verbose = 0 if processes.rank else int(estimator.verbose)
+    # Rows are drawn before the seed.
+    rows = data.rows
+    seed = data.random_state.randint(np.iinfo(np.int32).max)
+    net = estimator.net_ if estimator._goes_on() else None
+    with seeded(seed, device):
+        if net is not None:
+            set_random_bits(net.random_bits, device)
+        sources = build_sources(estimator, data, rows, device, processes)
+        callbacks = build_callbacks(estimator, Report(reporter, estimator), verbose)
+        if net is not None:
+            _set_up(net, row_loss, objective, processes, callbacks, verbose)
+            net.max_epochs = estimator.max_epochs
+            if net.lr != estimator.lr:
+                net.lr = estimator.lr
+                set_rates(net.optimizer_, estimator.lr, estimator.param_groups)
+            net.initialize_callbacks()
+        else:
+            net = build_net(estimator, estimator.input_shape_, data.output_shape[0], device)
+            _set_up(net, row_loss, objective, processes, callbacks, verbose)
+            net.initialize()
+            _try(estimator, net, sources.train.take(sources.train.rows[:2]), data.output_shape)
+            if estimator.checkpoint is not None or processes.count > 1:
+                identify_fit(estimator, net, data, sources, seed)
+        try:
+            # skorch ends training on Ctrl-C and returns: what was reached is kept.
+            net.partial_fit(sources)
+            net.check_weights()
+        finally:
+            net.release()
+        net.random_bits = random_bits(device) if estimator.warm_start else None
+    return net
+
+
+def _set_up(
+    net: LDLNet,
+    row_loss: Callable[[Tensor, Tensor], Tensor],
+    objective: Objective | None,
+    processes: Processes,
+    callbacks: list[Callback],
+    verbose: int,
+) -> None:
+    net.row_loss = row_loss
+    net.objective = objective or plain_objective(row_loss)
+    net.processes = processes
+    net.callbacks = callbacks
+    net.verbose = verbose
+
+
+def _try(estimator: Any, net: LDLNet, X: Tensor, output_shape: tuple[int, ...]) -> None:
+    """Pass two samples through a net as training and as predictions do, before any training."""
+    check_output(net.module_, X, output_shape)
+    try:
+        estimator._infer(net, [X], len(X))
+    except (RuntimeError, TypeError) as error:
+        raise ValueError(
+            f"The module does not compute in {estimator.inference_dtype}, as predictions do: set "
+            f'inference_dtype="float32". ({error})'
+        ) from error
+
+
+class Report(Callback):
+    """Tell scikit-learn's callbacks about the epochs."""
+
+    def __init__(self, reporter: IterationReporter, estimator: Any):
+        super().__init__()
+        self.reporter = reporter
+        self.estimator = estimator
+
+    def on_train_begin(self, net, X=None, y=None, **kwargs):
+        """Open the first epoch."""
+        self.reporter.step({})
+
+    def on_epoch_end(self, net, **kwargs):
+        """Close an epoch, with what is fitted so far, and open the next one."""
+        if self.reporter.active:
+            fitted = {name: v for name, v in vars(self.estimator).items() if name.endswith("_")}
+            self.reporter.step({**fitted, "net_": net})
