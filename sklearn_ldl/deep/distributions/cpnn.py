@@ -13,6 +13,7 @@ from sklearn.preprocessing import minmax_scale
 from sklearn.utils import check_array
 from torch import Tensor
 
+from sklearn_ldl._core.fitted import forget
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions
 from sklearn_ldl.deep.distributions.base import DeepDistributionRegressor
 from sklearn_ldl.deep.losses.base import Loss
@@ -221,10 +222,10 @@ class CPNN(
     def _losses(self, data: TrainingData) -> tuple[Loss, Objective | None]:
         self._check_optimizer()
         values = self._scaled_values()
-        if values is not None:
+        if values is None:
+            forget(self, "label_values_")
+        else:
             self.label_values_ = values
-        elif hasattr(self, "label_values_"):
-            del self.label_values_
         if not self.n_augment:
             return kl_divergence, None
 
