@@ -275,7 +275,7 @@ def test_what_is_not_used_does_not_change_training(own):
 
 
 SMALL_NET = {"hidden_layer_sizes": (4,), "max_epochs": 3, "random_state": 0}
-CHECKED = [Plain, PlainClassifier, PlainValues, Restated, OfSubclass, Positional, OwnKernel, Hook]
+CHECKED = [Plain, PlainClassifier, PlainValues, Restated, OfSubclass, Positional, Hook]
 
 
 @pytest.mark.filterwarnings("ignore:invalid value encountered in cast:RuntimeWarning:sklearn")
