@@ -143,7 +143,7 @@ def expected_failures(estimator: BaseEstimator) -> dict[str, str]:
     check_estimator_sparse_matrix
     check_estimator_sparse_array
     """
-    return EXPECTED_FAILURES.get(_class_name(estimator), {})
+    return _look_up(EXPECTED_FAILURES, estimator)
 
 
 def skipped_checks(estimator: BaseEstimator) -> dict[str, str]:
@@ -174,10 +174,11 @@ def skipped_checks(estimator: BaseEstimator) -> dict[str, str]:
     check_sample_weight_equivalence_on_dense_data
     check_sample_weight_equivalence_on_sparse_data
     """
-    return SKIPPED_CHECKS.get(_class_name(estimator), {})
+    return _look_up(SKIPPED_CHECKS, estimator)
 
 
-def _class_name(estimator: BaseEstimator) -> str:
-    """Name of the class, through the wrapper."""
+def _look_up(table: dict[str, dict[str, str]], estimator: BaseEstimator) -> dict[str, str]:
+    """Entry of the class or of the nearest base that has one, through the wrapper."""
     inner: Any = getattr(estimator, "regressor", None) or estimator
-    return type(inner).__name__
+    names = [cls.__name__ for cls in type(inner).__mro__]
+    return next((table[name] for name in names if name in table), {})

@@ -4,7 +4,7 @@ from numpy.testing import assert_allclose
 from sklearn.base import clone
 
 import sklearn_ldl
-from sklearn_ldl import BFGSLDL, LDLClassifier
+from sklearn_ldl import BFGSLDL, LDLClassifier, LDLRegressor
 from sklearn_ldl.testing import (
     EXPECTED_FAILURES,
     SKIPPED_CHECKS,
@@ -44,6 +44,13 @@ def test_checks_come_with_reasons(look_up, table):
         for check, reason in checks.items():
             assert check.startswith("check_")
             assert len(reason) > 20
+
+
+def test_what_holds_for_a_class_holds_for_its_subclasses():
+    class Own(LDLRegressor):
+        pass
+
+    assert expected_failures(Own()) == expected_failures(LDLRegressor()) != {}
 
 
 def test_what_is_skipped_is_not_expected_to_fail():

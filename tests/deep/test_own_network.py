@@ -133,7 +133,7 @@ def test_targets_of_each_kind():
     values = HookedValues(**SMALL).fit(X, points)
     assert_allclose(values.told.targets.mean(axis=0), 0, atol=1e-6)
     assert_allclose(values.told.targets.std(axis=0), 1, rtol=1e-5)
-    assert_allclose(values.centre_, points.mean(axis=0))
+    assert_allclose(values.center_, points.mean(axis=0))
     assert_allclose(values.scale_, points.std(axis=0))
 
 
