@@ -4,7 +4,24 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import assert_all_finite
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
+
+
+def check_labels(y: NDArray) -> None:
+    """Raise a ValueError for numbers that are no class labels.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ldl.distributors.encoding import check_labels
+    >>> check_labels(np.array(["b", "a", "b"]))
+    """
+    if y.dtype.kind == "f":
+        # Alone, the other check casts infinity to an integer before it sees it.
+        assert_all_finite(y, input_name="y")
+    check_classification_targets(y)
 
 
 def encode(values: ArrayLike, name: str) -> tuple[NDArray, NDArray[np.intp]]:

@@ -8,13 +8,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.metadata_routing import UNUSED
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from sklearn_ldl._core.simplex import check_distribution, check_prediction
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context, validate_params
 from sklearn_ldl.distributors.base import TargetTransformer
-from sklearn_ldl.distributors.encoding import columns_of, encode
+from sklearn_ldl.distributors.encoding import check_labels, columns_of, encode
 
 Kind = Literal["uniform", "exclusive"]
 
@@ -157,7 +156,7 @@ class LabelSmoother(TargetTransformer):
             If `y` is continuous, has missing entries, several columns or fewer than 2 classes.
         """
         classes, _ = encode(y, "y")
-        check_classification_targets(column_or_1d(y))
+        check_labels(column_or_1d(y))
         if len(classes) < 2:
             raise ValueError(f"LabelSmoother needs at least 2 classes, got one class: {classes}.")
         self.classes_ = classes

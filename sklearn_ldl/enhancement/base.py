@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import softmax
 from sklearn.base import BaseEstimator
 from sklearn.utils import TransformerTags
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
@@ -24,6 +23,7 @@ from sklearn_ldl._core.simplex import check_logical_labels, normalize
 from sklearn_ldl._core.sklearn_compat import StrOptions, fit_context
 from sklearn_ldl.base import require_y
 from sklearn_ldl.distributors import LabelSmoother
+from sklearn_ldl.distributors.encoding import check_labels
 
 Normalization = Literal["softmax", "sum"]
 
@@ -212,7 +212,7 @@ def encode_labels(y: ArrayLike) -> tuple[NDArray[np.int8], NDArray | None]:
         return check_logical_labels(y), None
     y = column_or_1d(y, warn=True)
     if y.dtype.kind == "f":
-        check_classification_targets(y)
+        check_labels(y)
     encoder = LabelSmoother(smoothing=0)
     return encoder.fit_transform(y).astype(np.int8), encoder.classes_
 

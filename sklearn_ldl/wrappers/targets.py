@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import check_array
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     check_is_fitted,
     column_or_1d,
@@ -18,6 +17,7 @@ from sklearn_ldl import decoding
 from sklearn_ldl._core.sklearn_compat import StrOptions, available_if, fit_context
 from sklearn_ldl.base import require_y
 from sklearn_ldl.distributors import GaussianLabelDistributor, LabelSmoother
+from sklearn_ldl.distributors.encoding import check_labels
 from sklearn_ldl.wrappers.base import TargetWrapper, given_or_default, with_weight
 
 # Steps of half a standard deviation that a default grid takes over the range of the values.
@@ -111,7 +111,7 @@ class LDLClassifier(ClassifierMixin, TargetWrapper):
         require_y(self, y)
         y = column_or_1d(y, warn=True)
         if y.dtype.kind == "f":
-            check_classification_targets(y)
+            check_labels(y)
         distributor = LabelSmoother(smoothing=0) if self.distributor is None else self.distributor
         self._fit_wrapped(X, y, distributor, with_weight(sample_weight, fit_params))
         self.classes_ = self.distributor_.classes_

@@ -133,8 +133,6 @@ def test_a_column_of_class_labels_warns():
         assert Scores().fit(np.eye(2), [["a"], ["b"]]).n_labels_ == 2
 
 
-# scikit-learn casts before it looks for NaN.
-@pytest.mark.filterwarnings("ignore:invalid value encountered in cast:RuntimeWarning")
 @pytest.mark.parametrize(
     ("y", "error", "text"),
     [

@@ -14,8 +14,6 @@ from sklearn_ldl.published import lclr
 from sklearn_ldl.published.clusters import members
 from sklearn_ldl.published.lclr import LDLLCLR
 
-pytestmark = pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
-
 
 @pytest.fixture(scope="module")
 def data():

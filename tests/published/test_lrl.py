@@ -11,8 +11,6 @@ from sklearn_ldl.datasets import make_ldl
 from sklearn_ldl.published import lrl
 from sklearn_ldl.published.lrl import EDLLRL
 
-pytestmark = pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
-
 
 @pytest.fixture(scope="module")
 def data():

@@ -22,8 +22,6 @@ ESTIMATORS = [
     LDLLCLR(error_weight=0.1, local_sign=-1, cluster_on="labels", random_state=0),
 ]
 
-pytestmark = pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
-
 
 @pytest.fixture(params=ESTIMATORS, ids=lambda e: f"{type(e).__name__}-{e.cluster_on}")
 def estimator(request):
@@ -174,7 +172,6 @@ def test_frames_give_names(estimator, data, make_frame):
     assert list(estimator.label_names_) == labels
 
 
-@pytest.mark.filterwarnings("default::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("max_iter", [0, 1])
 def test_non_convergence_warns_with_advice(estimator, max_iter, data):
     X, D = data
@@ -186,7 +183,6 @@ def test_non_convergence_warns_with_advice(estimator, max_iter, data):
     assert estimator.residuals_.shape == (max_iter, 2)
 
 
-@pytest.mark.filterwarnings("default::sklearn.exceptions.ConvergenceWarning")
 def test_an_impossible_tolerance_gives_finite_predictions(estimator, data):
     X, D = data
     with pytest.warns(ConvergenceWarning):
