@@ -235,7 +235,7 @@ class LDSVR(SoftmaxPredictionMixin, BaseEstimator):
         to_coordinates = vectors[:, keep] / np.sqrt(np.maximum(values[keep], _ROUNDING))
         design = Design(K @ to_coordinates, weight, center=True)
 
-        state = self._solve(design, D, penalty=1 / (self.C * total))
+        state = self._solve(design, D, penalty=float(1 / (self.C * total)))
         self.dual_coef_ = state.coef @ to_coordinates.T
         self.intercept_ = state.intercept - state.coef @ design.mean
         if not state.converged:

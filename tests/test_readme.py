@@ -1,6 +1,7 @@
 """What the README shows must run, and the figures and commands in it are those that were made."""
 
 import re
+import shlex
 
 import numpy as np
 import pytest
@@ -100,8 +101,12 @@ def test_linked_files_exist():
         assert (ROOT / target).exists(), target
 
 
-@pytest.mark.parametrize("what", ["tests", "documentation"])
-def test_ci_runs_the_commands_of_the_readme(what):
-    assert f"<!-- {what} -->\n```sh\n" in README
+def test_ci_runs_every_command_of_the_readme():
+    marked = re.findall(r"^<!-- (.*) -->\n```sh\n", README, re.MULTILINE)
     loop = re.search(r"^for what in (.*); do$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
-    assert what in loop.group(1).split()
+    assert marked == ["main job", "tests", "documentation"] == shlex.split(loop.group(1))
+
+
+def test_the_release_of_pytorch_is_that_of_the_constraints():
+    [pinned] = re.findall(r"^torch==.*$", (ROOT / "constraints.txt").read_text(), re.MULTILINE)
+    assert f"pip install {pinned} --index-url" in README

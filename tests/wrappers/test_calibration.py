@@ -248,7 +248,8 @@ def test_splits_need_not_partition_the_rows(data):
     for splits in (cv, list(cv.split(X)), cv.split(X)):
         model = TemperatureCalibrator(cv=splits).fit(X, D)
         assert isinstance(model.estimator_, BFGSLDL)  # the default
-        assert model.temperature_ == pytest.approx(expected, rel=1e-6)
+        # A minimum is found to the square root of the rounding, which depends on the processor.
+        assert_allclose(model.temperature_, expected, rtol=1e-6)
 
 
 def test_an_overfitting_learner_is_flattened(rng):
