@@ -101,7 +101,8 @@ def read_npz(path: str | PathLike[str]) -> dict[str, np.ndarray]:
     """
     path = _existing(path)
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # NumPy leaves a file open that it cannot read.
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
             variables = dict(stored)
     except Exception as exc:  # zip, pickle and array errors have no common type
         raise ValueError(f"{path} is not a readable .npz file: {exc}") from exc

@@ -292,6 +292,7 @@ class TestErrors:
         assert "estimator" not in stdout
         assert not list(out.iterdir())
 
+    @pytest.mark.filterwarnings("default::sklearn.exceptions.ConvergenceWarning")
     def test_warnings_of_an_estimator_are_told_once(self, small, monkeypatch):
         unfinished = ESTIMATORS["bfgs-alpha"]
         monkeypatch.setitem(
