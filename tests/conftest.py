@@ -4,9 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from sklearn_ldl._core.sklearn_compat import get_feature_names
 from sklearn_ldl.datasets import load_ldl
+
+# The same examples on every machine, however slow; --hypothesis-profile=default looks for others.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.load_profile("same")
 
 # Holds no doctests, and has the name of a module in doc/.
 collect_ignore = ["conftest.py"]

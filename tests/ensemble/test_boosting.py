@@ -13,7 +13,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.tree import DecisionTreeRegressor
 
 from sklearn_ldl.datasets import make_ldl
-from sklearn_ldl.ensemble import GradientBoostingLDL
+from sklearn_ldl.ensemble import GradientBoostingLDL, boosting
 from sklearn_ldl.metrics import intersection_similarity, kl_divergence
 
 
@@ -121,6 +121,24 @@ def test_early_stopping_keeps_the_best_round():
     X_new, D_new = make_ldl(400, n_votes=3, random_state=0)
     X_new, D_new = X_new[200:], D_new[200:]
     assert model.score(X_new, D_new) > GradientBoostingLDL(**settings).fit(X, D).score(X_new, D_new)
+
+
+@pytest.mark.parametrize("patience", [1, 4, 9])
+def test_early_stopping_waits_for_as_many_rounds_as_it_is_told(patience, monkeypatch):
+    n_grown = 0
+
+    class Counted(DecisionTreeRegressor):
+        def fit(self, *args, **kwargs):
+            nonlocal n_grown
+            n_grown += 1
+            return super().fit(*args, **kwargs)
+
+    monkeypatch.setattr(boosting, "DecisionTreeRegressor", Counted)
+    X, D = make_ldl(200, n_votes=3, random_state=0)
+    model = GradientBoostingLDL(learning_rate=0.3, n_iter_no_change=patience, random_state=0)
+    model.fit(X, D)
+    assert model.n_iter_ > 0
+    assert n_grown == model.n_iter_ + patience
 
 
 def test_early_stopping_can_keep_nothing():
