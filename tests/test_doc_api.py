@@ -96,6 +96,20 @@ def section(name, title):
     return get_doc_object(PUBLIC[name])[title]
 
 
+@pytest.mark.parametrize("name", [name for name, public in PUBLIC.items() if callable(public)])
+def test_defaults_are_those_of_the_signature(name):
+    signature = inspect.signature(PUBLIC[name]).parameters
+    for parameter in section(name, "Parameters"):
+        names = [own for own in parameter.name.split(", ") if own in signature]
+        written = re.search(r"default=(.+)", parameter.type)
+        if not written or not names:
+            continue
+        stated = eval(written[1], {})
+        values = tuple(signature[own].default for own in names)
+        # One default of all parameters that share a line, or one each.
+        assert stated == values or values == (stated,) * len(names), parameter
+
+
 @pytest.mark.parametrize("name", PUBLIC)
 def test_there_is_an_example(name):
     assert any(line.startswith(">>> ") for line in section(name, "Examples"))

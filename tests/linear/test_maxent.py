@@ -273,6 +273,10 @@ def test_convergence_does_not_warn(data):
 
 
 def test_verbose_prints_progress(data, capsys):
+    model = BFGSLDL(verbose=1).fit(*data)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert f"{model.n_iter_}: objective {model.loss_:.8f}, gradient" in last
+    assert last.endswith(f"gradient {model.gradient_norm_:.2e}")
     BFGSLDL(verbose=2).fit(*data)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("BFGSLDL iteration    0: objective 0.")

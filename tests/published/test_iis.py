@@ -309,8 +309,9 @@ def test_convergence_does_not_warn(data):
 
 
 def test_verbose_prints_progress(data, capsys):
-    IISLDL(verbose=2).fit(*data)
+    curve = IISLDL(verbose=2).fit(*data).objective_curve_
     lines = capsys.readouterr().out.splitlines()
+    assert_allclose([float(line.split()[4].rstrip(",")) for line in lines], curve[::2], atol=1e-8)
     assert lines[0].startswith("IISLDL sweep    0: objective 0.")
     assert lines[1].startswith("IISLDL sweep    2:")
 

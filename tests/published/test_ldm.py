@@ -279,8 +279,9 @@ def test_convergence_does_not_warn_with_the_defaults():
 
 
 def test_verbose_prints_progress(data, capsys):
-    fit(*data, verbose=2)
+    curve = fit(*data, verbose=2).objective_curve_
     lines = capsys.readouterr().out.splitlines()
+    assert_allclose([float(line.split()[4].rstrip(",")) for line in lines], curve[::2], atol=1e-8)
     assert lines[0].startswith("LDLLDM iteration    0: objective ")
     assert lines[1].startswith("LDLLDM iteration    2:")
 

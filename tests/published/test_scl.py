@@ -323,8 +323,10 @@ def test_non_convergence_warns_with_advice(data):
 
 
 def test_verbose_prints_progress(data, capsys):
-    LDLSCL(**ALIVE, verbose=5).fit(*data)
+    curve = LDLSCL(**ALIVE, verbose=5).fit(*data).objective_curve_
     lines = capsys.readouterr().out.splitlines()
+    printed = [float(line.split()[4].rstrip(",")) for line in lines]
+    assert_allclose(printed, curve[::5], atol=1e-8)
     assert lines[0].startswith("LDLSCL iteration    0: objective 0.")
     assert lines[1].startswith("LDLSCL iteration    5:")
     LDLSCL(**ALIVE).fit(*data)
