@@ -20,7 +20,7 @@ from sklearn_ldl._core.dask_rows import align, as_rows, is_dask, sum_over_blocks
 from sklearn_ldl._core.label_names import describe_labels
 from sklearn_ldl._core.simplex import check_distribution
 from sklearn_ldl._core.sklearn_compat import check_feature_names
-from sklearn_ldl._solver.design import Design, uncentred_norm
+from sklearn_ldl._solver.design import Design, loses_in_single, uncentred_norm
 from sklearn_ldl._solver.losses import Loss, entropy
 from sklearn_ldl._solver.problem import PreparedProblem
 from sklearn_ldl._solver.whitening import choose_metric, label_moments
@@ -64,9 +64,15 @@ class ChunkedDesign:
         blocks = zip(np.cumsum(sizes) - sizes, *columns, strict=True)
         self._blocks = [block for size, block in zip(sizes, blocks, strict=True) if size]
 
-        weight, sums, label_sums, entropy, n_sparse = self.sum(_survey, self.dtype)
+        surveyed = self.sum(_survey, self.dtype)
+        weight, sums, squares, *_ = surveyed
         if weight == 0:
             raise ValueError("All sample weights are zero.")
+        mean = sums / weight
+        if self.dtype == np.float32 and loses_in_single(mean, squares / weight - mean**2):
+            self.dtype = np.dtype(np.float64)
+            surveyed = self.sum(_survey, self.dtype)
+        weight, sums, _, label_sums, entropy, n_sparse = surveyed
         #: What a block needs to know: its dtype, and what its weights are multiplied with.
         self.scale = self.dtype, 1 / weight
         self.label_mean, self.entropy = label_sums / weight, entropy / weight
@@ -167,7 +173,7 @@ class ChunkedProblem(PreparedProblem):
 
 
 def _survey(first, X, D, weight, dtype):
-    """Validate a block; its weight, weighted sums of features and labels, and entropy."""
+    """Validate a block; its weight, sums of features, of their squares and of labels, entropy."""
     try:
         X = check_array(X, accept_sparse="csr", dtype=dtype, input_name="X")
         D = check_distribution(D)
@@ -175,7 +181,8 @@ def _survey(first, X, D, weight, dtype):
     except ValueError as exc:
         raise ValueError(f"In the block that begins with row {first}: {exc}") from exc
     sums = np.asarray(X.T @ weight.astype(dtype), dtype=np.float64)
-    return weight.sum(), sums, weight @ D, entropy(D, weight), int(sp.issparse(X))
+    squares = np.asarray((X.multiply(X) if sp.issparse(X) else X * X).T @ weight, dtype=np.float64)
+    return weight.sum(), sums, squares, weight @ D, entropy(D, weight), int(sp.issparse(X))
 
 
 def _checked_weight(weight, n_rows):

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 # Numbers that are centred at a time while moments are accumulated; they should stay in the cache.
 _CACHED = 100_000
+# Means that are larger than the deviation by this factor cost single precision two digits of seven.
+_LARGE_MEAN = 100
 
 
 def uncentred_norm(G: NDArray, total: NDArray, mean: NDArray) -> float:
@@ -124,3 +126,34 @@ class Design:
         """Rows in pieces that fit into the cache."""
         step = max(at_least, _CACHED // self.shape[1], 1)
         return (slice(start, start + step) for start in range(0, self.shape[0], step))
+
+
+def in_precision(X: Any, sample_weight: NDArray) -> Any:
+    """Return the features in double precision where single would lose what tells rows apart.
+
+    That is so where means are much larger than deviations, as of time stamps.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n_samples, n_features)
+        Of either precision.
+    sample_weight : ndarray of shape (n_samples,)
+        Non-negative weights of the rows, not all zero.
+
+    Returns
+    -------
+    X : ndarray or CSR matrix of shape (n_samples, n_features)
+        The same object, or a copy in float64.
+    """
+    if X.dtype != np.float32:
+        return X
+    design = Design(X, sample_weight / sample_weight.sum(), center=True)
+    lost = loses_in_single(design.mean, design.variance())
+    return X.astype(np.float64) if lost else X
+
+
+def loses_in_single(mean: NDArray, variance: NDArray) -> bool:
+    """Whether the mean of some feature is much larger than its deviation."""
+    # The mean of a constant feature counts as it is: it comes and goes with the gradient.
+    deviation = np.where(variance > 0, np.sqrt(np.maximum(variance, 0)), 1)
+    return bool((np.abs(mean) > _LARGE_MEAN * deviation).any())

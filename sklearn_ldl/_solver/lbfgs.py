@@ -26,6 +26,8 @@ _SUFFICIENT_DECREASE = 1e-4
 _MAX_TRIALS = 30
 # Iterations without a smaller gradient, at a decrease below rounding, before precision is reached.
 _PATIENCE = 5
+# Where rounding ends the search, gradients of up to this multiple of `tol` are what was asked for.
+_CLOSE = 100
 
 
 @dataclass
@@ -39,11 +41,14 @@ class State:
     n_iter: int = 0
     n_evaluations: int = 0
     status: str = "running"
+    tol: float = 0.0
 
     @property
     def converged(self) -> bool:
-        """Whether the gradient is below `tol` or as small as rounding permits."""
-        return self.status in ("gradient", "precision")
+        """Whether the gradient is below `tol`, or close to it and as small as rounding permits."""
+        if self.status == "precision":
+            return self.tol == 0 or self.gradient_norm <= _CLOSE * self.tol
+        return self.status == "gradient"
 
 
 def minimize(
@@ -97,6 +102,7 @@ def minimize(
     state.value = value + penalty_value
     gradient = total_gradient(G, total, penalty_grad)
     best, stalled = np.inf, 0
+    state.tol = tol
 
     while True:
         state.gradient_norm = rows.gradient_norm(G, total)

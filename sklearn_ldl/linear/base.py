@@ -11,6 +11,7 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ldl._core.dask_rows import lazily
+from sklearn_ldl._solver.design import in_precision
 from sklearn_ldl.base import LabelDistributionMixin, SoftmaxPredictionMixin, training_weight
 
 
@@ -19,7 +20,8 @@ class LinearModel(LabelDistributionMixin, BaseEstimator):
 
     def _validate_data(self, X, y, sample_weight):
         X, D = self._validate_fit(X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
-        return X, D, training_weight(sample_weight, X)
+        sample_weight = training_weight(sample_weight, X)
+        return in_precision(X, sample_weight), D, sample_weight
 
     def _report(
         self, n_iter: int, objective: float, gradient_norm: float, unit: str = "iteration"
@@ -47,7 +49,9 @@ class LinearModel(LabelDistributionMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
-        return safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
+        Z = safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
+        # Coefficients are in double precision where the features, of single, needed it.
+        return Z.astype(X.dtype, copy=False)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

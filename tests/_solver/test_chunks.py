@@ -69,6 +69,17 @@ def test_single_precision_stays(data):
     assert_allclose(model.coef_, BFGSLDL(tol=1e-4).fit(X, D).coef_, atol=1e-2)
 
 
+def test_offsets_do_not_matter_in_single_precision(data):
+    X, D, _ = data
+    X = np.rint(X * 8)
+    shifted = (X + 1e5).astype(np.float32)
+    # The tolerance is for features as they are, and a hundred thousand times that of the intercept.
+    model = BFGSLDL(alpha=1.0, tol=1e-4).fit(blocks(shifted), blocks(D))
+    P = model.predict(blocks(shifted))
+    assert P.dtype == np.float32
+    assert_allclose(P, BFGSLDL(alpha=1.0).fit(X, D).predict(X), atol=1e-6)
+
+
 def test_features_that_do_not_matter_are_not_whitened(data, rng):
     """More features than the eigendecomposition pays for: the other metric of the search."""
     X = np.hstack([data[0], rng.standard_normal((N, 300)) * 1e-3])

@@ -157,6 +157,30 @@ def test_float32_stays_float32(data):
     assert_allclose(P, BFGSLDL().fit(X, D).predict(X), atol=1e-4)
 
 
+@pytest.mark.parametrize("container", [np.asarray, sp.csr_array])
+@pytest.mark.parametrize("offset", [1e5, 2.0**30])
+def test_offsets_do_not_matter_in_single_precision(container, offset, data):
+    X, D = data
+    # Whole numbers, which single precision holds with the offset: both fits see the same rows.
+    X = np.rint(X * 8) * (1 if offset < 2**24 else 256)
+    scale = np.abs(X).max()
+    plain = BFGSLDL(alpha=scale**2 / 100).fit(X, D)
+    shifted = container((X + offset).astype(np.float32))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # of an absolute tolerance
+        model = BFGSLDL(alpha=scale**2 / 100).fit(shifted, D)
+    P = model.predict(shifted)
+    assert P.dtype == np.float32
+    assert_allclose(P, plain.predict(X), atol=1e-6)
+
+
+def test_a_search_that_rounding_ends_far_from_its_tolerance_says_so(data):
+    X, D = data
+    stamps = 1.6e9 + 1e7 * X[:, :1]
+    with pytest.warns(ConvergenceWarning, match=r"\(precision\).*standardise the features"):
+        BFGSLDL().fit(np.hstack([X, stamps]).astype(np.float32), D)
+
+
 def test_predictions_lie_on_the_simplex(data):
     X, D = data
     model = BFGSLDL(alpha=1e-4).fit(X, D)
