@@ -1,6 +1,6 @@
 """The probability simplex: validation, normalisation, projection and safe logarithms.
 
-Everything here works on the rows of a 2-D array and imports nothing from the package.
+Everything here works on the rows of a 2-D array.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from math import fsum
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
+
+from sklearn_ldl._core.label_names import columns_of_frame
 
 # Files store degrees rounded to three decimals, which moves a sum by 5e-4 for every label at most.
 _ROUNDED, _PER_LABEL, _MOST = 1e-3, 5e-4, 1e-2
@@ -51,7 +53,8 @@ def check_distribution(D: ArrayLike, *, input_name: str = "y") -> NDArray[np.flo
     ------
     ValueError
         If `D` is not two-dimensional with at least two columns, holds NaN, infinity or a negative
-        degree, or if a row does not sum to one. The message names the first bad row.
+        degree, or if a row does not sum to one; the message names the first bad row. If two
+        columns of a data frame have the same name.
     TypeError
         If `D` is sparse.
 
@@ -66,6 +69,7 @@ def check_distribution(D: ArrayLike, *, input_name: str = "y") -> NDArray[np.flo
         ...
     ValueError: y is not a label distribution: row 1 sums to 3, not to 1. ...
     """
+    columns_of_frame(D)
     raw = check_array(
         D,
         dtype=None,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.io import loadmat
 from scipy.sparse import issparse
 from sklearn.utils import check_array
@@ -210,7 +210,7 @@ def _existing(path: str | PathLike[str]) -> Path:
     return path
 
 
-def shares(labels: ArrayLike, path: Path) -> NDArray[np.float64]:
+def shares(labels: Any, path: Path) -> NDArray[np.float64]:
     """Divide every row by its sum; a ValueError that names the file where that makes no sense."""
     labels = labels.toarray() if issparse(labels) else labels
     A = check_array(labels, dtype=np.float64, input_name="labels")
