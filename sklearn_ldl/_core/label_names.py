@@ -7,7 +7,7 @@ the position does. Names are equal if they are equal as text: some files and fra
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -57,9 +57,7 @@ def names_of(y: Any) -> NDArray[np.object_] | None:
     return None if columns is None or _only_numbered(columns) else _as_objects(columns)
 
 
-def label_order(
-    have: Iterable | None, want: Iterable | None, *, of_have: str, of_want: str
-) -> NDArray[np.intp] | None:
+def label_order(have: Any, want: Any, *, of_have: str, of_want: str) -> NDArray[np.intp] | None:
     """Find the positions in `have` of the names in `want`; None where position counts.
 
     Raises
@@ -90,7 +88,7 @@ def label_order(
     )
 
 
-def columns_in_order(y: Any, names: Iterable | None, *, of_y: str, of_names: str) -> Any:
+def columns_in_order(y: Any, names: Any, *, of_y: str, of_names: str) -> Any:
     """Bring the columns of a frame into the order of `names`; anything else stays as it is.
 
     Raises
@@ -99,8 +97,10 @@ def columns_in_order(y: Any, names: Iterable | None, *, of_y: str, of_names: str
         If the frame has other names, or one of them twice.
     """
     columns = columns_of_frame(y)
+    if columns is None or len(columns) == 1:  # a single column holds class labels
+        return y
     order = label_order(columns, names, of_have=of_y, of_want=of_names)
-    if columns is None or order is None or (order == np.arange(len(order))).all():
+    if order is None or (order == np.arange(len(order))).all():
         return y
     if hasattr(y, "iloc"):
         return y.iloc[:, order.tolist()]
@@ -118,7 +118,7 @@ def like_frame(D: NDArray, y: Any) -> Any:
     return type(y)(D, schema=y.columns, orient="row") if library == "polars" else D
 
 
-def name_array(names: Sequence) -> NDArray:
+def name_array(names: Any) -> NDArray:
     """Make an array of names that keeps their types: numbers and strings stay apart.
 
     Examples
@@ -203,8 +203,10 @@ def describe_labels(estimator: Any, y: Any, n_labels: int, names: ArrayLike | No
 
 
 def _only_numbered(names: Sequence) -> bool:
-    boolean = any(isinstance(name, bool) for name in names)  # False and True equal 0 and 1
-    return not boolean and list(names) == list(range(len(names)))
+    positions = list(range(len(names)))
+    if any(isinstance(name, bool) for name in names):  # False and True equal 0 and 1
+        return False
+    return list(names) == positions or [str(name) for name in names] == list(map(str, positions))
 
 
 def _as_list(names: Any) -> list:

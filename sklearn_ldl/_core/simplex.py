@@ -155,6 +155,7 @@ def check_logical_labels(L: ArrayLike, *, input_name: str = "y") -> NDArray[np.i
     array([[1, 0],
            [1, 1]], dtype=int8)
     """
+    columns_of_frame(L)
     L = check_array(L, dtype="numeric", ensure_all_finite=False, input_name=input_name)
     if L.shape[1] < 2:
         raise ValueError(f"{input_name} needs at least 2 label columns, got {L.shape[1]}.")
