@@ -11,7 +11,12 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_consistent_length, validate_data
 
 from sklearn_ldl._core.dask_rows import lazily
-from sklearn_ldl._core.label_names import describe_labels
+from sklearn_ldl._core.label_names import (
+    as_before,
+    columns_in_order,
+    describe_labels,
+    fitted_names,
+)
 from sklearn_ldl._core.simplex import check_distribution, safe_log
 from sklearn_ldl._core.sklearn_compat import check_sample_weight
 from sklearn_ldl.metrics import d2_kl_score
@@ -89,7 +94,7 @@ class LabelDistributionMixin(RegressorMixin):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Samples.
         y : array-like of shape (n_samples, n_labels)
-            True distributions.
+            True distributions. Columns of a data frame are matched by name with those of `fit`.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows in both sums and in the mean distribution.
 
@@ -99,7 +104,9 @@ class LabelDistributionMixin(RegressorMixin):
             1 is perfect, 0 no better than the mean distribution of the scored rows, which is the
             best constant; negative is worse than that.
         """
-        return float(d2_kl_score(y, self.predict(X), sample_weight=sample_weight))
+        predicted = self.predict(X)
+        y = columns_in_order(y, fitted_names(self), of_y="y", of_names=type(self).__name__)
+        return float(d2_kl_score(y, predicted, sample_weight=sample_weight))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -111,6 +118,7 @@ class LabelDistributionMixin(RegressorMixin):
     def _validate_fit(self, X: Any, y: Any, **check_params: Any) -> tuple[Any, NDArray[np.float64]]:
         """Validate `X` and the distributions `y`; set the attributes that describe them."""
         require_y(self, y)
+        y = as_before(self, y)
         X = validate_data(self, X, **check_params)
         D = check_distribution(y)
         check_consistent_length(X, D)

@@ -46,7 +46,7 @@ class KNeighborsLDL(LabelDistributionMixin, KNeighborsRegressor):
     n_labels_ : int
         Number of labels.
     label_names_ : ndarray of shape (n_labels,)
-        Column names of `y`, when it was a data frame with string columns.
+        Column names of `y`, when it was a data frame: strings, numbers or both.
     n_features_in_, n_samples_fit_, effective_metric_, effective_metric_params_
         As in ``KNeighborsRegressor``.
 

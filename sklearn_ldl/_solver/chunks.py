@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_array
 
 from sklearn_ldl._core.dask_rows import align, as_rows, is_dask, sum_over_blocks
-from sklearn_ldl._core.label_names import describe_labels
+from sklearn_ldl._core.label_names import as_before, describe_labels
 from sklearn_ldl._core.simplex import check_distribution
 from sklearn_ldl._core.sklearn_compat import check_feature_names
 from sklearn_ldl._solver.design import Design, loses_in_single, uncentred_norm
@@ -36,6 +36,7 @@ def validate_chunks(estimator: Any, X: Any, y: Any, sample_weight: Any) -> tuple
     """
     if not (is_dask(X) and is_dask(y)):
         raise TypeError("X and y must both be Dask collections, or neither.")
+    y = as_before(estimator, y)
     rows = as_rows(X)
     D = align(rows, y, name="y")
     if D.ndim != 2 or D.shape[1] < 2:
@@ -43,7 +44,7 @@ def validate_chunks(estimator: Any, X: Any, y: Any, sample_weight: Any) -> tuple
     if not rows.shape[0]:
         raise ValueError("X has no rows.")
     check_feature_names(estimator, X._meta, reset=True)
-    describe_labels(estimator, y._meta, D.shape[1])
+    describe_labels(estimator, y, D.shape[1])
     estimator.n_features_in_ = rows.shape[1]
     if sample_weight is not None:
         sample_weight = align(rows, sample_weight, name="sample_weight")

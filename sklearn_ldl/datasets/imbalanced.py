@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import KFold
 from sklearn.utils import check_consistent_length
 
+from sklearn_ldl._core.label_names import columns_of_frame
 from sklearn_ldl._core.settings import Settings
 from sklearn_ldl._core.simplex import check_distribution
 from sklearn_ldl._core.sklearn_compat import safe_indexing
@@ -68,10 +69,11 @@ class ImbalancedKFold(KFold):
     ----------
     n_splits : int, default=10
         Number of folds, at least 2.
-    head : int
-        Column of the label whose degree is kept low in training, counted from 0.
-    tail : int
-        Column of the label whose degree is kept high in training, another one than `head`.
+    head : int or str
+        The label whose degree is kept low in training: its column, counted from 0, or its name in
+        a data frame `y`.
+    tail : int or str
+        The label whose degree is kept high in training, another one than `head`.
     head_max : float
         Bound on the degree of `head`, in multiples of the uniform degree ``1 / n_labels``; > 0.
     tail_min : float
@@ -113,8 +115,8 @@ class ImbalancedKFold(KFold):
         self,
         n_splits: int = 10,
         *,
-        head: int,
-        tail: int,
+        head: int | str,
+        tail: int | str,
         head_max: float,
         tail_min: float,
         shuffle: bool = True,
@@ -156,16 +158,19 @@ class ImbalancedKFold(KFold):
         """
         if y is None:
             raise ValueError("ImbalancedKFold needs y, the label distributions.")
-        D = _degrees(y, "y")
+        D, labels = _degrees(y, "y"), _columns(y, self.head, self.tail)
         for train, test in super().split(X, y, groups):
-            yield train[self._select(D[train])], test
-
-    def _select(self, D: NDArray[np.float64]) -> NDArray[np.intp]:
-        return _selected_rows(D, self.head, self.tail, self.head_max, self.tail_min)
+            yield train[_selected_rows(D[train], *labels, self.head_max, self.tail_min)], test
 
 
 def make_imbalanced_ldl(
-    X: ArrayLike, D: ArrayLike, head: int, tail: int, *, head_max: float, tail_min: float
+    X: ArrayLike,
+    D: ArrayLike,
+    head: int | str,
+    tail: int | str,
+    *,
+    head_max: float,
+    tail_min: float,
 ) -> tuple[Any, Any]:
     """Select an imbalanced subset of a data set.
 
@@ -178,8 +183,9 @@ def make_imbalanced_ldl(
         Features.
     D : array-like of shape (n_samples, n_labels)
         Label distributions.
-    head, tail : int
-        Columns of the labels whose degrees are kept low and high.
+    head, tail : int or str
+        The labels whose degrees are kept low and high: their columns, counted from 0, or their
+        names in a data frame `D`.
     head_max, tail_min : float
         Bounds on their degrees, in multiples of the uniform degree ``1 / n_labels``.
 
@@ -213,16 +219,19 @@ def make_imbalanced_ldl(
     (233, array([0.46, 0.3 , 0.24]))
     """
     _check_selection(head, tail, head_max, tail_min)
-    degrees = _degrees(D, "D")
+    degrees, labels = _degrees(D, "D"), _columns(D, head, tail)
     check_consistent_length(X, D)
-    rows = _selected_rows(degrees, head, tail, head_max, tail_min)
+    rows = _selected_rows(degrees, *labels, head_max, tail_min)
     return safe_indexing(X, rows), safe_indexing(D, rows)
 
 
-def _check_selection(head: int, tail: int, head_max: float, tail_min: float) -> None:
+def _check_selection(head: int | str, tail: int | str, head_max: float, tail_min: float) -> None:
     for name, label in (("head", head), ("tail", tail)):
-        if isinstance(label, bool) or not isinstance(label, Integral) or label < 0:
-            raise ValueError(f"{name} must be a column number, counted from 0, got {label!r}.")
+        numbered = isinstance(label, Integral) and not isinstance(label, bool) and label >= 0
+        if not numbered and not isinstance(label, str):
+            raise ValueError(
+                f"{name} must be a column number, counted from 0, or a name, got {label!r}."
+            )
     if head == tail:
         raise ValueError(f"head and tail must be different labels, got {head} for both.")
     if not isinstance(head_max, Real) or not 0 < head_max < np.inf:
@@ -235,6 +244,18 @@ def _degrees(D: ArrayLike, name: str) -> NDArray[np.float64]:
     """Check the distributions but keep them as given: renormalising moves degrees over a bound."""
     check_distribution(D, input_name=name)
     return np.asarray(D, dtype=np.float64)
+
+
+def _columns(D: Any, head: int | str, tail: int | str) -> tuple[int, int]:
+    """Find the columns of labels that are given by number or by name."""
+    names = columns_of_frame(D) or []
+    for label in (head, tail):
+        if isinstance(label, str) and label not in names:
+            raise ValueError(f"There is no label {label!r}; the names of the columns are {names}.")
+    first, second = (names.index(x) if isinstance(x, str) else x for x in (head, tail))
+    if first == second:
+        raise ValueError(f"head and tail must be different labels, got {head!r} and {tail!r}.")
+    return first, second
 
 
 def _selected_rows(

@@ -12,8 +12,8 @@ from scipy.sparse import csr_array, issparse
 from scipy.stats import norm
 from sklearn.utils import Bunch, check_array
 
-from sklearn_ldl._core.simplex import check_distribution, normalize
-from sklearn_ldl.datasets.readers import read_csv, read_mat, read_npz
+from sklearn_ldl._core.simplex import check_distribution
+from sklearn_ldl.datasets.readers import read_csv, read_mat, read_npz, shares
 
 #: Standard deviation, in years, of the densities that age data sets store as labels.
 _AGE_SIGMA = 3.0
@@ -24,6 +24,7 @@ def load_ldl(
     path: str | PathLike[str],
     *,
     label_columns: Sequence[str] | None = None,
+    normalize: bool = False,
     sparse: bool = False,
     return_X_y: Literal[False] = False,
     as_frame: bool = False,
@@ -33,6 +34,7 @@ def load_ldl(
     path: str | PathLike[str],
     *,
     label_columns: Sequence[str] | None = None,
+    normalize: bool = False,
     sparse: bool = False,
     return_X_y: Literal[True],
     as_frame: bool = False,
@@ -41,6 +43,7 @@ def load_ldl(
     path: str | PathLike[str],
     *,
     label_columns: Sequence[str] | None = None,
+    normalize: bool = False,
     sparse: bool = False,
     return_X_y: bool = False,
     as_frame: bool = False,
@@ -55,6 +58,9 @@ def load_ldl(
         or a ``.csv`` file with a header line.
     label_columns : sequence of str, default=None
         For a ``.csv`` file, and only there: the columns that hold the degrees of the labels.
+    normalize : bool, default=False
+        Divide every row of the labels by its sum, as votes and percentages need; it must have one.
+        False refuses rows that are not distributions.
     sparse : bool, default=False
         Return the features as CSR; worth it when most of them are zero.
     return_X_y : bool, default=False
@@ -88,8 +94,9 @@ def load_ldl(
         If there is no such file.
     ValueError
         If the suffix is unknown, a variable or column is missing, the numbers of rows differ, or
-        a row of the labels is not a distribution. Labels are never normalised silently:
-        :func:`read_mat`, :func:`read_npz` and :func:`read_csv` return them as stored.
+        a row of the labels is not a distribution (with `normalize`: cannot be made one). Labels
+        are never normalised silently: :func:`read_mat`, :func:`read_npz` and :func:`read_csv`
+        return them as stored.
     TypeError
         If `label_columns` is a single string.
     ImportError
@@ -129,11 +136,14 @@ def load_ldl(
         )
 
     ages = _ages(variables, labels)
+    if normalize or ages:
+        labels = shares(labels, path)
     try:
-        D = check_distribution(normalize(labels) if ages else labels, input_name="labels")
+        D = check_distribution(labels, input_name="labels")
     except ValueError as exc:
         raise ValueError(
-            f"{path}: {exc} read_{path.suffix[1:].lower()} returns the labels as stored."
+            f"{path}: {exc} normalize=True divides every row by its sum, and "
+            f"read_{path.suffix[1:].lower()} returns the labels as stored."
         ) from exc
 
     bunch = Bunch(

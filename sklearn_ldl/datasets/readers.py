@@ -1,4 +1,4 @@
-"""From a file to its variables, exactly as stored: no label is checked or normalised here."""
+"""From a file to its variables: labels as stored, or divided by their sums on request."""
 
 from __future__ import annotations
 
@@ -9,11 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.io import loadmat
+from scipy.sparse import issparse
+from sklearn.utils import check_array
+
+from sklearn_ldl._core.simplex import normalize as divide_by_sums
 
 
-def read_mat(path: str | PathLike[str]) -> dict[str, Any]:
-    """Read the variables of a MATLAB file, unchecked.
+def read_mat(path: str | PathLike[str], *, normalize: bool = False) -> dict[str, Any]:
+    """Read the variables of a MATLAB file, labels unchecked.
 
     Parameters
     ----------
@@ -21,6 +26,9 @@ def read_mat(path: str | PathLike[str]) -> dict[str, Any]:
         A ``.mat`` file up to version 7 (version 7.3 is HDF5 and not supported) with at least
         ``features`` of shape (n_samples, n_features) and ``labels`` of shape
         (n_samples, n_labels).
+    normalize : bool, default=False
+        Divide every row of ``labels`` by its sum, as votes and percentages need; it must have one.
+        False returns them as stored.
 
     Returns
     -------
@@ -32,7 +40,8 @@ def read_mat(path: str | PathLike[str]) -> dict[str, Any]:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file cannot be read as MATLAB, or `features` or `labels` is missing.
+        If the file cannot be read as MATLAB, `features` or `labels` is missing, or a row of the
+        labels is to be normalized and cannot.
 
     See Also
     --------
@@ -59,17 +68,21 @@ def read_mat(path: str | PathLike[str]) -> dict[str, Any]:
         ) from exc
     except Exception as exc:  # scipy's parser fails in many ways on foreign bytes
         raise ValueError(f"{path} is not a readable .mat file: {exc}") from exc
-    return _complete({k: v for k, v in stored.items() if not k.startswith("__")}, path)
+    variables = {k: v for k, v in stored.items() if not k.startswith("__")}
+    return _complete(variables, path, normalize)
 
 
-def read_npz(path: str | PathLike[str]) -> dict[str, np.ndarray]:
-    """Read the arrays of a NumPy archive, unchecked.
+def read_npz(path: str | PathLike[str], *, normalize: bool = False) -> dict[str, np.ndarray]:
+    """Read the arrays of a NumPy archive, labels unchecked.
 
     Parameters
     ----------
     path : str or path-like
         A ``.npz`` file with at least ``features`` of shape (n_samples, n_features) and
         ``labels`` of shape (n_samples, n_labels). Pickled objects are refused.
+    normalize : bool, default=False
+        Divide every row of ``labels`` by its sum, as votes and percentages need; it must have one.
+        False returns them as stored.
 
     Returns
     -------
@@ -81,7 +94,8 @@ def read_npz(path: str | PathLike[str]) -> dict[str, np.ndarray]:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file cannot be read as an archive, or `features` or `labels` is missing.
+        If the file cannot be read as an archive, `features` or `labels` is missing, or a row of
+        the labels is to be normalized and cannot.
 
     See Also
     --------
@@ -106,10 +120,12 @@ def read_npz(path: str | PathLike[str]) -> dict[str, np.ndarray]:
             variables = dict(stored)
     except Exception as exc:  # zip, pickle and array errors have no common type
         raise ValueError(f"{path} is not a readable .npz file: {exc}") from exc
-    return _complete(variables, path)
+    return _complete(variables, path, normalize)
 
 
-def read_csv(path: str | PathLike[str], label_columns: Sequence[str]) -> dict[str, Any]:
+def read_csv(
+    path: str | PathLike[str], label_columns: Sequence[str], *, normalize: bool = False
+) -> dict[str, Any]:
     r"""Read a comma-separated table with one header line, labels unchecked.
 
     Parameters
@@ -118,6 +134,9 @@ def read_csv(path: str | PathLike[str], label_columns: Sequence[str]) -> dict[st
         A UTF-8 ``.csv`` file. Every cell below the header must be a number.
     label_columns : sequence of str
         Names of the columns that hold the degrees of the labels; all others are features.
+    normalize : bool, default=False
+        Divide every row of ``labels`` by its sum, as votes and percentages need; it must have one.
+        False returns them as stored.
 
     Returns
     -------
@@ -132,8 +151,8 @@ def read_csv(path: str | PathLike[str], label_columns: Sequence[str]) -> dict[st
     TypeError
         If `label_columns` is a single string.
     ValueError
-        If a label column is missing, no feature column is left, a name occurs twice, or the
-        table is empty, ragged or not numeric.
+        If a label column is missing, no feature column is left, a name occurs twice, the table is
+        empty, ragged or not numeric, or a row of the labels is to be normalized and cannot.
 
     See Also
     --------
@@ -176,12 +195,13 @@ def read_csv(path: str | PathLike[str], label_columns: Sequence[str]) -> dict[st
         raise ValueError(
             f"{path} has {len(header)} column names but {table.shape[1]} columns of numbers."
         )
-    return {
+    variables = {
         "features": table[:, [header.index(name) for name in features]],
         "labels": table[:, [header.index(name) for name in targets]],
         "feature_names": features,
         "target_names": targets,
     }
+    return _complete(variables, path, normalize)
 
 
 def _existing(path: str | PathLike[str]) -> Path:
@@ -191,11 +211,26 @@ def _existing(path: str | PathLike[str]) -> Path:
     return path
 
 
-def _complete(variables: dict[str, Any], path: Path) -> dict[str, Any]:
+def shares(labels: Any, path: Path) -> NDArray[np.float64]:
+    """Divide every row by its sum; a ValueError that names the file where that makes no sense."""
+    labels = labels.toarray() if issparse(labels) else labels
+    A = check_array(labels, dtype=np.float64, input_name="labels")
+    bad = (A < 0).any(axis=1) | ~A.any(axis=1)
+    if bad.any():
+        raise ValueError(
+            f"{path}: row {np.argmax(bad)} of the labels cannot be normalized, it has a negative "
+            "entry or none above zero."
+        )
+    return divide_by_sums(A)
+
+
+def _complete(variables: dict[str, Any], path: Path, normalize: bool) -> dict[str, Any]:
     missing = [name for name in ("features", "labels") if name not in variables]
     if missing:
         raise ValueError(
             f"{path} lacks {' and '.join(missing)}; it holds {sorted(variables)}. A data file "
             "needs `features` (n_samples, n_features) and `labels` (n_samples, n_labels)."
         )
+    if normalize:
+        variables["labels"] = shares(variables["labels"], path)
     return variables

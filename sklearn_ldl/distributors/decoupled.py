@@ -10,6 +10,7 @@ from sklearn.utils import check_array
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ldl._core.label_names import columns_in_order, describe_labels, fitted_names
 from sklearn_ldl._core.simplex import check_distribution, check_prediction
 from sklearn_ldl.distributors.base import TargetTransformer
 
@@ -119,6 +120,8 @@ class DecoupledLabelSplitter(TargetTransformer):
     ----------
     n_labels_ : int
         Number of labels.
+    label_names_ : ndarray of shape (n_labels,)
+        Column names of `y`, when it was a data frame: others are matched with them by name.
 
     See Also
     --------
@@ -161,7 +164,7 @@ class DecoupledLabelSplitter(TargetTransformer):
         ValueError
             If `y` is not a label distribution.
         """
-        self.n_labels_ = check_distribution(y).shape[1]
+        describe_labels(self, y, check_distribution(y).shape[1])
         return self
 
     def transform(self, y: ArrayLike) -> NDArray[np.float64]:
@@ -183,6 +186,7 @@ class DecoupledLabelSplitter(TargetTransformer):
             If `y` is not a label distribution or has another number of columns.
         """
         check_is_fitted(self)
+        y = columns_in_order(y, fitted_names(self), of_y="y", of_names=type(self).__name__)
         D = check_distribution(y)
         if D.shape[1] != self.n_labels_:
             raise ValueError(f"y has {D.shape[1]} columns, but fit saw {self.n_labels_}.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import assert_all_finite
@@ -59,18 +61,54 @@ def encode(values: ArrayLike, name: str) -> tuple[NDArray, NDArray[np.intp]]:
     return distinct, codes
 
 
-def columns_of(entries: NDArray, labels: NDArray, name: str) -> NDArray[np.intp]:
+def declared_levels(values: Any) -> list | None:
+    """Levels of a Categorical of pandas or an Enum of Polars, in their order; else None.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_ldl.distributors.encoding import declared_levels
+    >>> declared_levels(pd.Categorical(["low"], categories=["low", "medium", "high"]))
+    ['low', 'medium', 'high']
+    """
+    dtype: Any = getattr(values, "dtype", None)
+    # Polars' own Categorical declares no levels.
+    declares = type(dtype).__name__ in ("CategoricalDtype", "Enum")
+    return list(dtype.categories) if declares else None
+
+
+def entries_of(values: Any, name: str) -> list:
+    """Entries of a column, none of them missing; numbers and strings of a list stay apart.
+
+    Examples
+    --------
+    >>> from sklearn_ldl.distributors.encoding import entries_of
+    >>> entries_of([1, 2, "3+"], "y")
+    [1, 2, '3+']
+    """
+    column = column_or_1d(values)
+    mixed = isinstance(values, (list, tuple)) and column.dtype.kind == "U"
+    entries = list(values) if mixed else column.tolist()
+    try:
+        missing = any(entry is None or entry != entry for entry in entries)
+    except TypeError:  # pandas' own missing value is neither true nor false
+        missing = True
+    if missing:
+        raise ValueError(f"{name} has missing entries.")
+    return entries
+
+
+def columns_of(entries: list, labels: list, name: str) -> NDArray[np.intp]:
     """Position of every entry among the labels; an unknown entry is a ValueError.
 
     Examples
     --------
-    >>> import numpy as np
     >>> from sklearn_ldl.distributors.encoding import columns_of
-    >>> columns_of(np.array(["a", "c"]), np.array(["c", "b", "a"]), "y")
+    >>> columns_of(["a", "c"], ["c", "b", "a"], "y")
     array([2, 0])
     """
-    column = {label: index for index, label in enumerate(labels.tolist())}
-    unknown = [entry for entry in entries.tolist() if entry not in column]
+    column = {label: index for index, label in enumerate(labels)}
+    unknown = [entry for entry in dict.fromkeys(entries) if entry not in column]
     if unknown:
         raise ValueError(f"{name} contains unknown labels: {unknown}.")
-    return np.array([column[entry] for entry in entries.tolist()], dtype=np.intp)
+    return np.array([column[entry] for entry in entries], dtype=np.intp)

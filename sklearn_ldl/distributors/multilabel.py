@@ -11,6 +11,7 @@ from sklearn.utils import check_array
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ldl._core.label_names import columns_in_order, describe_labels, fitted_names
 from sklearn_ldl._core.simplex import check_prediction, normalize
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context
 from sklearn_ldl.decoding import threshold_sets
@@ -44,6 +45,8 @@ class MultiLabelDistributor(TargetTransformer):
     ----------
     n_labels_ : int
         Number of labels.
+    label_names_ : ndarray of shape (n_labels,)
+        Column names of `y`, when it was a data frame: others are matched with them by name.
 
     See Also
     --------
@@ -131,7 +134,7 @@ class MultiLabelDistributor(TargetTransformer):
                 "y has zeros, which mean difficult labels, but no -1. If zeros mean absent labels,"
                 " pass booleans."
             )
-        self.n_labels_ = states.shape[1]
+        describe_labels(self, y, states.shape[1])
         return self
 
     def transform(self, y: ArrayLike) -> NDArray[np.float64]:
@@ -154,6 +157,7 @@ class MultiLabelDistributor(TargetTransformer):
             a sample has neither positive nor difficult labels; the message names the row.
         """
         check_is_fitted(self)
+        y = columns_in_order(y, fitted_names(self), of_y="y", of_names=type(self).__name__)
         states = _check_states(y)
         if states.shape[1] != self.n_labels_:
             raise ValueError(f"y has {states.shape[1]} columns, but fit saw {self.n_labels_}.")

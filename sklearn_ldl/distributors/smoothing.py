@@ -184,7 +184,7 @@ class LabelSmoother(TargetTransformer):
         """
         check_is_fitted(self)
         labels, codes = encode(y, "y")
-        columns = columns_of(labels, self.classes_, "y")[codes]
+        columns = columns_of(labels.tolist(), self.classes_.tolist(), "y")[codes]
         one_hot = np.zeros((len(columns), self.n_labels_))
         one_hot[np.arange(len(columns)), columns] = 1
         return smooth_labels(one_hot, self.smoothing, kind=self.kind)

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
-from sklearn.utils.validation import check_consistent_length, column_or_1d
+from sklearn.utils.validation import check_consistent_length
 
+from sklearn_ldl._core.label_names import columns_of_frame, like_frame, name_array
 from sklearn_ldl._core.simplex import normalize
 from sklearn_ldl._core.sklearn_compat import Interval, validate_params
-from sklearn_ldl.distributors.encoding import columns_of, encode
+from sklearn_ldl.distributors.encoding import columns_of, declared_levels, encode, entries_of
 
 _CONSTRAINTS: dict = {"prior": [Interval(Real, 0, None, closed="left")]}
 
 
 @validate_params(_CONSTRAINTS, prefer_skip_nested_validation=True)
-def votes_to_distribution(counts: ArrayLike, *, prior: float = 0.0) -> NDArray[np.float64]:
+def votes_to_distribution(counts: ArrayLike, *, prior: float = 0.0) -> Any:
     r"""Turn vote counts into label distributions.
 
     .. math:: d_{ij} = (n_{ij} + a) / (\sum_k n_{ik} + C a)
@@ -29,20 +30,22 @@ def votes_to_distribution(counts: ArrayLike, *, prior: float = 0.0) -> NDArray[n
     Parameters
     ----------
     counts : array-like of shape (n_samples, n_labels)
-        Votes, or sums of vote weights: finite and at least 0, for at least two labels.
+        Votes, or sums of vote weights: finite and at least 0, for at least two labels. The columns
+        of a data frame have the names of the labels.
     prior : float, default=0.0
         Pseudo-votes `a` per label, at least 0.
 
     Returns
     -------
-    D : ndarray of shape (n_samples, n_labels), dtype float64
-        Label distributions.
+    D : ndarray or DataFrame of shape (n_samples, n_labels), dtype float64
+        Label distributions: of a data frame of pandas or Polars one with the same names of
+        columns, and of rows.
 
     Raises
     ------
     ValueError
         If a count is negative or not finite, or if a row has no votes and `prior` is 0; the
-        message names the first such row.
+        message names the first such row. If two columns of a data frame have the same name.
 
     References
     ----------
@@ -59,7 +62,9 @@ def votes_to_distribution(counts: ArrayLike, *, prior: float = 0.0) -> NDArray[n
     array([[0.667, 0.333],
            [0.25 , 0.75 ]])
     """
-    counts = check_array(counts, dtype=np.float64, ensure_min_features=2, input_name="counts")
+    given = counts
+    columns_of_frame(given)
+    counts = check_array(given, dtype=np.float64, ensure_min_features=2, input_name="counts")
     negative = (counts < 0).any(axis=1)
     if negative.any():
         raise ValueError(f"Row {np.argmax(negative)} of counts has a negative count.")
@@ -68,7 +73,7 @@ def votes_to_distribution(counts: ArrayLike, *, prior: float = 0.0) -> NDArray[n
         raise ValueError(
             f"Row {np.argmax(no_vote)} of counts has no votes: drop it or set prior > 0."
         )
-    return normalize(counts + prior)
+    return like_frame(normalize(counts + prior), given)
 
 
 class VoteTable(NamedTuple):
@@ -116,12 +121,13 @@ def vote_table_to_distribution(
     items : array-like of shape (n_votes,)
         What was voted on: identifiers of any sortable type, such as a column of a data frame.
     labels : array-like of shape (n_votes,)
-        The label that the vote names.
+        The label that the vote names. The levels of a Categorical of pandas, or an Enum of Polars,
+        are the labels in the order of the columns, those without votes included.
     weights : array-like of shape (n_votes,), default=None
         Weight of each vote, finite and at least 0. None counts every vote once.
     label_names : array-like of shape (n_labels,), default=None
         The labels in the order of the columns, those without votes included. None takes the
-        labels that occur, sorted.
+        declared levels of `labels`, or else the labels that occur, sorted.
     prior : float, default=0.0
         Pseudo-votes per label; see :func:`votes_to_distribution`.
 
@@ -154,16 +160,27 @@ def vote_table_to_distribution(
     >>> table.D.round(3)
     array([[0.   , 1.   ],
            [0.667, 0.333]])
+
+    Levels that are declared keep their order, also those without votes:
+
+    >>> import pandas as pd
+    >>> sizes = pd.Categorical(["low", "high"], categories=["low", "medium", "high"])
+    >>> vote_table_to_distribution(["img1", "img2"], sizes).D
+    array([[1., 0., 0.],
+           [0., 0., 1.]])
     """
     check_consistent_length(items, labels, weights)
     items, rows = encode(items, "items")
-    names, columns = encode(labels, "labels")
+    known = declared_levels(labels)
     if label_names is not None:
-        known = column_or_1d(label_names)
-        if len(np.unique(known)) < len(known):
+        known = entries_of(label_names, "label_names")
+    if known is None:
+        names, columns = encode(labels, "labels")
+    else:
+        names = name_array(known)
+        if len(set(known)) < len(known):
             raise ValueError("label_names repeats a label.")
-        columns = columns_of(names, known, "labels")[columns]
-        names = known
+        columns = columns_of(entries_of(labels, "labels"), known, "labels")
     if len(names) < 2:
         raise ValueError(f"All votes name one label, {names.tolist()}: list all in label_names.")
     if weights is not None:

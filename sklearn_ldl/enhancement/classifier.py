@@ -12,13 +12,19 @@ from sklearn.utils import Bunch, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ldl._core.label_names import describe_labels, fitted_names
 from sklearn_ldl._core.simplex import check_prediction, safe_log
 from sklearn_ldl._core.sklearn_compat import HasMethods, Interval, fit_context, routing_enabled
 from sklearn_ldl.base import require_y
 from sklearn_ldl.decoding import threshold_sets
 from sklearn_ldl.enhancement.base import encode_labels
 from sklearn_ldl.enhancement.glle import GLLEEnhancer
-from sklearn_ldl.wrappers.base import LearnerFeatures, given_or_default, with_weight
+from sklearn_ldl.wrappers.base import (
+    LearnerFeatures,
+    given_or_default,
+    in_order_of_labels,
+    with_weight,
+)
 
 
 class LabelEnhancementClassifier(
@@ -48,6 +54,10 @@ class LabelEnhancementClassifier(
     ----------
     classes_ : ndarray of shape (n_labels,)
         Class labels, in the order of the columns of `predict_proba`; ``0, 1, ...`` for sets.
+    n_labels_ : int
+        Number of labels.
+    label_names_ : ndarray of shape (n_labels,)
+        Column names of label sets, when they were a data frame.
     label_distributions_ : ndarray of shape (n_samples, n_labels)
         Distributions of the training samples, as the enhancer recovered them.
     enhancer_ : estimator
@@ -157,6 +167,8 @@ class LabelEnhancementClassifier(
         self.estimator_.fit(X, self.label_distributions_, **routed.estimator.fit)
         self._predicts_sets = classes is None
         self.classes_ = np.arange(L.shape[1]) if classes is None else classes
+        # Only the columns of label sets have names.
+        describe_labels(self, y if classes is None else None, L.shape[1])
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
@@ -173,7 +185,8 @@ class LabelEnhancementClassifier(
             Rows on the simplex, over `classes_`.
         """
         check_is_fitted(self)
-        return check_prediction(self.estimator_.predict(X), len(self.classes_))
+        D = check_prediction(self.estimator_.predict(X), len(self.classes_))
+        return in_order_of_labels(self.estimator_, D, fitted_names(self))
 
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
         """Logarithms of the predicted degrees, at least -708.

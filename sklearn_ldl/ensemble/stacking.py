@@ -17,13 +17,13 @@ from sklearn.utils import Bunch, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ldl._core.label_names import describe_labels
+from sklearn_ldl._core.label_names import describe_labels, fitted_names, frozen_names
 from sklearn_ldl._core.simplex import check_distribution, check_prediction, normalize
 from sklearn_ldl._core.sklearn_compat import BaseComposition, fit_context, routing_enabled
 from sklearn_ldl.base import LabelDistributionMixin, require_y, training_weight
 from sklearn_ldl.linear import BFGSLDL
 from sklearn_ldl.metrics.divergences import FLOOR
-from sklearn_ldl.wrappers.base import LearnerFeatures, with_weight
+from sklearn_ldl.wrappers.base import LearnerFeatures, in_order_of_labels, with_weight
 
 
 class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, BaseComposition):
@@ -43,7 +43,8 @@ class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, B
     ----------
     estimators : list of (str, estimator), default=None
         Learners of distributions: estimators of this package, or any multi-output regressor
-        (predictions off the simplex are projected onto it). None means :class:`BFGSLDL` and
+        (predictions off the simplex are projected onto it). The labels of those that are frozen are
+        matched by name with the columns of `y`. None means :class:`BFGSLDL` and
         ``ExtraTreesRegressor(min_samples_leaf=5)``.
     weights : array-like of shape (n_estimators,), default=None
         Fixed non-negative weights, which spare the cross-validation; ones mean plain averaging.
@@ -177,15 +178,16 @@ class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, B
         )
         self.estimators_ = Parallel(n_jobs=self.n_jobs)(fits)
         self.named_estimators_ = Bunch(**dict(zip(names, self.estimators_, strict=True)))
-        describe_labels(self, y, D.shape[1])
+        known = [labels for labels in map(frozen_names, estimators) if labels is not None]
+        describe_labels(self, y, D.shape[1], known[0] if known else None)
         if weights is None:
             splits = list(check_cv(self.cv).split(X, D))
             held_out = [
-                check_prediction(
+                self._distributions(
+                    estimator,
                     cross_val_predict(
                         estimator, X, D, cv=splits, n_jobs=self.n_jobs, params=params[name].fit
                     ),
-                    D.shape[1],
                 )
                 for name, estimator in zip(names, estimators, strict=True)
             ]
@@ -235,8 +237,13 @@ class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, B
         check_is_fitted(self)
         pairs = zip(self.weights_, self.estimators_, strict=True)
         # A learner without weight need not be asked.
-        pool = [w * check_prediction(e.predict(X), self.n_labels_) for w, e in pairs if w > 0]
+        pool = [w * self._distributions(e, e.predict(X)) for w, e in pairs if w > 0]
         return normalize(np.sum(pool, axis=0))
+
+    def _distributions(self, learner: BaseEstimator, P: ArrayLike) -> NDArray[np.float64]:
+        """Make distributions of what a learner predicts, their columns in the order of `y`."""
+        P = check_prediction(P, self.n_labels_)
+        return in_order_of_labels(learner, P, fitted_names(self))
 
     def _learner(self) -> BaseEstimator:
         return self.estimators_[0]

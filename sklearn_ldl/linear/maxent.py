@@ -64,7 +64,7 @@ class BFGSLDL(MaximumEntropyModel):
     n_labels_ : int
         Number of labels.
     label_names_ : ndarray of shape (n_labels,)
-        Column names of `y`, when it was a data frame with string columns.
+        Column names of `y`, when it was a data frame: strings, numbers or both.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features,)

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import entr
 from sklearn.utils import check_array
 
+from sklearn_ldl._core.label_names import columns_in_order, columns_of_frame, name_array
 from sklearn_ldl._core.simplex import check_distribution, safe_log
 from sklearn_ldl.metrics.checks import check_floor, check_weights, weighted_mean
 from sklearn_ldl.metrics.labels import one_hot
@@ -47,7 +48,8 @@ def expected_calibration_error(
         Predicted distributions.
     labels : array-like of shape (n_labels,), default=None
         The class of each column of `D_pred`, such as `classes_` of a classifier. None stands for
-        the column numbers 0, 1, ... Not used if `y_true` holds distributions.
+        the names of its columns, of a data frame, or else for the numbers 0, 1, ... Distributions
+        `y_true` are matched by name, where they are a data frame, and else by position.
     n_bins : int, default=10
         Number of bins. Other code often uses 15, so report it.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -111,7 +113,8 @@ def uncertainty_calibration_error(
         Predicted distributions.
     labels : array-like of shape (n_labels,), default=None
         The class of each column of `D_pred`, such as `classes_` of a classifier. None stands for
-        the column numbers 0, 1, ... Not used if `y_true` holds distributions.
+        the names of its columns, of a data frame, or else for the numbers 0, 1, ... Distributions
+        `y_true` are matched by name, where they are a data frame, and else by position.
     n_bins : int, default=10
         Number of bins of equal width.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -169,7 +172,8 @@ def log_loss(
         Predicted distributions.
     labels : array-like of shape (n_labels,), default=None
         The class of each column of `D_pred`, such as `classes_` of a classifier. None stands for
-        the column numbers 0, 1, ... Not used if `y_true` holds distributions.
+        the names of its columns, of a data frame, or else for the numbers 0, 1, ... Distributions
+        `y_true` are matched by name, where they are a data frame, and else by position.
     floor : float, default=1e-12
         Smaller predicted degrees are raised to this value, in (0, 1).
     sample_weight : array-like of shape (n_samples,), default=None
@@ -230,7 +234,8 @@ def brier_score_loss(
         Predicted distributions.
     labels : array-like of shape (n_labels,), default=None
         The class of each column of `D_pred`, such as `classes_` of a classifier. None stands for
-        the column numbers 0, 1, ... Not used if `y_true` holds distributions.
+        the names of its columns, of a data frame, or else for the numbers 0, 1, ... Distributions
+        `y_true` are matched by name, where they are a data frame, and else by position.
     kind : {"top_label", "multiclass"}, default="top_label"
         "top_label" judges the confidence in the predicted label, as papers on calibration do.
         "multiclass" sums over all labels (Brier's definition); :math:`d` is one-hot for class
@@ -276,12 +281,17 @@ def check_truth(
     y_true: ArrayLike, D_pred: ArrayLike, labels: ArrayLike | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return true and predicted distributions; class labels become one-hot rows."""
+    if labels is None:
+        labels = columns_of_frame(D_pred)
+    else:
+        D_pred = columns_in_order(D_pred, labels, of_y="D_pred", of_names="labels")
+    y_true = columns_in_order(y_true, labels, of_y="y_true", of_names="D_pred")
     P = check_distribution(D_pred, input_name="D_pred")
     y = check_array(y_true, dtype=None, ensure_2d=False, input_name="y_true")
     if y.ndim == 2 and y.shape[1] > 1:
         D = check_distribution(y, input_name="y_true")
     else:
-        labels = np.arange(P.shape[1]) if labels is None else np.asarray(labels)
+        labels = np.arange(P.shape[1]) if labels is None else name_array(labels)
         if labels.shape != P.shape[1:]:
             raise ValueError(
                 f"labels has shape {labels.shape}, but D_pred has {P.shape[1]} columns."

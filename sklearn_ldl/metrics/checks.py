@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
+from sklearn_ldl._core.label_names import columns_in_order, columns_of_frame
 from sklearn_ldl._core.simplex import check_distribution
 
 
 def check_pair(
     D_true: ArrayLike, D_pred: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Validate two arrays of distributions of the same shape."""
-    D = check_distribution(D_true, input_name="D_true")
+    """Validate two arrays of distributions of the same shape, with labels in the same order."""
+    D = check_distribution(in_order_of(D_pred, D_true), input_name="D_true")
     P = check_distribution(D_pred, input_name="D_pred")
     if D.shape != P.shape:
         raise ValueError(f"D_true and D_pred have different shapes: {D.shape} and {P.shape}.")
     return D, P
+
+
+def in_order_of(D_pred: Any, D_true: Any, of_true: str = "D_true") -> Any:
+    """Bring the columns of `D_true` into the order of `D_pred`, where both are named.
+
+    That order is the one in which the model was fitted, which counts where labels are ordered.
+    """
+    names = columns_of_frame(D_pred)
+    return columns_in_order(D_true, names, of_y=of_true, of_names="D_pred")
 
 
 def check_weights(sample_weight: ArrayLike | None, n_samples: int) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ from scipy.special import entr, rel_entr
 
 from sklearn_ldl._core.dask_rows import align, as_rows, is_dask, map_rows, mean_of_rows
 from sklearn_ldl._core.simplex import check_distribution, safe_log
-from sklearn_ldl.metrics.checks import check_floor, check_pair, check_weights
+from sklearn_ldl.metrics.checks import check_floor, check_pair, check_weights, in_order_of
 from sklearn_ldl.metrics.rows import row_metric
 
 #: What published LDL code raises predictions to, so that tables compare.
@@ -235,6 +235,7 @@ def _d2(model: ArrayLike, baseline: ArrayLike) -> NDArray:
 
 def _lazy_d2(D: Any, P: Any, sample_weight: Any, floor: float) -> Any:
     """Do the same for Dask collections, in one pass."""
+    D = in_order_of(P, D)
     if is_dask(P):
         P = as_rows(P)
     D = align(P, D, name="D_true") if is_dask(P) else as_rows(D)

@@ -13,8 +13,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn import get_config
 from sklearn.base import BaseEstimator, is_classifier
-from sklearn.pipeline import Pipeline
 
+from sklearn_ldl._core.label_names import (
+    columns_in_order,
+    fitted_names,
+    innermost,
+    label_order,
+    names_of,
+)
 from sklearn_ldl._core.sklearn_compat import Scorer, shared_predictions
 from sklearn_ldl.metrics import calibration, distances, divergences, head_tail, ordinal, values
 from sklearn_ldl.metrics.labels import one_hot
@@ -53,9 +59,10 @@ class _DistributionScorer(_NamedScorer):
             key = f"distributions of {method}"
             if key not in predictions:
                 predictions[key] = _predicted_distributions(estimator, method, X)
-            return predictions[key]
+            D_pred = predictions[key]
+            return D_pred if order is None else D_pred[:, order]
 
-        D_true = true_distributions(estimator, y_true)
+        D_true, order = matched_truth(estimator, y_true)
         return super()._score(predict, estimator, X, D_true, **kwargs)
 
 
@@ -68,15 +75,31 @@ def _predicted_distributions(estimator: BaseEstimator, method: str, X: ArrayLike
     return getattr(estimator, method)(X)
 
 
-def true_distributions(estimator: BaseEstimator, y_true: ArrayLike) -> ArrayLike:
-    """Make distributions of labels or values, as `estimator` understands them."""
-    shape = np.shape(y_true)
-    if is_classifier(estimator):
-        holds_labels = len(shape) == 1 or shape[1] == 1
-        return one_hot(y_true, estimator.classes_) if holds_labels else y_true
-    distributor = getattr(innermost(estimator), "distributor_", None)
-    if distributor is not None:
-        return distributor.transform(y_true)
+def matched_truth(
+    estimator: BaseEstimator, y_true: Any
+) -> tuple[ArrayLike, NDArray[np.intp] | None]:
+    """Make distributions of labels or values, and match their columns with those predicted.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted one.
+    y_true : array-like of shape (n_samples,) or (n_samples, n_labels)
+        Targets as `estimator` understands them, or distributions.
+
+    Returns
+    -------
+    D_true : array-like of shape (n_samples, n_labels)
+        True distributions.
+    order : ndarray of shape (n_labels,) or None
+        The predicted column that each column of `D_true` belongs to; None where both agree.
+    """
+    shape, name, inner = np.shape(y_true), type(innermost(estimator)).__name__, innermost(estimator)
+    classifies = is_classifier(estimator)
+    if classifies and (len(shape) == 1 or shape[1] == 1):
+        return one_hot(y_true, estimator.classes_), None
+    if not classifies and hasattr(inner, "distributor_"):
+        return inner.distributor_.transform(y_true), None
     if len(shape) == 1:
         raise ValueError(
             f"The score compares distributions, but y holds one value per sample and "
@@ -84,14 +107,12 @@ def true_distributions(estimator: BaseEstimator, y_true: ArrayLike) -> ArrayLike
             "Wrap the estimator in LDLRegressor, or use a scorer for values such as "
             "'neg_mean_euclidean_error'."
         )
-    return y_true
-
-
-def innermost(estimator: BaseEstimator) -> BaseEstimator:
-    """Look through pipelines and fitted searches."""
-    while isinstance(estimator, Pipeline) or hasattr(estimator, "best_estimator_"):
-        estimator = estimator[-1] if isinstance(estimator, Pipeline) else estimator.best_estimator_
-    return estimator
+    names = fitted_names(estimator)
+    sorted_names = classifies and names is not None and names.dtype.kind in "OUST"
+    if sorted_names and not hasattr(inner, "label_names_"):
+        # Classifiers sort their classes by the alphabet: the order of the labels is that of y.
+        return y_true, label_order(names, names_of(y_true), of_have=name, of_want="y")
+    return columns_in_order(y_true, names, of_y="y", of_names=name), None
 
 
 _METRICS_OF_DISTRIBUTIONS = (
@@ -147,7 +168,10 @@ def get_ldl_scorer(name: str, **options: Any) -> _NamedScorer:
     Scorers of distributions work for every estimator of label distributions, and compare what
     `predict_proba` returns (or `predict`, where there is no `predict_proba`) with the truth:
 
-    - distributions as targets are taken as they are;
+    - distributions as targets are taken as they are; where they are a data frame, its columns are
+      matched by name with the labels that the estimator was fitted to, in whose order they count
+      (that of the data frame, for a classifier whose classes are strings, which are in the order
+      of the alphabet);
     - class labels are distributions with all their mass on the label, over `classes_` of the
       classifier;
     - real values become distributions by the fitted `distributor_` of the regressor, which is also
@@ -176,7 +200,8 @@ def get_ldl_scorer(name: str, **options: Any) -> _NamedScorer:
     Raises
     ------
     ValueError
-        If the name is unknown.
+        If the name is unknown; when the scorer is called, if the labels of a data frame do not
+        match those of the estimator.
     TypeError
         If the metric does not take an option, or a required one is missing.
 

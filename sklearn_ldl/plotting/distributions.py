@@ -150,7 +150,7 @@ class LabelDistributionDisplay:
         """
         pyplot(f"{cls.__name__}.from_estimator")
         D_true, D_pred = distributions(estimator, X, y)
-        labels = labels_of(D_true, estimator) if labels is None else labels
+        labels = labels_of(D_true, estimator=estimator) if labels is None else labels
         return cls.from_predictions(
             D_true, D_pred, rows=rows, metric=metric, labels=labels, kind=kind, ax=ax
         )
@@ -172,15 +172,15 @@ class LabelDistributionDisplay:
         Parameters
         ----------
         D_true, D_pred : array-like of shape (n_samples, n_labels)
-            True and predicted distributions.
+            True and predicted distributions; columns of two data frames are matched by name.
         rows : int or array-like of int, default=6
             Row numbers, or how many rows to take at even distances.
         metric : callable, default=kl_divergence
             A metric of :mod:`sklearn_ldl.metrics` that takes ``per_row=True``; its values stand in
             the titles.
         labels : array-like of shape (n_labels,) or (n_labels, n_dims), default=None
-            Names or values of the labels. None takes the columns of a data frame `D_true`, or
-            numbers them.
+            Names or values of the labels. None takes the columns of a data frame `D_pred` or
+            `D_true`, or numbers them.
         kind : {"auto", "bar", "line"}, default="auto"
             "auto" means bars, but lines for more than 20 labels and for the values of a grid.
         ax : Axes or array-like of Axes, default=None
@@ -199,7 +199,7 @@ class LabelDistributionDisplay:
             If an argument is out of its range or shapes do not match.
         """
         pyplot(f"{cls.__name__}.from_predictions")
-        labels = labels_of(D_true) if labels is None else labels
+        labels = labels_of(D_pred, D_true) if labels is None else labels
         D, P = check_pair(D_true, D_pred)
         rows = _check_rows(rows, len(D))
         D, P = D[rows], P[rows]

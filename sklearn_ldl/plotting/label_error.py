@@ -148,7 +148,7 @@ class LabelErrorDisplay:
         """
         pyplot(f"{cls.__name__}.from_estimator")
         D_true, D_pred = distributions(estimator, X, y)
-        labels = labels_of(D_true, estimator) if labels is None else labels
+        labels = labels_of(D_true, estimator=estimator) if labels is None else labels
         return cls.from_predictions(
             D_true,
             D_pred,
@@ -176,12 +176,12 @@ class LabelErrorDisplay:
         Parameters
         ----------
         D_true, D_pred : array-like of shape (n_samples, n_labels)
-            True and predicted distributions.
+            True and predicted distributions; columns of two data frames are matched by name.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the rows in all means; None weighs them equally.
         labels : array-like of shape (n_labels,) or (n_labels, n_dims), default=None
-            Names or values of the labels. None takes the columns of a data frame `D_true`, or
-            numbers them.
+            Names or values of the labels. None takes the columns of a data frame `D_pred` or
+            `D_true`, or numbers them.
         sort : bool, default=None
             Whether to order labels by falling mean degree; None does so for bars.
         kind : {"auto", "bar", "line"}, default="auto"
@@ -202,7 +202,7 @@ class LabelErrorDisplay:
             If an argument is out of its range or shapes do not match.
         """
         pyplot(f"{cls.__name__}.from_predictions")
-        labels = labels_of(D_true) if labels is None else labels
+        labels = labels_of(D_pred, D_true) if labels is None else labels
         D, P = check_pair(D_true, D_pred)
         weights = check_weights(sample_weight, len(D))
         display = cls(

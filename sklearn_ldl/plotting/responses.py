@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, is_classifier
 
+from sklearn_ldl._core.label_names import innermost, name_array, names_of
 from sklearn_ldl._core.sklearn_compat import check_response_method
-from sklearn_ldl.metrics.scorers import innermost, true_distributions
+from sklearn_ldl.metrics.scorers import matched_truth
 
 
 def distributions(estimator: BaseEstimator, X: Any, y: ArrayLike) -> tuple[ArrayLike, NDArray]:
-    """Return true and predicted distributions, whatever targets the estimator was fitted to."""
+    """Return true and predicted distributions, whatever targets the estimator was fitted to.
+
+    Columns of a data frame `y` are matched by name with the labels of the estimator.
+    """
     methods = ["predict_proba"] if is_classifier(estimator) else ["predict_proba", "predict"]
     D_pred = check_response_method(estimator, methods)(X)
-    return true_distributions(estimator, y), D_pred
+    D_true, order = matched_truth(estimator, y)
+    return D_true, D_pred if order is None else D_pred[:, order]
 
 
 def name_of(estimator: BaseEstimator, name: str | None = None) -> str:
@@ -25,15 +29,15 @@ def name_of(estimator: BaseEstimator, name: str | None = None) -> str:
     return type(innermost(estimator)).__name__ if name is None else name
 
 
-def labels_of(D_true: ArrayLike, estimator: BaseEstimator | None = None) -> ArrayLike | None:
-    """Find names or values of the labels, in a data frame of distributions or on its estimator."""
-    if hasattr(D_true, "columns"):
-        return np.asarray(D_true.columns)
+def labels_of(*frames: Any, estimator: BaseEstimator | None = None) -> ArrayLike | None:
+    """Find names or values of the labels, in data frames of distributions or on an estimator."""
+    for names in map(names_of, frames):
+        if names is not None:
+            return name_array(names)
     inner = innermost(estimator)
-    for attribute in ("label_names_", "grid_", "classes_"):
-        if hasattr(inner, attribute):
-            return getattr(inner, attribute)
-    return None
+    if hasattr(inner, "label_names_"):
+        return name_array(inner.label_names_)
+    return getattr(inner, "grid_", getattr(inner, "classes_", None))
 
 
 def title_of(metric: Callable) -> str:

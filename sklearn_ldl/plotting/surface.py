@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
+from sklearn_ldl._core.label_names import columns_in_order, fitted_names, label_order, names_of
 from sklearn_ldl._core.simplex import check_distribution
 from sklearn_ldl.metrics import kl_divergence
 from sklearn_ldl.metrics.checks import check_pair, weighted_mean
@@ -155,10 +156,16 @@ class RGBSurfaceDisplay:
         """
         pyplot(f"{cls.__name__}.from_estimator")
         models = estimator if isinstance(estimator, Mapping) else {name_of(estimator): estimator}
-        D_true, D_pred = y, {}
+        D_pred: dict[str, NDArray] = {}
+        D_true, first, names_first = y, "", None
         for name, model in models.items():
-            D_true, D_pred[name] = distributions(model, X, y)
-            labels = labels_of(D_true, model) if labels is None else labels
+            D, P = distributions(model, X, y)
+            names = fitted_names(model) if names_of(D) is None else names_of(D)
+            if not D_pred:
+                D_true, first, names_first = D, name, names
+                labels = labels_of(D, estimator=model) if labels is None else labels
+            order = label_order(names, names_first, of_have=name, of_want=first)
+            D_pred[name] = P if order is None else P[:, order]
         return cls.from_predictions(
             D_true,
             D_pred,
@@ -199,7 +206,8 @@ class RGBSurfaceDisplay:
         sample_weight : array-like of shape (n_points,), default=None
             Weights of the points in that mean.
         labels : array-like of shape (3,), default=None
-            Names of the labels. None takes the columns of a data frame `D_true`, or numbers them.
+            Names of the labels. None takes the columns of a data frame `D_pred` or `D_true`, which
+            are matched by name, or numbers them.
         extent : tuple of float, default=(-1, 1, -1, 1)
             Coordinates of the first and last column, and of the first and last line.
         ax : Axes or array-like of Axes, default=None
@@ -218,16 +226,19 @@ class RGBSurfaceDisplay:
             If there are not three labels, or shapes do not match.
         """
         pyplot(f"{cls.__name__}.from_predictions")
-        labels = labels_of(D_true) if labels is None else labels
         given = D_pred if isinstance(D_pred, Mapping) else {"predicted": D_pred}
         if not given:
             raise ValueError("There is nothing to compare: D_pred is empty.")
+        names = labels_of(*given.values(), D_true)
+        labels = names if labels is None else labels
+        D_true = columns_in_order(D_true, names, of_y="D_true", of_names="D_pred")
         D = check_distribution(D_true, input_name="D_true")
         if D.shape[1] != 3:
             raise ValueError(f"Colours show three labels, but D_true has {D.shape[1]} columns.")
         predictions, scores = {}, {}
         for name, P in given.items():
-            _, predictions[name] = check_pair(D, P)
+            P = columns_in_order(P, names, of_y=name, of_names="D_true")
+            _, predictions[name] = check_pair(D, np.asarray(P))
             scores[name] = weighted_mean(metric(D, predictions[name], per_row=True), sample_weight)
         display = cls(
             D,

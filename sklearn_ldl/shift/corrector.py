@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ldl._core.fitted import forget
+from sklearn_ldl._core.label_names import fitted_names, label_order
 from sklearn_ldl._core.simplex import check_distribution, safe_log
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context
 from sklearn_ldl.shift.bbse import estimate_bbse
@@ -44,7 +45,8 @@ class LabelShiftCorrector(PostHocCorrection):
         A fitted one inside a :class:`~sklearn.frozen.FrozenEstimator` stays as it is; the rows
         given to `fit`, which should not be its training rows, are those held out.
     target_prior : {"estimate", "uniform"} or array-like of shape (n_labels,), default="estimate"
-        The prior :math:`\pi^t`. "estimate" takes `X_target` in `fit`, or in `adapt` afterwards;
+        The prior :math:`\pi^t`; a pandas Series is matched with the labels by the names in its
+        index. "estimate" takes `X_target` in `fit`, or in `adapt` afterwards;
         until it is given, no correction is made.
     method : {"bbse", "em"}, default="bbse"
         How the prior is estimated.
@@ -92,7 +94,8 @@ class LabelShiftCorrector(PostHocCorrection):
     n_labels_ : int
         Number of labels.
     label_names_ : ndarray of shape (n_labels,)
-        Column names of `y`, when it was a data frame with string columns.
+        Names of the labels in the order of the predictions: column names of `y`, when it was a data
+        frame, in the order of a frozen estimator that has the same names.
     n_features_in_, feature_names_in_
         Those of `estimator_`, where it has them.
 
@@ -332,12 +335,15 @@ class LabelShiftCorrector(PostHocCorrection):
         self._calibration = scale, bias
         self._log_ratio = np.where(self.prior_ > 0, log_ratio, 0.0)
 
-    def _check_prior(self, prior: ArrayLike) -> NDArray[np.float64]:
+    def _check_prior(self, prior: Any) -> NDArray[np.float64]:
+        names = prior.index if hasattr(prior, "iloc") else None
+        order = label_order(names, fitted_names(self), of_have="target_prior", of_want="y")
         prior = np.asarray(prior)
         if prior.shape != (self.n_labels_,):
             raise ValueError(
                 f"target_prior has shape {prior.shape}, but there are {self.n_labels_} labels."
             )
+        prior = prior if order is None else prior[order]
         prior = check_distribution(prior[None], input_name="target_prior")[0]
         lost = prior[self.prior_ == 0].sum()
         if lost > 0:

@@ -11,6 +11,7 @@ from sklearn.utils import Bunch, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ldl._core.label_names import frozen_names, label_order
 from sklearn_ldl._core.simplex import check_prediction, safe_log
 from sklearn_ldl._core.sklearn_compat import routing_enabled
 from sklearn_ldl.linear import BFGSLDL
@@ -87,7 +88,8 @@ class TargetWrapper(LearnerFeatures, MetaEstimatorMixin, BaseEstimator):
             something else, as ``MLPRegressor`` does, the nearest distribution.
         """
         check_is_fitted(self)
-        return check_prediction(self.estimator_.predict(X), self.distributor_.n_labels_)
+        D = check_prediction(self.estimator_.predict(X), self.distributor_.n_labels_)
+        return in_order_of_labels(self.estimator_, D, getattr(self, "classes_", None))
 
     def predict_log_proba(self, X: Any) -> NDArray:
         """Logarithms of the predicted degrees, at least -708 (-87 in single precision).
@@ -128,6 +130,12 @@ class TargetWrapper(LearnerFeatures, MetaEstimatorMixin, BaseEstimator):
         tags.input_tags = get_tags(given_or_default(self.estimator)).input_tags
         tags.target_tags.required = True
         return tags
+
+
+def in_order_of_labels(learner: BaseEstimator, A: NDArray, names: ArrayLike | None) -> NDArray:
+    """Bring the columns that a frozen learner predicts into the order of a wrapper's labels."""
+    order = label_order(frozen_names(learner), names, of_have="estimator", of_want="y")
+    return A if order is None else A[:, order]
 
 
 def with_weight(sample_weight: ArrayLike | None, fit_params: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
 
+from sklearn_ldl._core.label_names import columns_in_order, columns_of_frame
 from sklearn_ldl._core.simplex import check_distribution
 from sklearn_ldl._core.sklearn_compat import fit_context
 from sklearn_ldl.metrics.checks import check_weights
@@ -42,7 +43,8 @@ def fit_temperature(
         Finite logits, of rows that the model was not trained on. Logarithms of predicted degrees
         are logits, too.
     D : array-like of shape (n_samples, n_labels)
-        True distributions; one-hot rows for class labels.
+        True distributions; one-hot rows for class labels. Columns of two data frames are matched
+        by name.
     sample_weight : array-like of shape (n_samples,), default=None
         Non-negative weights :math:`s` of the rows; None weighs them equally.
     bounds : tuple of two floats, default=(0.05, 20.0)
@@ -83,6 +85,7 @@ def fit_temperature(
     2.5
     """
     low, high = _check_bounds(bounds)
+    D = columns_in_order(D, columns_of_frame(Z), of_y="D", of_names="Z")
     Z = check_array(Z, dtype=np.float64, input_name="Z")
     D = check_distribution(D, input_name="D")
     if Z.shape != D.shape:
@@ -150,7 +153,8 @@ class TemperatureCalibrator(PostHocCorrection):
     n_labels_ : int
         Number of labels.
     label_names_ : ndarray of shape (n_labels,)
-        Column names of `y`, when it was a data frame with string columns.
+        Names of the labels in the order of the predictions: column names of `y`, when it was a data
+        frame, in the order of a frozen estimator that has the same names.
     n_features_in_, feature_names_in_
         Those of `estimator_`, where it has them.
 

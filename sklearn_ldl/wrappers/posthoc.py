@@ -14,7 +14,7 @@ from sklearn.utils import Bunch, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-from sklearn_ldl._core.label_names import describe_labels
+from sklearn_ldl._core.label_names import columns_in_order, describe_labels, frozen_names
 from sklearn_ldl._core.simplex import check_distribution, check_prediction, safe_log
 from sklearn_ldl._core.sklearn_compat import (
     HasMethods,
@@ -61,14 +61,16 @@ class PostHocCorrection(LearnerFeatures, SoftmaxPredictionMixin, MetaEstimatorMi
     ) -> tuple[NDArray, NDArray, Any]:
         """Fit the estimator to all rows; return targets, weights, and logits of rows held out."""
         require_y(self, y)
+        estimator = given_or_default(self.estimator)
+        names = frozen_names(estimator)
+        y = columns_in_order(y, names, of_y="y", of_names="estimator")
         D = check_distribution(y)
         X, D = indexable(X, D)
         weight = training_weight(sample_weight, X, dtype=np.float64)
-        estimator = given_or_default(self.estimator)
         routed = self._route(estimator, sample_weight, fit_params)
         held_out = self._hold_out(estimator, X, D, weight, routed) if hold_out else None
         self.estimator_ = clone(estimator).fit(X, D, **routed.estimator.fit)
-        describe_labels(self, y, D.shape[1])
+        describe_labels(self, y, D.shape[1], names)
         return D, weight, held_out
 
     def _hold_out(self, estimator, X, D, weight, routed) -> HeldOut:

@@ -18,7 +18,12 @@ from sklearn_ldl._core.sklearn_compat import StrOptions, available_if, fit_conte
 from sklearn_ldl.base import require_y
 from sklearn_ldl.distributors import GaussianLabelDistributor, LabelSmoother
 from sklearn_ldl.distributors.encoding import check_labels
-from sklearn_ldl.wrappers.base import TargetWrapper, given_or_default, with_weight
+from sklearn_ldl.wrappers.base import (
+    TargetWrapper,
+    given_or_default,
+    in_order_of_labels,
+    with_weight,
+)
 
 # Steps of half a standard deviation that a default grid takes over the range of the values.
 _DEFAULT_STEPS = 50
@@ -149,6 +154,7 @@ class LDLClassifier(ClassifierMixin, TargetWrapper):
         """
         check_is_fitted(self)
         Z = self.estimator_.decision_function(X)
+        Z = in_order_of_labels(self.estimator_, Z, self.classes_)
         return Z[:, 1] - Z[:, 0] if len(self.classes_) == 2 else Z
 
 

@@ -44,6 +44,47 @@ def test_what_nearly_sums_to_one_is_renormalised(A, error):
     assert_allclose(checked, D, atol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("n_labels", [2, 3, 5, 10, 19])
+def test_rounding_to_three_decimals_passes_in_any_order(n_labels, dtype, rng):
+    D = rng.dirichlet(np.ones(n_labels), 5000).round(3).astype(dtype)
+    assert np.abs(D.sum(axis=1) - 1).max() > 0.9e-3 or n_labels == 2
+    for order in (slice(None), slice(None, None, -1), rng.permutation(n_labels)):
+        on_simplex(check_distribution(D[:, order]), atol=1e-15)
+
+
+@pytest.mark.parametrize("n_labels", [2, 5, 20, 200])
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_bound_of_row_sums(n_labels, sign, rng):
+    bound = min(1e-3 + 5e-4 * n_labels, 1e-2)
+    D = rng.dirichlet(np.ones(n_labels), 200)
+    on_simplex(check_distribution(D * (1 + sign * bound)), atol=1e-15)
+    with pytest.raises(ValueError, match="row 0 sums to"):
+        check_distribution(D * (1 + sign * (bound + 1e-6)))
+
+
+def test_the_verdict_on_a_row_does_not_depend_on_the_order(rng):
+    """Sums within the last digits of the bound, where those of shuffled columns differ."""
+    d = rng.dirichlet(np.ones(40))
+    verdicts = []
+    for excess in np.linspace(-2e-15, 2e-15, 41):
+        scaled = d * (1 + 1e-2 + 1e-7 + excess)
+        rows = [scaled[rng.permutation(40)] for _ in range(20)]
+        passed = [not _is_refused(row) for row in rows]
+        assert len(set(passed)) == 1
+        verdicts.append(passed[0])
+    assert verdicts[0]
+    assert not verdicts[-1]
+
+
+def _is_refused(row):
+    try:
+        check_distribution([row])
+    except ValueError:
+        return True
+    return False
+
+
 def test_input_stays_as_it_was_and_output_is_new():
     D = np.array([[0.5, 0.5 + 5e-4], [1.0, 0.0]])
     before = D.copy()

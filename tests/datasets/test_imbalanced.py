@@ -163,7 +163,7 @@ def test_groups_are_ignored_with_a_warning(data, cv):
         ({"head": -1}, "head must be a column number"),
         ({"head": 1.0}, "head must be a column number"),
         ({"tail": True}, "tail must be a column number"),
-        ({"tail": "a"}, "tail must be a column number"),
+        ({"tail": None}, "tail must be a column number"),
         ({"head": 0}, "head and tail must be different labels, got 0"),
         ({"head_max": 0}, "head_max must be a positive number, got 0"),
         ({"head_max": np.nan}, "head_max must be a positive number"),
@@ -185,6 +185,22 @@ def test_bad_number_of_folds(data):
         ImbalancedKFold(head=2, tail=0, n_splits=1, **BOUNDS)
     with pytest.raises(ValueError, match="n_splits=301 greater"):
         next(ImbalancedKFold(head=2, tail=0, n_splits=301, **BOUNDS).split(*data))
+
+
+def test_labels_by_name(data):
+    X, D = data
+    frame = pd.DataFrame(D, columns=["low", "middle", "high"])
+    by_number = list(ImbalancedKFold(head=2, tail=0, **BOUNDS).split(X, D))
+    for columns in (["low", "middle", "high"], ["high", "low", "middle"]):
+        by_name = ImbalancedKFold(head="high", tail="low", **BOUNDS).split(X, frame[columns])
+        for one, other in zip(by_number, by_name, strict=True):
+            assert_array_equal(one[0], other[0])
+    selected = make_imbalanced_ldl(X, frame, "high", "low", **BOUNDS)[1]
+    assert_array_equal(selected, make_imbalanced_ldl(X, D, 2, 0, **BOUNDS)[1])
+    with pytest.raises(ValueError, match=r"no label 'a'; the names of the columns are \['low'"):
+        make_imbalanced_ldl(X, frame, "a", 2, **BOUNDS)
+    with pytest.raises(ValueError, match="different labels, got 'high' and 2"):
+        make_imbalanced_ldl(X, frame, "high", 2, **BOUNDS)
 
 
 def test_label_out_of_range(data):

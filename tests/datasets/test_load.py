@@ -63,6 +63,19 @@ def test_csv(tmp_path):
     assert bunch.target_names == ["dislike", "like"]
 
 
+def test_votes_are_normalized_on_request(write):
+    path = write(features=X, labels=[[3, 1], [0, 5]])
+    with pytest.raises(ValueError, match=r"row 0 sums to 4.*normalize=True divides every row"):
+        load_ldl(path)
+    assert_array_equal(load_ldl(path, normalize=True).target, D)
+    for bad in ([[3, 1], [0, 0]], [[3, 1], [2, -1]]):
+        path = write(features=X, labels=bad)
+        with pytest.raises(
+            ValueError, match=r"file\.\w+: row 1 of the labels cannot be normalized"
+        ):
+            load_ldl(path, normalize=True)
+
+
 def test_one_row(write):
     data, target = load_ldl(write(features=X[:1], labels=D[:1]), return_X_y=True)
     assert data.shape == (1, 3)

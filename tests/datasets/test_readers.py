@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from scipy.io import savemat
+from scipy.sparse import csc_matrix
 
 from sklearn_ldl.datasets import read_csv, read_mat, read_npz
 
@@ -140,3 +143,16 @@ def test_csv_label_columns_must_be_a_list(table):
 def test_bad_tables(table, text, labels, message):
     with pytest.raises(ValueError, match=message):
         read_csv(table(text), labels)
+
+
+def test_labels_are_divided_by_their_sums_on_request(tmp_path):
+    votes, path = np.array([[3, 1], [0, 5]]), tmp_path / "votes"
+    savemat(f"{path}.mat", {"features": np.eye(2), "labels": csc_matrix(votes)})
+    np.savez(f"{path}.npz", features=np.eye(2), labels=votes)
+    Path(f"{path}.csv").write_text("x,like,dislike\n1,3,1\n2,0,5\n")
+    for variables in (
+        read_mat(f"{path}.mat", normalize=True),
+        read_npz(f"{path}.npz", normalize=True),
+        read_csv(f"{path}.csv", ["like", "dislike"], normalize=True),
+    ):
+        assert_array_equal(variables["labels"], [[0.75, 0.25], [0, 1]])

@@ -1,5 +1,6 @@
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -87,6 +88,70 @@ def test_columns_of_a_data_frame():
     frame = polars.from_dict(votes.to_dict("list"))
     again = vote_table_to_distribution(frame["photo"], frame["mood"], frame["w"])
     assert_array_equal(again.D, table.D)
+
+
+LEVELS = ["none", "low", "medium", "high"]
+
+
+def ordered(values):
+    return pd.Categorical(values, categories=LEVELS, ordered=True)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        ordered,
+        lambda values: pd.Series(ordered(values)),
+        lambda values: pd.Categorical(values, categories=LEVELS),
+        lambda values: pl.Series(values, dtype=pl.Enum(LEVELS)),
+    ],
+    ids=["Categorical", "Series", "unordered", "Enum"],
+)
+def test_declared_levels_are_the_columns_in_their_order(column):
+    items = ["a", "a", "b"]
+    D, _, labels = vote_table_to_distribution(items, column(["low", "high", "medium"]))
+    assert_array_equal(labels, LEVELS)
+    assert_array_equal(D, [[0, 0.5, 0, 0.5], [0, 0, 1, 0]])
+    other = vote_table_to_distribution(["c"], column(["none"]))
+    assert_array_equal(other.labels, labels)
+    again = vote_table_to_distribution(items, column(["low"] * 3), label_names=["high", "low"])
+    assert_array_equal(again.labels, ["high", "low"])
+
+
+def test_numbers_and_strings_are_labels_side_by_side():
+    sizes = [1, 2, "3+"]
+    for labels, options in (
+        (["3+", 1, 2, 1], {"label_names": sizes}),
+        (pd.Categorical(["3+", 1, 2, 1], categories=sizes), {}),
+    ):
+        table = vote_table_to_distribution(["a", "a", "b", "b"], labels, **options)
+        assert table.labels.tolist() == sizes
+        assert_array_equal(table.D, [[0.5, 0, 0.5], [0.5, 0.5, 0]])
+
+
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
+def test_missing_entries_of_a_categorical(missing):
+    with pytest.raises(ValueError, match="labels has missing entries"):
+        vote_table_to_distribution([1, 2], ordered(["low", missing]))
+    with pytest.raises(ValueError, match="labels has missing entries"):
+        vote_table_to_distribution(
+            [1, 2], pd.Series(["low", missing], dtype=object), label_names=LEVELS
+        )
+
+
+@pytest.mark.parametrize("names", [["like", "dislike"], [1, "2+"], [5, 4]])
+def test_names_of_labels_stay(names):
+    counts = pd.DataFrame([[3, 1], [0, 2]], columns=names, index=["x", "y"])
+    D = votes_to_distribution(counts)
+    assert D.columns.tolist() == names
+    assert D.index.tolist() == ["x", "y"]
+    assert_array_equal(D, [[0.75, 0.25], [0, 1]])
+    P = votes_to_distribution(pl.DataFrame({"like": [3, 0], "dislike": [1, 2]}))
+    assert isinstance(P, pl.DataFrame)
+    assert P.columns == ["like", "dislike"]
+    assert_array_equal(P, D)
+    with pytest.raises(ValueError, match=r"different names.*repeat \['like'\]"):
+        votes_to_distribution(counts.set_axis(["like", "like"], axis=1))
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 3)), min_size=1, max_size=30))

@@ -12,6 +12,14 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from sklearn_ldl._core.fitted import forget
+from sklearn_ldl._core.label_names import (
+    as_before,
+    columns_in_order,
+    describe_labels,
+    fitted_names,
+    name_array,
+    names_of,
+)
 from sklearn_ldl._core.simplex import check_distribution
 from sklearn_ldl.deep.dataset_targets import dataset_targets
 from sklearn_ldl.deep.estimator import DeepEstimator
@@ -32,8 +40,8 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Class labels, in the order of the columns of `predict_proba`; ``arange(n_classes)`` after
-        a fit to distributions.
+        Class labels, in the order of the columns of `predict_proba`. After a fit to distributions
+        the names of their columns, in their order, or ``arange(n_classes)`` where they have none.
     n_labels_ : int
         Number of classes.
     distributor_ : transformer
@@ -120,12 +128,19 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
 
     def _distribute(self, y: Any) -> NDArray[np.float64]:
         """Set what describes the labels, and return the distributions of `y`."""
-        y = y if hasattr(y, "ndim") else np.asarray(y)
-        if y.ndim == 2 and y.shape[1] > 1:
+        y = y if hasattr(y, "shape") else np.asarray(y)
+        if len(y.shape) == 2 and y.shape[1] > 1:
             if self.distributor is not None:
                 raise ValueError("y holds distributions already: leave out the distributor.")
+            y = as_before(self, y)
             D = check_distribution(y)
-            self._set_classes(np.arange(D.shape[1]))
+            names = names_of(y)
+            if names is None and self._goes_on() and len(self.classes_) == D.shape[1]:
+                classes = self.classes_
+            else:
+                classes = np.arange(D.shape[1]) if names is None else name_array(names)
+            self._set_classes(classes)
+            describe_labels(self, y, D.shape[1])
             forget(self, "distributor_")
             return self._smooth(D)
         y = column_or_1d(y, warn=True)
@@ -138,6 +153,7 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
                 "as LabelSmoother. For values use LDLRegressor."
             )
         self._set_classes(distributor.classes_)
+        forget(self, "label_names_")
         self.distributor_ = distributor
         return self._smooth(D)
 
@@ -227,7 +243,8 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
         X : {array-like, sparse matrix} of shape (n_samples, n_features), array of images or Dataset
             Samples.
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
-            True labels, or true distributions.
+            True labels, or true distributions; columns of a data frame are matched by name with
+            `classes_`.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
 
@@ -236,8 +253,12 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
         accuracy : float
             Between 0 and 1.
         """
-        predicted = self.predict(X)
+        predicted = self._outputs(X).argmax(axis=1)
         shape = np.shape(y)
         if len(shape) == 2 and shape[1] > 1:
-            y = self.classes_[check_distribution(y).argmax(axis=1)]
-        return accuracy_score(y, predicted, sample_weight=sample_weight)
+            y = columns_in_order(y, fitted_names(self), of_y="y", of_names=type(self).__name__)
+            truth = check_distribution(y).argmax(axis=1)
+        else:
+            column = {label: k for k, label in enumerate(self.classes_.tolist())}
+            truth = np.array([column.get(label, -1) for label in column_or_1d(y).tolist()])
+        return accuracy_score(truth, predicted, sample_weight=sample_weight)

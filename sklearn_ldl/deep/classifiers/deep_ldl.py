@@ -44,8 +44,8 @@ class DeepLDLClassifier(DeepClassifier):
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
-        Class labels, in the order of the columns of `predict_proba`; ``arange(n_classes)`` after
-        a fit to distributions.
+        Class labels, in the order of the columns of `predict_proba`. After a fit to distributions
+        the names of their columns, in their order, or ``arange(n_classes)`` where they have none.
     n_labels_ : int
         Number of classes.
     distributor_ : transformer

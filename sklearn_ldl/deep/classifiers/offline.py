@@ -51,8 +51,8 @@ class OfflineLDLClassifier(TaughtClassifier, omit=("label_smoothing",)):
     teachers_ : list of classifiers
         The fitted teachers, with `teacher_cv` those of all folds; only with `keep_teachers`.
     classes_ : ndarray of shape (n_classes,)
-        Class labels, in the order of the columns of `predict_proba`; ``arange(n_classes)`` after
-        a fit to distributions.
+        Class labels, in the order of the columns of `predict_proba`. After a fit to distributions
+        the names of their columns, in their order, or ``arange(n_classes)`` where they have none.
     n_labels_ : int
         Number of classes.
     net_ : skorch.NeuralNet

@@ -15,6 +15,7 @@ from sklearn.utils.validation import has_fit_parameter
 from torch import Tensor
 from torch.utils.data import Dataset, Subset
 
+from sklearn_ldl._core.label_names import innermost, names_of
 from sklearn_ldl._core.sklearn_compat import HasMethods, num_samples, safe_indexing
 from sklearn_ldl.deep.classifiers.base import DeepClassifier
 from sklearn_ldl.deep.classifiers.deep_ldl import DeepLDLClassifier
@@ -29,14 +30,16 @@ class Lesson(NamedTuple):
     """What teachers are fitted to: the data as the user gave them."""
 
     X: Any
-    y: NDArray | None
+    y: Any
     sample_weight: NDArray | None
 
     def take(self, rows: NDArray) -> Lesson:
         """Part of the rows."""
         X = self.X
         X = Subset(X, rows.tolist()) if isinstance(X, Dataset) else safe_indexing(X, rows)
-        return Lesson(X, *(None if part is None else part[rows] for part in self[1:]))
+        return Lesson(
+            X, *(None if part is None else safe_indexing(part, rows) for part in self[1:])
+        )
 
     def fit(self, teacher: BaseEstimator, random_state: RandomState) -> BaseEstimator:
         """Fit a clone; one of a ``FrozenEstimator`` is that estimator, and its fit does nothing."""
@@ -110,7 +113,7 @@ class TaughtClassifier(DeepClassifier):
         # A device that is absent is an error before any teacher is fitted.
         resolve_device(self.device)
         y = data.y
-        if y is not None:
+        if y is not None and (names_of(y) is None or y.shape[1] == 1):
             y = np.asarray(y)
             y = y.ravel() if y.shape[1:] == (1,) else y
         return Lesson(data.X, y, data.sample_weight)
@@ -193,13 +196,18 @@ def ask(teacher: BaseEstimator, X: Any, classes: NDArray) -> Tensor:
 
 def class_selection(teacher: BaseEstimator, classes: NDArray) -> Tensor:
     """Matrix of zeros and ones that maps columns of a teacher to those of the student."""
-    known = getattr(teacher, "classes_", classes)
-    if np.shape(known[0]):
+    if np.shape(getattr(teacher, "classes_", classes)[0]):
         raise ValueError(
             f"The teacher {type(teacher).__name__} took the columns of y for separate targets. "
             "Fit it to labels, or use a teacher that learns distributions."
         )
+    inner = innermost(teacher)
+    known = getattr(inner, "label_names_", getattr(teacher, "classes_", classes))
     column = {label: index for index, label in enumerate(classes.tolist())}
+    # Labels without names, of a teacher that learnt distributions, count by position.
+    learnt_distributions = hasattr(inner, "n_labels_") and not hasattr(inner, "distributor_")
+    if learnt_distributions and np.array_equal(known, np.arange(len(classes))) and 0 not in column:
+        known = classes
     selection = torch.zeros(len(known), len(classes), dtype=torch.float64)
     for index, label in enumerate(np.asarray(known).tolist()):
         if label in column:

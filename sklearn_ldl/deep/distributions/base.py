@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import log_softmax, softmax
 from sklearn.utils.validation import check_consistent_length
 
-from sklearn_ldl._core.label_names import describe_labels
+from sklearn_ldl._core.label_names import as_before, describe_labels
 from sklearn_ldl._core.simplex import check_distribution
 from sklearn_ldl.base import LabelDistributionMixin
 from sklearn_ldl.deep.dataset_targets import dataset_targets
@@ -99,6 +99,7 @@ class DeepDistributionRegressor(LabelDistributionMixin, DeepEstimator):
     def _prepare_targets(
         self, features: Any, y: Any, sample_weight: NDArray[np.floating] | None
     ) -> tuple[NDArray[np.float32] | None, tuple[int, ...]]:
+        y = as_before(self, y)
         D = self._encode(dataset_targets(features) if y is None else y)
         if y is not None:
             check_consistent_length(features, D)
