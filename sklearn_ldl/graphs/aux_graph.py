@@ -81,7 +81,8 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
         `A` itself is such a graph, of one task, whose stored zeros are distances: between copies,
         which should not fill up the rows.
     n_jobs : int, default=None
-        Parallel jobs of the built-in searches. None means 1, -1 all processors.
+        Parallel jobs of the built-in searches. None means 1, -1 all processors. Another number
+        may change a few of the neighbours that the approximate search finds.
     random_state : int, RandomState instance or None, default=None
         Seed of the approximate search; the exact one is deterministic.
 

@@ -551,8 +551,10 @@ def test_pynndescent(rng):
     np.testing.assert_allclose(approximate.sigmas_, exact.sigmas_, rtol=0.01)
     assert (graph[[0], :].data == 1).sum() == 4
 
-    again = clone(approximate).set_params(n_jobs=2).fit(A)
-    np.testing.assert_array_equal(again.graph_.toarray(), graph.toarray())
+    # pynndescent finds others with other numbers of threads.
+    for parallel in (approximate, clone(approximate).set_params(n_jobs=2).fit(A)):
+        again = clone(parallel).fit(A)
+        np.testing.assert_array_equal(again.graph_.toarray(), parallel.graph_.toarray())
     queries = rng.normal(size=(50, 8))
     found = approximate.transform(queries)
     restored = pickle.loads(pickle.dumps(approximate))
