@@ -7,12 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
+from sklearn.neighbors import KNeighborsTransformer
 
-from sklearn_ldl.graphs import AuxGraphNeighbors
+from sklearn_ldl.graphs.search import EuclideanSearch, find, nearest
 from sklearn_ldl.graphs.table import neighbor_table
-
-# So wide a Gaussian that every similarity is one: no neighbour is too far to be an edge.
-_ANY_DISTANCE = np.finfo(np.float64).max
+from sklearn_ldl.graphs.weights import similarity
 
 
 def nearest_neighbors(X: NDArray[np.float64], n_neighbors: int) -> NDArray[np.intp]:
@@ -42,7 +41,7 @@ def nearest_neighbors(X: NDArray[np.float64], n_neighbors: int) -> NDArray[np.in
     """
     if len(X) == 1:
         return np.empty((1, 0), dtype=np.intp)
-    return neighbor_table(_search(X, n_neighbors, _ANY_DISTANCE).graph_)[0]
+    return neighbor_table(_distances(X, n_neighbors))[0]
 
 
 def knn_affinity(
@@ -81,10 +80,14 @@ def knn_affinity(
     """
     if len(X) == 1:
         return csr_array((1, 1)), 1.0 if sigma == "median" else float(sigma)
-    search = _search(X, n_neighbors, sigma)
-    return (search.graph_ + search.graph_.T) / 2, float(search.sigmas_[0])
+    distances = _distances(X, n_neighbors)
+    sigma = float(np.median(distances.data) if sigma == "median" else sigma)
+    directed = similarity(distances, sigma)
+    return (directed + directed.T) / 2, sigma
 
 
-def _search(X, n_neighbors, sigma):
-    # The approximate search would make results depend on a seed.
-    return AuxGraphNeighbors(n_neighbors, sigma=sigma, algorithm="exact").fit(X)
+def _distances(X: NDArray[np.float64], n_neighbors: int) -> csr_array:
+    """Distances to the nearest others, copies among them, by a search that needs no seed."""
+    n_neighbors = min(n_neighbors, len(X) - 1)
+    search = EuclideanSearch(KNeighborsTransformer(n_neighbors=n_neighbors))
+    return nearest(find(search.fit_transform, X, len(X)), n_neighbors, skip_self=True)

@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ldl._core.extras import MissingExtraError
 from sklearn_ldl._core.sklearn_compat import HasMethods, Interval, StrOptions, fit_context
+from sklearn_ldl.graphs.copies import Copies, distinct_rows, places_at_distance_zero
 from sklearn_ldl.graphs.search import (
     APPROXIMATE_MIN_NEIGHBORS,
     EXACT_MAX_ROWS,
@@ -51,15 +52,20 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
     `A` is used as it is: a column with a large scale decides who is whose neighbour. Bring the
     columns of a task to comparable units before.
 
+    Rows that are repeated, such as a face with several annotators, count once: neither the scale
+    nor the similarity to others depends on how many copies there are. Copies of a sample are
+    neighbours besides.
+
     Parameters
     ----------
     n_neighbors : int, default=4
-        Neighbours of each sample and task, the sample itself not counted. At most
-        ``n_samples - 1`` are used.
+        Neighbours of each sample and task: the nearest rows that differ from it, each of them
+        once. Of the samples that equal it, as many again are neighbours too.
     sigma : "median", float or array-like of shape (n_tasks,), default="median"
         Scale of the similarity in units of `A`, positive. "median" is the median distance of a
-        task between a sample and its neighbours. One entry per task, each a number or "median",
-        or one for all. Published values are 1 for action units and 68 for 68 landmarks in pixels.
+        task between the distinct rows and their neighbours. One entry per task, each a number or
+        "median", or one for all. Published values are 1 for action units and 68 for 68 landmarks
+        in pixels.
     aux_groups : list, default=None
         The columns of each task: slices, arrays of column indices or boolean masks. Tasks may
         share columns and need not cover all. None means one task with all columns.
@@ -70,11 +76,13 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
     neighbors : transformer or "precomputed", default=None
         Any transformer of samples into a sparse graph of distances, such as
         ``KNeighborsTransformer(metric="manhattan")`` or ``PyNNDescentTransformer()``, to be used
-        instead. It is cloned. It must find `n_neighbors` samples besides the sample itself, whose
-        distances replace the Euclidean ones in the formula. "precomputed" says that `A` itself is
-        such a graph, of one task, whose stored zeros are distances.
+        instead. It is cloned. It gets the distinct rows and must find `n_neighbors` besides each
+        itself, whose distances replace the Euclidean ones in the formula. "precomputed" says that
+        `A` itself is such a graph, of one task, whose stored zeros are distances: between copies,
+        which should not fill up the rows.
     n_jobs : int, default=None
-        Parallel jobs of the built-in searches. None means 1, -1 all processors.
+        Parallel jobs of the built-in searches. None means 1, -1 all processors. Another number
+        may change a few of the neighbours that the approximate search finds.
     random_state : int, RandomState instance or None, default=None
         Seed of the approximate search; the exact one is deterministic.
 
@@ -83,15 +91,17 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
     graph_ : csr_array of shape (n_samples, n_samples)
         Sum of `graphs_`. No sample is its own neighbour, however many equal it.
     graphs_ : list of csr_array of shape (n_samples, n_samples)
-        The graph of each task, at most `n_neighbors` entries per row. Similarities too small
-        for a float are left out: all stored ones lie in (0, 1].
+        The graph of each task. A row has at most `n_neighbors` entries for rows that differ from
+        it, each for one copy of such a row (the copies take turns), and at most as many, of
+        similarity 1, for its own copies. Similarities too small for a float are left out: all
+        stored ones lie in (0, 1].
     sigmas_ : ndarray of shape (n_tasks,)
-        The scale of each task. It is 0 if `sigma` is "median" and more than half of the
-        neighbours equal their sample; then equal ones have similarity 1 and all others 0.
+        The scale of each task. It is 0 if `sigma` is "median" and no two different rows are
+        neighbours; then equal ones have similarity 1 and all others 0.
     aux_groups_ : list of ndarray of int
         The column indices of each task.
     n_neighbors_ : int
-        The number of neighbours used.
+        The number of neighbours used, `n_neighbors` or ``n_samples - 1``.
     n_features_in_ : int
         Number of auxiliary labels.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -105,7 +115,8 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
     -----
     `transform` cannot know whether a row is one of the fitted samples, so it excludes nothing, and
     neither does `fit_transform`, which is `fit` followed by `transform`: there a sample is its own
-    first neighbour. The graph to train with is `graph_`.
+    first neighbour. The graph to train with is `graph_`. Of training samples that equal each other
+    the first one stands for all.
 
     References
     ----------
@@ -122,8 +133,8 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
     >>> neighbors = AuxGraphNeighbors(n_neighbors=1, sigma=1.0).fit(A)
     >>> neighbors.graph_.toarray().round(3)
     array([[0.   , 0.607, 0.   , 0.   ],
-           [0.   , 0.   , 1.   , 0.   ],
-           [0.   , 1.   , 0.   , 0.   ],
+           [0.607, 0.   , 1.   , 0.   ],
+           [0.607, 1.   , 0.   , 0.   ],
            [0.   , 0.135, 0.   , 0.   ]])
     >>> neighbors.transform([[3.0]]).toarray()
     array([[0., 0., 0., 1.]])
@@ -194,7 +205,8 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
         Warns
         -----
         UserWarning
-            If `neighbors` finds fewer than `n_neighbors` neighbours of every sample.
+            If `neighbors` finds fewer than `n_neighbors` neighbours of every sample, or if no two
+            different rows of a task are similar: all are equal, or `sigma` is too small.
         """
         refuse_many_arrays(A)
         A = self._validate_aux(A, ensure_min_samples=2)
@@ -208,17 +220,34 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
         self.n_neighbors_ = min(self.n_neighbors, n_samples - 1)
 
         self._searches = []
+        self._copies = []
         self.graphs_ = []
         self.sigmas_ = np.empty(len(scales))
         for task, (columns, sigma) in enumerate(zip(self.aux_groups_, scales, strict=True)):
             points = task_columns(A, columns)
-            search = self._new_search(n_samples)
-            found = find(search.fit_transform, points, n_samples)
-            distances = nearest(found, self.n_neighbors_, skip_self=True)
-            self._check_found(distances, task)
-            self.sigmas_[task] = np.median(distances.data) if sigma == "median" else sigma
-            self.graphs_.append(similarity(distances, self.sigmas_[task]))
+            if self._is_precomputed():
+                rows = np.arange(n_samples)
+            else:
+                points, rows = distinct_rows(points)
+            n_points = points.shape[0]
+            search = self._new_search(n_points)
+            found = find(search.fit_transform, points, n_points)
+            # Another metric than the Euclidean one may see different rows in one place.
+            merged = Copies(places_at_distance_zero(found))
+            copies = Copies(merged.places[rows])
+            distances = nearest(merged.merge_both(found), self.n_neighbors_, skip_self=True)
+            self._check_found(distances, copies, task)
+            if sigma == "median":
+                sigma = np.median(distances.data) if distances.nnz else 0.0
+            near = similarity(distances, sigma)
+            if not near.nnz:
+                why = "sigma is too small" if distances.nnz else "neighbors found copies alone"
+                why = "all are equal" if copies.n_places == 1 else why
+                warn(f"No two different rows of task {task} are similar: {why}.", stacklevel=3)
+            self.sigmas_[task] = sigma
+            self.graphs_.append(copies.join(near, self.n_neighbors_))
             self._searches.append(search)
+            self._copies.append((merged, copies))
         self.graph_ = reduce(add, self.graphs_)
         return self
 
@@ -235,7 +264,7 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
         -------
         graph : csr_array of shape (n_queries, n_samples)
             Sum of the graphs of all tasks. A row that equals a training sample is a neighbour
-            of that sample, with similarity 1 in every task.
+            of that sample, with similarity 1 in every task; of the first one of several copies.
 
         Raises
         ------
@@ -246,13 +275,13 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
         refuse_many_arrays(A)
         A = self._validate_aux(A, reset=False)
         graphs = []
-        for columns, sigma, search in zip(
-            self.aux_groups_, self.sigmas_, self._searches, strict=True
+        for columns, sigma, search, (merged, copies) in zip(
+            self.aux_groups_, self.sigmas_, self._searches, self._copies, strict=True
         ):
             points = task_columns(A, columns)
-            found = find(search.transform, points, self.graph_.shape[1])
+            found = merged.merge(find(search.transform, points, len(merged.places)))
             distances = nearest(found, self.n_neighbors_, skip_self=False)
-            graphs.append(similarity(distances, sigma))
+            graphs.append(copies.first(similarity(distances, sigma)))
         return reduce(add, graphs)
 
     def __sklearn_tags__(self):
@@ -275,10 +304,11 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
             if getattr(self.neighbors, "mode", "distance") != "distance":
                 raise ValueError("neighbors must return distances: set its mode to 'distance'.")
             return clone(self.neighbors)
+        n_neighbors = min(self.n_neighbors_, n_samples - 1)
         small = n_samples <= EXACT_MAX_ROWS
         if self.algorithm == "exact" or (self.algorithm == "auto" and small):
             return EuclideanSearch(
-                KNeighborsTransformer(n_neighbors=self.n_neighbors_, n_jobs=self.n_jobs)
+                KNeighborsTransformer(n_neighbors=n_neighbors, n_jobs=self.n_jobs)
             )
         try:
             from pynndescent import PyNNDescentTransformer
@@ -289,7 +319,7 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
                 "graph",
                 'Or set algorithm="exact".',
             ) from error
-        n_neighbors = max(self.n_neighbors_, APPROXIMATE_MIN_NEIGHBORS)
+        n_neighbors = max(n_neighbors, APPROXIMATE_MIN_NEIGHBORS)
         return EuclideanSearch(
             PyNNDescentTransformer(
                 n_neighbors=min(n_neighbors, n_samples - 1),
@@ -298,15 +328,16 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
             )
         )
 
-    def _check_found(self, distances: csr_array, task: int) -> None:
+    def _check_found(self, distances: csr_array, copies: Copies, task: int) -> None:
         """Complain if a search found no neighbours, or fewer than asked for everywhere."""
         most = np.diff(distances.indptr).max()
-        if most == 0:
+        wanted = min(self.n_neighbors_, copies.n_places - 1)
+        if most == 0 < wanted and copies.n_places == len(copies.places):
             raise ValueError(f"neighbors found no neighbour of any sample in task {task}.")
-        if most < self.n_neighbors_:
+        if 0 < most < wanted:
             warn(
                 f"neighbors found at most {most} neighbours of a sample in task {task}, "
-                f"n_neighbors asks for {self.n_neighbors_}.",
+                f"n_neighbors asks for {wanted}.",
                 UserWarning,
                 stacklevel=4,
             )

@@ -48,8 +48,8 @@ class EuclideanSearch:
         return found
 
 
-def find(search: Callable, points: Any, n_samples: int) -> Any:
-    """Run a search and return its graph of distances to the `n_samples` fitted points as CSR."""
+def find(search: Callable, points: Any, n_samples: int) -> csr_array:
+    """Run a search and return its graph of distances to the `n_samples` fitted points."""
     # A sparse graph has no data frame form, whatever output the user prefers elsewhere.
     with config_context(transform_output="default"):
         found = search(points)
@@ -58,22 +58,24 @@ def find(search: Callable, points: Any, n_samples: int) -> Any:
     shape = (points.shape[0], n_samples)
     if found.shape != shape:
         raise ValueError(f"neighbors returned a graph of shape {found.shape}, expected {shape}.")
-    return found.tocsr()
-
-
-def nearest(found: Any, n_neighbors: int, *, skip_self: bool) -> csr_array:
-    """Keep the `n_neighbors` smallest distances of every row, ties to the lower index.
-
-    Stored zeros are distances like any other. A sample is recognised by its index: with duplicated
-    rows it may stand anywhere among them, or be missing.
-    """
-    rows, columns, distances = row_numbers(found), found.indices, found.data
-    keep = columns >= 0  # -1 is how approximate searches say that they found nobody
-    if skip_self:
-        keep &= columns != rows
-    rows, columns, distances = rows[keep], columns[keep], distances[keep].astype(np.float64)
+    found = found.tocsr()
+    keep = found.indices >= 0  # -1 is how approximate searches say that they found nobody
+    rows, columns = row_numbers(found)[keep], found.indices[keep]
+    distances = found.data[keep].astype(np.float64)
     if not ((distances >= 0) & (distances < np.inf)).all():
         raise ValueError("neighbors returned distances that are negative, infinite or NaN.")
+    return csr_array((distances, (rows, columns)), shape=shape)
+
+
+def nearest(found: csr_array, n_neighbors: int, *, skip_self: bool) -> csr_array:
+    """Keep the `n_neighbors` smallest distances of every row, ties to the lower index.
+
+    Stored zeros are distances like any other. A sample is recognised by its index.
+    """
+    rows, columns, distances = row_numbers(found), found.indices, found.data
+    if skip_self:
+        keep = columns != rows
+        rows, columns, distances = rows[keep], columns[keep], distances[keep]
     order = np.lexsort((columns, distances, rows))
     rows, columns, distances = rows[order], columns[order], distances[order]
     rank = np.arange(rows.size) - np.searchsorted(rows, rows)

@@ -16,7 +16,8 @@ def similarity(distances: csr_array, sigma: float) -> csr_array:
     with np.errstate(divide="ignore", over="ignore"):
         scaled = np.divide(d, sigma, out=np.zeros_like(d), where=d > 0)
         weights = np.exp(-0.5 * scaled**2)
-    graph = csr_array((weights, distances.indices, distances.indptr), shape=distances.shape)
+    graph = distances.copy()
+    graph.data = weights
     graph.eliminate_zeros()
     return graph
 

@@ -138,6 +138,7 @@ def test_weight_zero_is_the_plain_classifier(data):
     assert_allclose(model.predict_proba(X), plain.predict_proba(X), atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:No two different rows of task 0 are similar")
 def test_without_similar_rows_there_is_nothing_to_learn_from(data):
     X, y, A = data
     with pytest.raises(ValueError, match="No two rows are similar"):
