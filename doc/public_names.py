@@ -80,5 +80,6 @@ def index(text: str) -> str:
 
 
 if __name__ == "__main__":
+    page = index(INDEX.read_text())  # first: an error leaves both files as they are
     STUB.write_text(stub())
-    INDEX.write_text(index(INDEX.read_text()))
+    INDEX.write_text(page)

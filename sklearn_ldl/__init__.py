@@ -138,4 +138,4 @@ def _placeholder(name: str, error: ImportError) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*(name for name in globals() if name.startswith("_")), *__all__})

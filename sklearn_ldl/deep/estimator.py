@@ -108,6 +108,11 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
         )
         losses = self._losses(data)
         row_loss, objective = losses if isinstance(losses, tuple) else (losses, None)
+        if not callable(row_loss):
+            raise TypeError(
+                f"{type(self).__name__}._losses must return a loss, or a loss and an objective; "
+                f"got {losses!r}."
+            )
         self._fit_net(data, row_loss, objective)
         return self
 

@@ -121,6 +121,8 @@ class NetConstructor:
 
     _net_parameters: ClassVar[dict[str, NetParameter]] = NET_PARAMETERS
     _net_signature: ClassVar[Signature]
+    #: Parameters of the net that constructors of subclasses name, to pass them on or to store them.
+    _named: ClassVar[frozenset[str]] = frozenset()
     #: What the constructor of this very class states; None where it has none.
     _stated: ClassVar[list[Parameter] | None] = None
     _parameter_constraints: dict = {
@@ -129,10 +131,16 @@ class NetConstructor:
 
     def __init__(self, *args: Module | None, **net: Unpack[AllOptions]):
         super().__init__()
-        bound = self._net_signature.bind(*args, **net)
+        try:
+            bound = self._net_signature.bind(*args, **net)
+        except TypeError as error:
+            raise TypeError(f"{type(self).__name__}.__init__() {error}") from None
+        given = set(bound.arguments)
         bound.apply_defaults()
         for name, value in bound.arguments.items():
-            setattr(self, name, value)
+            # What a constructor names and neither passes on nor stores is missing, not a default.
+            if name in given or name not in self._named:
+                setattr(self, name, value)
 
     def __init_subclass__(
         cls,
@@ -142,6 +150,8 @@ class NetConstructor:
         **kwargs: Any,
     ):
         super().__init_subclass__(**kwargs)
+        if isinstance(omit, str):
+            raise TypeError(f"{cls.__name__}: omit is a list of names, got {omit!r}.")
         omit, defaults = set(omit), dict(defaults or {})
         if unknown := (omit | defaults.keys()) - cls._net_parameters.keys():
             raise TypeError(f"{cls.__name__}: unknown net parameters: {sorted(unknown)}")
@@ -156,6 +166,8 @@ class NetConstructor:
         else:
             cls._stated = None
             cls.__init__ = _forwarding(cls)  # type: ignore[method-assign]
+        names = {parameter.name for base in cls.__mro__ for parameter in _named_by(base)}
+        cls._named = frozenset(names & cls._net_parameters.keys())
         parameters = _all_parameters(cls)
         _check_effect(cls, omit, defaults, parameters)
         this = Parameter("self", Parameter.POSITIONAL_OR_KEYWORD)
@@ -224,6 +236,12 @@ def _stated_by(base: type, cls: type[NetConstructor]) -> list[Parameter] | None:
         return base._stated
     init = vars(base).get("__init__")
     return None if init is None else list(signature(init).parameters.values())[1:]
+
+
+def _named_by(base: type) -> list[Parameter]:
+    """Return what the constructor of a subclass names; nothing for other classes."""
+    stated = vars(base).get("_stated") if issubclass(base, NetConstructor) else None
+    return [p for p in stated or [] if p.kind is not Parameter.VAR_KEYWORD]
 
 
 def _check_effect(

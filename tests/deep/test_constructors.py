@@ -433,3 +433,36 @@ def test_the_hook_alone_makes_an_estimator():
     fitted = Divergence(**SMALL_NET).fit(X, D)
     assert_array_equal(fitted.predict(X), expected.predict(X))
     assert_array_equal(fitted.history_["train_loss"], expected.history_["train_loss"])
+
+
+def test_what_is_neither_passed_on_nor_stored_is_missing():
+    class Forgetful(DeepLDLRegressor):
+        def __init__(self, module=None, *, lr=0.5, **net):
+            super().__init__(module, **net)
+
+    estimator = Forgetful(lr=0.3)
+    with pytest.raises(AttributeError, match="no attribute 'lr'"):
+        estimator.get_params()
+
+
+def test_what_is_stored_need_not_be_passed_on():
+    class Storing(DeepLDLRegressor):
+        def __init__(self, module=None, *, lr=0.5, **net):
+            super().__init__(module, **net)
+            self.lr = lr
+
+    assert clone(Storing(lr=0.3)).lr == 0.3
+    assert Storing().get_params()["lr"] == 0.5
+
+
+@pytest.mark.parametrize("cls", [DeepLDLRegressor, Plain])
+def test_an_unknown_parameter_is_an_error_that_names_the_class(cls):
+    with pytest.raises(TypeError, match=rf"{cls.__name__}.*unexpected keyword argument 'rate'"):
+        cls(rate=1)
+
+
+def test_omit_is_a_list():
+    with pytest.raises(TypeError, match="Wrong: omit is a list of names, got 'loss'"):
+
+        class Wrong(DeepLDLRegressor, omit="loss"):
+            pass

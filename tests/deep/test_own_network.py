@@ -337,3 +337,14 @@ def test_low_precision_ends_at_the_network():
 
     Watching(amp=True, **(SMALL | {"max_epochs": 1})).fit(X, D)
     assert set(dtypes) == {torch.float32}
+
+
+@pytest.mark.parametrize("losses", [None, "kl", (None, None)])
+def test_a_hook_without_a_loss_is_an_error(losses):
+    class Own(DeepDistributionRegressor):
+        def _losses(self, data):
+            return losses
+
+    X, D = make_ldl(20, random_state=0)
+    with pytest.raises(TypeError, match="Own._losses must return a loss"):
+        Own().fit(X, D)
