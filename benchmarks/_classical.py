@@ -273,7 +273,7 @@ def glle(X: NDArray, L: NDArray) -> Duel:
 
     def ours(tol):
         # The scores before they are normalised.
-        model = enhancement.GLLEEnhancer(smoothing=1e-2, sigma=1.0, tol=tol)
+        model = enhancement.GLLEEnhancer(graph_weight=1e-2, sigma=1.0, tol=tol)
         return model._scores(X, L.astype(float))
 
     def objective(scores):

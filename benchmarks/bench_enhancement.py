@@ -60,7 +60,7 @@ GRIDS: dict[type[BaseEstimator], dict[str, list]] = {
     enhancement.KMEnhancer: {"gamma": ["median", "scale"]},
     enhancement.LPEnhancer: {"propagation": [0.5, 0.9], "n_neighbors": [None, 20]},
     enhancement.MLEnhancer: {"margin": [1.0, 0.3, 0.1]},
-    enhancement.GLLEEnhancer: {"smoothing": [1e-2, 1.0, 10.0, 100.0]},
+    enhancement.GLLEEnhancer: {"graph_weight": [1e-2, 1.0, 10.0, 100.0]},
 }
 NORMALIZATIONS, TUNED = ("softmax", "sum"), "tuned"
 COLUMNS = ["data", "row", "setting", *SIX, "seconds", "chosen", "failure"]

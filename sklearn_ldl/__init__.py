@@ -122,8 +122,9 @@ def __getattr__(name: str) -> Any:
     try:
         module = import_module(f"{__name__}.{_PUBLIC.get(name, name)}")
     except ImportError as error:
-        return _placeholder(name, error)
-    value = getattr(module, name) if name in _PUBLIC else module
+        value = _placeholder(name, error)
+    else:
+        value = getattr(module, name) if name in _PUBLIC else module
     globals()[name] = value
     return value
 

@@ -48,7 +48,7 @@ def test_every_public_name_resolves():
 
 
 WITHOUT_TORCH = """
-import inspect, pydoc, sys
+import copy, inspect, pickle, pydoc, sys
 
 class Blocked:
     def find_spec(self, name, path=None, target=None):
@@ -67,6 +67,11 @@ pydoc.render_doc(sklearn_ldl.CPNN)
 
 from sklearn_ldl import CPNN, deep
 
+assert CPNN is sklearn_ldl.CPNN
+
+def annotated(model: CPNN | None, other: None | CPNN = None):
+    pass
+
 def subclass():
     class Own(CPNN):
         pass
@@ -76,6 +81,8 @@ uses = [
     lambda: CPNN.fit,
     lambda: deep.backbone,
     lambda: isinstance(0, CPNN),
+    lambda: pickle.dumps(CPNN),
+    lambda: copy.deepcopy(CPNN),
     subclass,
     lambda: __import__("sklearn_ldl.deep"),
 ]
@@ -84,6 +91,7 @@ for use in uses:
         use()
     except ImportError as error:
         assert 'torch and skorch: pip install "sklearn-ldl[deep]"' in str(error), error
+        assert str(pickle.loads(pickle.dumps(error))) == str(error)
     else:
         raise AssertionError(use)
 """

@@ -73,15 +73,15 @@ plt.show()
 # separates the labels that apply from those that do not by a margin, which is too much for degrees
 # as similar as these.
 #
-# More smoothing, fewer clusters and a smaller margin come closer to the truth. Such settings can be
-# found where some distributions are known. Here they were taken from a few tries against the truth,
-# so that their figures flatter.
+# A larger weight, fewer clusters and a smaller margin come closer to the truth. Such settings can
+# be found where some distributions are known. Here they were taken from a few tries against the
+# truth, so that their figures flatter.
 
 tuned = {
     "FCM, 10 clusters": FCMEnhancer(n_clusters=10, random_state=0),
     "LP, propagation 0.9, 20 neighbours": LPEnhancer(propagation=0.9, n_neighbors=20),
     "ML, margin 0.1": MLEnhancer(margin=0.1),
-    "GLLE, smoothing 10": GLLEEnhancer(smoothing=10),
+    "GLLE, weight 10": GLLEEnhancer(graph_weight=10),
 }
 recovered |= {name: enhancer.fit_transform(X, L) for name, enhancer in tuned.items()}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Union
 
 
 class MissingExtraError(ImportError):
@@ -23,6 +23,11 @@ class MissingExtraError(ImportError):
     def __init__(self, what: str, packages: str, extra: str, way_out: str = ""):
         message = f'{what} needs {packages}: pip install "sklearn-ldl[{extra}]".'
         super().__init__(f"{message} {way_out}".rstrip())
+        self._arguments = what, packages, extra, way_out
+
+    def __reduce__(self) -> tuple[type, tuple[str, ...]]:
+        # Workers send errors home as pickles.
+        return type(self), self._arguments
 
 
 class Placeholder:
@@ -42,15 +47,24 @@ class Placeholder:
         self._error = error
 
     def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise self._error
+        # A new one each time: an error keeps the frames of where it was raised.
+        cls, arguments = self._error.__reduce__()
+        raise cls(*arguments)
 
-    __call__ = __mro_entries__ = __instancecheck__ = __subclasscheck__ = _refuse
+    __call__ = __mro_entries__ = __instancecheck__ = __subclasscheck__ = __reduce_ex__ = _refuse
+
+    def __or__(self, other: Any) -> Any:
+        # In annotations of a user's functions.
+        return Union[self, other]  # noqa: UP007
+
+    def __ror__(self, other: Any) -> Any:
+        return Union[other, self]  # noqa: UP007
 
     def __getattr__(self, attribute: str) -> NoReturn:
         # What tools such as inspect and pickle look for is not use.
         if attribute.startswith("_"):
             raise AttributeError(attribute)
-        raise self._error
+        self._refuse()
 
     def __repr__(self) -> str:
         return f"<{self.__name__}: {self._error}>"

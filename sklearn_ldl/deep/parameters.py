@@ -123,8 +123,6 @@ class NetConstructor:
     _net_signature: ClassVar[Signature]
     #: Parameters of the net that constructors of subclasses name, to pass them on or to store them.
     _named: ClassVar[frozenset[str]] = frozenset()
-    #: What the constructor of this very class states; None where it has none.
-    _stated: ClassVar[list[Parameter] | None] = None
     _parameter_constraints: dict = {
         name: parameter.constraints for name, parameter in NET_PARAMETERS.items()
     }
@@ -141,6 +139,14 @@ class NetConstructor:
             # What a constructor names and neither passes on nor stores is missing, not a default.
             if name in given or name not in self._named:
                 setattr(self, name, value)
+
+    @classmethod
+    def _get_param_names(cls) -> list[str]:
+        """Names of the parameters, also where a decorator has replaced a constructor."""
+        parameters = _all_parameters(cls)
+        if any(p.kind is Parameter.VAR_POSITIONAL for p in parameters.values()):
+            return super()._get_param_names()  # type: ignore[misc]  # which refuses them
+        return sorted(parameters)
 
     def __init_subclass__(
         cls,
@@ -162,9 +168,8 @@ class NetConstructor:
         }
         cls._net_signature = _signature_of_net(cls._net_parameters)
         if "__init__" in vars(cls):
-            cls._stated = list(signature(cls.__init__).parameters.values())[1:]
+            cls.__init__._stated = _stated_by(cls)  # type: ignore[attr-defined]
         else:
-            cls._stated = None
             cls.__init__ = _forwarding(cls)  # type: ignore[method-assign]
         names = {parameter.name for base in cls.__mro__ for parameter in _named_by(base)}
         cls._named = frozenset(names & cls._net_parameters.keys())
@@ -201,6 +206,7 @@ def _forwarding(cls: Any) -> Callable[..., None]:
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         super(cls, self).__init__(*args, **kwargs)
 
+    __init__._stated = None  # type: ignore[attr-defined]
     return __init__
 
 
@@ -209,7 +215,10 @@ def _all_parameters(cls: type[NetConstructor]) -> dict[str, Parameter]:
     found: dict[str, Parameter] = {}
     is_first = True
     for base in cls.__mro__:
-        stated = _stated_by(base, cls)
+        if base is NetConstructor:
+            stated: list[Parameter] | None = list(cls._net_signature.parameters.values())
+        else:
+            stated = _stated_by(base)
         if stated is None:
             continue
         named = [parameter for parameter in stated if parameter.kind is not Parameter.VAR_KEYWORD]
@@ -223,25 +232,30 @@ def _all_parameters(cls: type[NetConstructor]) -> dict[str, Parameter]:
         for parameter in named:
             found.setdefault(parameter.name, parameter)
         is_first = False
-        if not any(parameter.kind is Parameter.VAR_KEYWORD for parameter in stated):
+        passes_on = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in stated)
+        # Whoever calls the constructors of a mixin and of a network one by one serves both.
+        if issubclass(base, NetConstructor) and not passes_on:
             break
     return found
 
 
-def _stated_by(base: type, cls: type[NetConstructor]) -> list[Parameter] | None:
-    """Return what the constructor of a base class states; None where it has none."""
-    if base is NetConstructor:
-        return list(cls._net_signature.parameters.values())
-    if issubclass(base, NetConstructor):
-        return base._stated
+def _stated_by(base: type) -> list[Parameter] | None:
+    """Return what the constructor of a class states, as it is now; None where it has none.
+
+    The full signature hides it, so that it is kept; a decorator may have put another constructor in
+    the place of that one.
+    """
     init = vars(base).get("__init__")
-    return None if init is None else list(signature(init).parameters.values())[1:]
+    if init is None or hasattr(init, "_stated"):
+        return getattr(init, "_stated", None)
+    return list(signature(init).parameters.values())[1:]
 
 
 def _named_by(base: type) -> list[Parameter]:
     """Return what the constructor of a subclass names; nothing for other classes."""
-    stated = vars(base).get("_stated") if issubclass(base, NetConstructor) else None
-    return [p for p in stated or [] if p.kind is not Parameter.VAR_KEYWORD]
+    is_subclass = issubclass(base, NetConstructor) and base is not NetConstructor
+    stated = _stated_by(base) if is_subclass else None
+    return [parameter for parameter in stated or [] if parameter.kind is not Parameter.VAR_KEYWORD]
 
 
 def _check_effect(
@@ -251,7 +265,7 @@ def _check_effect(
     parameters: dict[str, Parameter],
 ) -> None:
     """Raise a TypeError if the constructor of a base class goes against the class statement."""
-    own = {parameter.name for parameter in cls._stated or ()}
+    own = {parameter.name for parameter in _stated_by(cls) or ()}
     kept = {name for name in omit if name in parameters and name not in own}
     fixed = {
         name

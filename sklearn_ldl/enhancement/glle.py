@@ -50,7 +50,7 @@ class GLLEEnhancer(InductiveLabelEnhancer):
 
     Parameters
     ----------
-    smoothing : float, default=1.0
+    graph_weight : float, default=1.0
         Strength :math:`\alpha \ge 0` of the smoothing, published as :math:`\lambda` with values
         from 0.01 to 100; 0 leaves the labels alone.
     n_neighbors : int, default=None
@@ -132,7 +132,7 @@ class GLLEEnhancer(InductiveLabelEnhancer):
 
     _parameter_constraints: dict = {
         **InductiveLabelEnhancer._parameter_constraints,
-        "smoothing": [Interval(Real, 0, None, closed="left")],
+        "graph_weight": [Interval(Real, 0, None, closed="left")],
         "n_neighbors": [Interval(Integral, 1, None, closed="left"), None],
         "sigma": [StrOptions({"median"}), Interval(Real, 0, None, closed="neither")],
         "inductive": ["boolean"],
@@ -144,7 +144,7 @@ class GLLEEnhancer(InductiveLabelEnhancer):
 
     def __init__(
         self,
-        smoothing: float = 1.0,
+        graph_weight: float = 1.0,
         *,
         n_neighbors: int | None = None,
         sigma: float | Literal["median"] = "median",
@@ -156,7 +156,7 @@ class GLLEEnhancer(InductiveLabelEnhancer):
         normalization: Normalization = "softmax",
         allow_empty: bool = False,
     ):
-        self.smoothing = smoothing
+        self.graph_weight = graph_weight
         self.n_neighbors = n_neighbors
         self.sigma = sigma
         self.inductive = inductive
@@ -193,7 +193,7 @@ class GLLEEnhancer(InductiveLabelEnhancer):
         affinity, self.sigma_ = knn_affinity(X, n_neighbors, sigma=self.sigma)
         G = laplacian(affinity).tocsr()
         scores, self.n_iter_ = conjugate_gradients(
-            lambda S: S + self.smoothing * (G @ S), L.astype(np.float64), self.max_iter, self.tol
+            lambda S: S + self.graph_weight * (G @ S), L.astype(np.float64), self.max_iter, self.tol
         )
         self._expand(X, scores)
         return scores

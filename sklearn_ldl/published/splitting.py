@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,7 +93,7 @@ class SplittingModel(SoftmaxLinearModel):
         return problem, D, members(found)
 
     def _fit_split(
-        self, problem: SoftmaxLinearProblem, blocks: Any, loss: Loss = cross_entropy
+        self, problem: SoftmaxLinearProblem, blocks: Blocks | None, loss: Loss = cross_entropy
     ) -> None:
         """Minimise the loss alone, then alternate with `blocks`, if there are any."""
         root = np.sqrt(problem.design.weight)[:, None]
@@ -107,6 +107,7 @@ class SplittingModel(SoftmaxLinearModel):
             return problem.predictions(state)
 
         def step(rho: float) -> Pass:
+            assert blocks is not None  # there is no alternation without them
             term = blocks.attraction(rho)
             P = solve(with_terms(loss, term), self.inner_max_iter, accuracy.gradient())
             fitted = state.value - constant - term(P, problem.design.weight)[0]

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import tracemalloc
 
 import numpy as np
@@ -277,6 +278,7 @@ class Killer(BFGSLDL):
             os.kill(self.victim, signal.SIGKILL)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
 def test_two_processes_and_a_worker_that_dies(data, cluster):
     X, D, weight = data
     expected = BFGSLDL(tol=1e-11).fit(X, D, sample_weight=weight)

@@ -11,7 +11,6 @@ from numpy.testing import assert_array_equal
 from sklearn.base import clone, is_classifier
 from sklearn.datasets import make_blobs
 from sklearn.model_selection import GridSearchCV, cross_val_score
-from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.estimator_checks import check_estimator
 
 pytest.importorskip("skorch")
@@ -24,7 +23,7 @@ from sklearn_ldl import (
     LabelDistributionMixin,
     OFRRegressor,
 )
-from sklearn_ldl._core.sklearn_compat import Interval
+from sklearn_ldl._core.sklearn_compat import Interval, InvalidParameterError
 from sklearn_ldl.deep import DeepDistributionRegressor, DeepValueRegressor
 from sklearn_ldl.deep.losses.distributions import kl_divergence
 from sklearn_ldl.deep.parameter_table import NET_PARAMETERS
@@ -466,3 +465,59 @@ def test_omit_is_a_list():
 
         class Wrong(DeepLDLRegressor, omit="loss"):
             pass
+
+
+class Leveled:
+    def __init__(self, *, level=0):
+        self.level = level
+
+
+class CallsBoth(Leveled, DeepLDLClassifier):
+    def __init__(self, module=None, *, level=0, **net):
+        Leveled.__init__(self, level=level)
+        DeepLDLClassifier.__init__(self, module, **net)
+
+
+def with_extra(cls):
+    """Decorate a class, its constructor replaced after the class statement."""
+    init = cls.__init__
+
+    def __init__(self, module=None, *, extra=1, **net):
+        init(self, module, **net)
+        self.extra = extra
+
+    cls.__init__ = __init__
+    return cls
+
+
+@with_extra
+class Decorated(DeepLDLClassifier):
+    pass
+
+
+class OfDecorated(Decorated):
+    pass
+
+
+@with_extra
+class DecoratedTwice(Plain):
+    pass
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        CallsBoth(level=3, lr=0.5, random_state=1, max_epochs=1),
+        Decorated(extra=3, lr=0.5, random_state=1, max_epochs=1),
+        OfDecorated(extra=3, lr=0.5, random_state=1, max_epochs=1),
+        DecoratedTwice(extra=3, own=2.0, lr=0.5, random_state=1, max_epochs=1),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_nothing_is_lost_where_constructors_are_called_one_by_one_or_replaced(estimator):
+    copy = clone(estimator)
+    assert vars(copy).keys() == vars(estimator).keys()
+    for name, value in vars(estimator).items():
+        assert getattr(copy, name) == value, name
+    assert estimator.get_params().keys() >= {"lr", "random_state", "max_epochs"}
+    assert "lr=0.5" in repr(estimator)

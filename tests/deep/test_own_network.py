@@ -8,7 +8,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
 from sklearn.datasets import load_iris, make_blobs
 from sklearn.model_selection import cross_validate
-from sklearn.utils._param_validation import InvalidParameterError
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("skorch")
@@ -23,6 +22,7 @@ from sklearn_ldl import (  # noqa: E402
     KernelDensityRegressor,
     OnlineLDLClassifier,
 )
+from sklearn_ldl._core.sklearn_compat import InvalidParameterError  # noqa: E402
 from sklearn_ldl.datasets import make_ldl  # noqa: E402
 from sklearn_ldl.deep import (  # noqa: E402
     DeepClassifier,
@@ -346,5 +346,5 @@ def test_a_hook_without_a_loss_is_an_error(losses):
             return losses
 
     X, D = make_ldl(20, random_state=0)
-    with pytest.raises(TypeError, match="Own._losses must return a loss"):
+    with pytest.raises(TypeError, match=r"Own\._losses must return a loss"):
         Own().fit(X, D)

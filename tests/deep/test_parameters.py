@@ -5,11 +5,11 @@ import re
 
 import numpy as np
 import pytest
-from sklearn.utils._param_validation import InvalidParameterError
 
 pytest.importorskip("skorch")
 
 from sklearn_ldl import deep
+from sklearn_ldl._core.sklearn_compat import InvalidParameterError
 from sklearn_ldl.deep.parameter_table import NET_PARAMETERS
 from sklearn_ldl.deep.parameters import PLACEHOLDER
 

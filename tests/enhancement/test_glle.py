@@ -36,10 +36,10 @@ def dense_affinity(X, n_neighbors, sigma):
     return (A + A.T) / 2, sigma
 
 
-def closed_form(X, L, smoothing, n_neighbors, sigma="median"):
+def closed_form(X, L, graph_weight, n_neighbors, sigma="median"):
     A, _ = dense_affinity(X, n_neighbors, sigma)
     G = np.diag(A.sum(axis=1)) - A
-    return np.linalg.solve(np.eye(len(X)) + smoothing * G, L)
+    return np.linalg.solve(np.eye(len(X)) + graph_weight * G, L)
 
 
 # The graph
@@ -85,30 +85,30 @@ def test_affinity_of_copies():
 def test_two_samples_by_hand():
     # G = w [[1, -1], [-1, 1]] with w = exp(-1/2), so (I + G)^-1 = (I + w J) / (1 + 2 w).
     w = np.exp(-0.5)
-    D = GLLEEnhancer(smoothing=1.0, sigma=1.0, normalization="sum").fit_transform(
+    D = GLLEEnhancer(graph_weight=1.0, sigma=1.0, normalization="sum").fit_transform(
         [[0.0], [1.0]], [[1, 0], [0, 1]]
     )
     assert_allclose(D, np.array([[1 + w, w], [w, 1 + w]]) / (1 + 2 * w))
 
 
-@pytest.mark.parametrize("smoothing", [0.0, 1e-2, 1.0, 100.0])
+@pytest.mark.parametrize("graph_weight", [0.0, 1e-2, 1.0, 100.0])
 @pytest.mark.parametrize("sigma", ["median", 1.0])
-def test_equals_the_closed_form(rng, smoothing, sigma):
+def test_equals_the_closed_form(rng, graph_weight, sigma):
     X, L = rng.normal(size=(80, 5)), labels(rng, 80, 4)
-    expected = closed_form(X, L, smoothing, 5, sigma)
-    enhancer = GLLEEnhancer(smoothing, sigma=sigma)
+    expected = closed_form(X, L, graph_weight, 5, sigma)
+    enhancer = GLLEEnhancer(graph_weight, sigma=sigma)
     assert_allclose(enhancer.fit_transform(X, L), softmax(expected, axis=1), rtol=0, atol=1e-9)
     enhancer.set_params(normalization="sum")
     expected /= expected.sum(axis=1, keepdims=True)
     assert_allclose(enhancer.fit_transform(X, L), expected, rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize("smoothing", [1e-2, 100.0])
-def test_real_data(load_real, smoothing):
+@pytest.mark.parametrize("graph_weight", [1e-2, 100.0])
+def test_real_data(load_real, graph_weight):
     X, D = load_real("SJAFFE")
     X, L = StandardScaler().fit_transform(X), to_logical_labels(D)
-    expected = softmax(closed_form(X, L, smoothing, 7), axis=1)
-    assert_allclose(GLLEEnhancer(smoothing).fit_transform(X, L), expected, rtol=0, atol=1e-9)
+    expected = softmax(closed_form(X, L, graph_weight, 7), axis=1)
+    assert_allclose(GLLEEnhancer(graph_weight).fit_transform(X, L), expected, rtol=0, atol=1e-9)
 
 
 def test_number_of_neighbors(rng):
@@ -120,13 +120,13 @@ def test_number_of_neighbors(rng):
 
 
 def test_kernel_expansion_of_the_published_objective_has_the_same_scores(rng):
-    # Minimise |K T - L|^2 + smoothing tr((K T)' G (K T)) over T instead.
-    X, L, smoothing = rng.normal(size=(15, 3)), labels(rng, 15, 2), 0.7
+    # Minimise |K T - L|^2 + graph_weight tr((K T)' G (K T)) over T instead.
+    X, L, graph_weight = rng.normal(size=(15, 3)), labels(rng, 15, 2), 0.7
     A, _ = dense_affinity(X, 3, "median")
     G = np.diag(A.sum(axis=1)) - A
     K = np.exp(-cdist(X, X, "sqeuclidean"))
-    T = np.linalg.solve(K @ K + smoothing * K @ G @ K, K @ L)
-    D = GLLEEnhancer(smoothing).fit_transform(X, L)
+    T = np.linalg.solve(K @ K + graph_weight * K @ G @ K, K @ L)
+    D = GLLEEnhancer(graph_weight).fit_transform(X, L)
     assert_allclose(D, softmax(K @ T, axis=1), atol=1e-7)
 
 
@@ -146,7 +146,8 @@ def test_smoothing_helps_on_artificial_data():
     X, D = make_ldl(500, random_state=0)
     L = to_logical_labels(D)
     weak, strong = (
-        kl_divergence(D, GLLEEnhancer(smoothing).fit_transform(X, L)) for smoothing in (0.0, 10.0)
+        kl_divergence(D, GLLEEnhancer(graph_weight).fit_transform(X, L))
+        for graph_weight in (0.0, 10.0)
     )
     assert strong < 0.6 * weak
 
@@ -220,7 +221,7 @@ def test_says_when_it_stops_early(rng):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("smoothing", -1.0),
+        ("graph_weight", -1.0),
         ("n_neighbors", 0),
         ("sigma", 0.0),
         ("sigma", "mean"),

@@ -10,7 +10,6 @@ from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import check_scoring, get_scorer, make_scorer
-from sklearn.metrics._scorer import _BaseScorer
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score, cross_validate
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
@@ -24,6 +23,7 @@ from sklearn_ldl import (
     LDLRegressor,
     metrics,
 )
+from sklearn_ldl._core.sklearn_compat import Scorer
 from sklearn_ldl.metrics import (
     cosine_similarity,
     get_ldl_scorer,
@@ -456,7 +456,7 @@ def fold_scores(search, name):
 
 
 @pytest.mark.skipif(
-    not hasattr(_BaseScorer, "_accept_sample_weight"),
+    not hasattr(Scorer, "_accept_sample_weight"),
     reason="this scikit-learn hands sample_weight to scorers by routing only",
 )
 @pytest.mark.parametrize("several", [False, True])

@@ -1,4 +1,3 @@
-import signal
 import subprocess
 import sys
 import time
@@ -317,7 +316,7 @@ def test_a_killed_process_loses_the_epoch_that_it_was_in(path):
         line = process.stdout.readline()
         process.kill()
     assert line == "in epoch 5\n"
-    assert process.returncode == -signal.SIGKILL
+    assert process.returncode != 0
     Epochs.started.clear()
     resumed = model(checkpoint=path, max_epochs=8, callbacks=[Epochs()]).fit(X, D)
     assert Epochs.started == [5, 6, 7, 8]
