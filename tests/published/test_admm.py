@@ -82,6 +82,19 @@ def test_a_stall_stiffens_the_penalty_for_good():
     assert min(penalties[stiff:]) > 10
 
 
+def test_multipliers_have_five_passes_to_follow_a_penalty():
+    penalties = []
+
+    def step(rho):
+        penalties.append(rho)
+        # The larger residual falls, so that nothing stalls, and stays far above the other.
+        return Pass(0.0, primal=1.0 / len(penalties), dual=1e-3 / len(penalties))
+
+    alternate(step, Progress(), rho=1.0, max_iter=40, tol=1e-9)
+    # From the middle on it stays where it is.
+    assert penalties == [2.0 ** min(n_passes // 5, 4) for n_passes in range(40)]
+
+
 def test_stops_at_max_iter_and_says_what_to_try(lasso):
     progress = alternate(lasso.step, Progress(), rho=1.0, max_iter=3, tol=1e-12)
     assert progress.n_iter == 3

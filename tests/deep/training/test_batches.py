@@ -171,6 +171,15 @@ def test_dataset_batches_take_targets_from_outside_or_encode_their_own(data):
             assert_array_equal(batch.target, D[batch.rows])
 
 
+def test_batches_of_one_item_take_its_target(data):
+    X, D = data
+    source = dataset_source(X, D, batch_size=1, shuffle=False)
+    for row, batch in enumerate(source):
+        assert_array_equal(batch.X, X[[row]])
+        assert_array_equal(batch.target, D[[row]])
+    assert row == len(X) - 1
+
+
 def test_features_of_any_type_become_float32():
     for items in (np.array([[1, 2], [3, 4]]), torch.tensor([[1, 2], [3, 4]])):
         (batch,) = read_only_features(Pairs(items), 5, 0)
