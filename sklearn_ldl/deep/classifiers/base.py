@@ -135,11 +135,9 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
             y = as_before(self, y)
             D = check_distribution(y)
             names = names_of(y)
-            if names is None and self._goes_on() and len(self.classes_) == D.shape[1]:
-                classes = self.classes_
-            else:
-                classes = np.arange(D.shape[1]) if names is None else name_array(names)
-            self._set_classes(classes)
+            if names is None and self._goes_on():
+                names = getattr(self, "label_names_", None)
+            self._set_classes(np.arange(D.shape[1]) if names is None else name_array(names))
             describe_labels(self, y, D.shape[1])
             forget(self, "distributor_")
             return self._smooth(D)

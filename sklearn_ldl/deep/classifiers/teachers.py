@@ -15,7 +15,7 @@ from sklearn.utils.validation import has_fit_parameter
 from torch import Tensor
 from torch.utils.data import Dataset, Subset
 
-from sklearn_ldl._core.label_names import innermost, names_of
+from sklearn_ldl._core.label_names import columns_in_order, fitted_names, innermost, names_of
 from sklearn_ldl._core.sklearn_compat import HasMethods, num_samples, safe_indexing
 from sklearn_ldl.deep.classifiers.base import DeepClassifier
 from sklearn_ldl.deep.classifiers.deep_ldl import DeepLDLClassifier
@@ -113,6 +113,7 @@ class TaughtClassifier(DeepClassifier):
         # A device that is absent is an error before any teacher is fitted.
         resolve_device(self.device)
         y = data.y
+        y = columns_in_order(y, fitted_names(self), of_y="y", of_names=type(self).__name__)
         if y is not None and (names_of(y) is None or y.shape[1] == 1):
             y = np.asarray(y)
             y = y.ravel() if y.shape[1:] == (1,) else y

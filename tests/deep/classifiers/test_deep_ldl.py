@@ -75,7 +75,9 @@ def test_distributions_as_targets(make_frame):
     assert_array_equal(fitted.predict_proba(X), from_labels.predict_proba(X))
     assert_array_equal(NAMES[fitted.predict(X)], from_labels.predict(X))
     assert fitted.score(X, D) == fitted.score(X, Y) == from_labels.score(X, NAMES[Y])
-    assert_array_equal(model().fit(X, make_frame(D, "abc")).predict(X), fitted.predict(X))
+    named = model().fit(X, make_frame(D, "bca"))
+    assert_array_equal(named.classes_, ["b", "c", "a"])
+    assert_array_equal(named.predict(X), np.array(["b", "c", "a"])[fitted.predict(X)])
     regressor = DeepLDLRegressor(hidden_layer_sizes=(8,), max_epochs=10, random_state=0, lr=0.03)
     assert_array_equal(regressor.fit(X, D).predict(X), fitted.predict_proba(X))
 
