@@ -35,8 +35,8 @@ def columns_of_frame(y: Any) -> list | None:
     names = _as_list(names)
     if names == [f"column_{k}" for k in range(len(names))]:  # Polars numbers them so
         return list(range(len(names)))
-    repeated = [name for k, name in enumerate(names) if name in names[:k]]
-    if repeated:
+    if len(set(names)) < len(names):
+        repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
         raise ValueError(f"Labels must have different names, but {_show(names)} repeat {repeated}.")
     return names
 

@@ -135,7 +135,7 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
             y = as_before(self, y)
             D = check_distribution(y)
             names = names_of(y)
-            if names is None and self._goes_on():
+            if names is None and self._goes_on() and self.n_labels_ == D.shape[1]:
                 names = getattr(self, "label_names_", None)
             self._set_classes(np.arange(D.shape[1]) if names is None else name_array(names))
             describe_labels(self, y, D.shape[1])
