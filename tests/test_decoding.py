@@ -132,6 +132,28 @@ def test_mode_is_a_peak_above_every_label(n_labels, n_dims):
         assert (density(peak + 0.01 * bandwidth * direction) <= density(peak)).all()
 
 
+def test_mode_is_the_highest_peak_not_that_of_the_best_label():
+    D = np.zeros((1, 10))
+    D[0, [2, 6, 7]] = 0.42, 0.29, 0.29
+    assert_allclose(mode(D, np.arange(10), bandwidth=0.7), 6.5, atol=1e-6)
+    plane = np.stack(np.meshgrid(np.arange(10.0), [0.0, 1.0], indexing="ij"), axis=-1)
+    both = np.repeat(D, 2, axis=1) * np.tile([0.9, 0.1], 10)
+    peak = mode(both, plane.reshape(-1, 2), bandwidth=0.7)
+    assert_allclose(peak[:, 0], 6.5, atol=1e-6)
+
+
+def test_mode_of_heat_maps_is_that_of_any_list_of_points():
+    rng = np.random.default_rng(0)
+    pixels = np.indices((64, 64)).reshape(2, -1).T
+    centres = rng.uniform(5, 58, (4, 2))
+    D = np.exp(-0.5 * cdist(centres, pixels, "sqeuclidean") / 3**2) + 0.01 * rng.random((4, 4096))
+    D = normalize(D)
+    # One pixel more, and the points fill no rectangle.
+    more, outside = np.hstack([D, np.zeros((4, 1))]), np.vstack([pixels, [[-9, -9]]])
+    assert_allclose(mode(D, pixels), mode(more, outside), atol=1e-6)
+    assert np.abs(mode(D, pixels) - centres).max() < 0.2
+
+
 def test_mode_takes_the_first_of_two_equal_peaks():
     rng = np.random.default_rng(0)
     bumps = rng.dirichlet(np.ones(6), 500) / 2
@@ -283,3 +305,6 @@ def test_check_grid_returns_float64_and_drops_a_lone_axis():
 
 def test_label_spacing_of_points():
     assert_allclose(label_spacing(POSES), [15, 15, 15, 75])
+    # All combinations of some coordinates, in any order.
+    assert_allclose(label_spacing(np.array([[0.0, 9], [4, 1], [0, 1], [4, 9]])), [4, 4, 4, 4])
+    assert_allclose(label_spacing(np.array([5.0, 0.0, 4.0])), [1, 4, 1])

@@ -563,7 +563,7 @@ def test_pynndescent(rng):
     assert found.multiply(expected > 0).nnz / expected.nnz > 0.9
 
     search = pynndescent.PyNNDescentTransformer(n_neighbors=14, random_state=0)
-    foreign = AuxGraphNeighbors(neighbors=search).fit(A).graph_
+    foreign = AuxGraphNeighbors(neighbors=search.set_params(n_jobs=1)).fit(A).graph_
     np.testing.assert_allclose(foreign.toarray(), graph.toarray(), rtol=1e-3)
     tiny = AuxGraphNeighbors(algorithm="approximate", random_state=0).fit(A[:3]).graph_
     np.testing.assert_array_equal(np.diff(tiny.indptr), [2, 2, 2])

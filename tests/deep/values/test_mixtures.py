@@ -146,6 +146,13 @@ def test_mode_of_two_equal_cells_is_the_middle_or_one_of_them(unit, expected):
     assert min(abs(peak[0] - np.array(expected)).ravel()) < 1e-4
 
 
+def test_mode_is_the_highest_peak_not_that_of_the_best_centre():
+    P = np.zeros((1, 10))
+    P[0, [2, 6, 7]] = 0.42, 0.29, 0.29
+    mixture = KernelMixture(np.arange(10.0), np.array([0.7]), "gaussian")
+    assert_allclose(mixture.decode(P, "mode"), [[6.5]], atol=1e-6)
+
+
 def test_decoding_to_a_centre_is_exact():
     grid = np.array([0.1, 0.2, 0.3]) + 1e6
     P = np.array([[0.2, 0.5, 0.3]])
