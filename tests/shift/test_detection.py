@@ -57,6 +57,20 @@ def test_two_labels_make_a_t_test(rng):
     assert shift_p_value(P, equal(30), P_target) == pytest.approx(expected, rel=0.1)
 
 
+def test_a_label_that_hardly_varies_does_not_count(rng):
+    P, P_target = rng.dirichlet([2, 1], 400), rng.dirichlet([2, 1.3], 400)
+    expected = shift_p_value(P, equal(400), P_target)
+    assert 1e-12 < expected < 0.05
+
+    def with_noise(D, mean):
+        third = mean + 1e-9 * rng.standard_normal((len(D), 1))
+        return np.hstack([D * (1 - third), third])
+
+    # Shifted by many of its own deviations, and by nothing beside those of the others.
+    found = shift_p_value(with_noise(P, 1e-7), equal(400), with_noise(P_target, 2e-7))
+    assert found == pytest.approx(expected, rel=1e-4)
+
+
 def test_power_grows_with_the_rows_and_the_shift(rng):
     def detected(n_rows, change):
         found = [
