@@ -97,6 +97,14 @@ def test_predict_proba_and_decision_function_are_predict_and_its_logits():
 # Weights of samples
 
 
+def test_predict_log_proba_is_exact_where_degrees_underflow():
+    fitted = model(max_epochs=3).fit(X, D)
+    assert_allclose(np.exp(fitted.predict_log_proba(X)), fitted.predict(X), rtol=1e-12)
+    far = fitted.predict_log_proba(1e6 * X)
+    assert np.isfinite(far).all()
+    assert far.min() < -1000
+
+
 def test_rows_of_weight_zero_are_not_there(rng):
     kept = rng.uniform(size=60) < 0.6
     expected = model().fit(X[kept], D[kept])
