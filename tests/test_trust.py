@@ -155,7 +155,7 @@ def goes_on(cls):
     return "warm_start" in cls().get_params()
 
 
-@pytest.mark.parametrize("cls", filter(goes_on, LEARNERS), ids=ids)
+@pytest.mark.parametrize("cls", list(filter(goes_on, LEARNERS)), ids=ids)
 def test_warm_start_matches_labels_by_name(cls):
     X, D = data()
 
@@ -204,7 +204,7 @@ def test_classes_are_the_names_of_the_labels(cls, names):
         model.score(X, renamed(["a", "b", "c"]))
 
 
-@pytest.mark.parametrize("cls", filter(goes_on, CLASSIFIERS), ids=ids)
+@pytest.mark.parametrize("cls", list(filter(goes_on, CLASSIFIERS)), ids=ids)
 def test_warm_start_of_classifiers_matches_labels_by_name(cls):
     X, D = data()
 

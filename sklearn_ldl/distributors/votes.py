@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Real
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +19,13 @@ from sklearn_ldl.distributors.encoding import columns_of, declared_levels, encod
 _CONSTRAINTS: dict = {"prior": [Interval(Real, 0, None, closed="left")]}
 
 
+# Type checkers take a data frame for an array-like, and it comes back as a data frame.
+@overload
+def votes_to_distribution(
+    counts: NDArray | Sequence[Sequence[float]], *, prior: float = 0.0
+) -> NDArray[np.float64]: ...
+@overload
+def votes_to_distribution(counts: Any, *, prior: float = 0.0) -> Any: ...
 @validate_params(_CONSTRAINTS, prefer_skip_nested_validation=True)
 def votes_to_distribution(counts: ArrayLike, *, prior: float = 0.0) -> Any:
     r"""Turn vote counts into label distributions.
