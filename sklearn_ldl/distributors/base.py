@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from sklearn_ldl.distributors.roles import Targets
+
 
 class TargetTransformer(TransformerMixin, BaseEstimator):
     """Base of the transformers that are fitted on `y` instead of `X`."""
+
+    #: What `transform` takes and `inverse_transform` gives back.
+    targets: ClassVar[Targets]
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         # Targets stay arrays whatever the output configuration for features is.

@@ -142,6 +142,8 @@ class DecoupledLabelSplitter(TargetTransformer):
     array([[0.3, 0.6, 0.1]])
     """
 
+    targets = "distributions"
+
     __metadata_request__inverse_transform = {"parts": UNUSED}
 
     def fit(self, y: ArrayLike, X: object = None) -> DecoupledLabelSplitter:

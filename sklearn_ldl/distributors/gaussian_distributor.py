@@ -15,10 +15,7 @@ from sklearn_ldl._core.simplex import check_prediction
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context
 from sklearn_ldl.distributors.base import TargetTransformer
 from sklearn_ldl.distributors.gaussian import cholesky_root, gaussian_label_distribution
-from sklearn_ldl.distributors.grids import extend_grid, grid_around
-
-# Enough for `inverse_transform` to give back every value: the bias left is 1e-11 sigma.
-_DEFAULT_PAD = 7.0
+from sklearn_ldl.distributors.grids import default_layout, extend_grid, grid_around
 
 
 class GaussianLabelDistributor(TargetTransformer):
@@ -33,19 +30,23 @@ class GaussianLabelDistributor(TargetTransformer):
     ----------
     grid : array-like of shape (n_labels,) or (n_labels, n_dims), default=None
         Values or points of the labels, in the units of `y`, in any order. None builds a regular
-        grid from the data: their range, widened by `pad`, in steps of half a standard deviation
-        (conditional on the other dimensions if there is a `covariance`).
+        grid from the data: their range, widened by `pad`, in steps of `spacing`.
     sigma : float or array-like of shape (n_dims,), default=1.0
         Standard deviation, in the units of `y`; 0 is allowed with a given `grid` and puts all mass
         on the nearest label. A good start is the spacing of the labels; tune it by grid search.
         For one per sample see :meth:`transform`.
     covariance : array-like of shape (n_dims, n_dims), default=None
         Covariance of points; replaces `sigma`.
+    spacing : float, default=None
+        Steps of a grid built from the data, in standard deviations (conditional on the other
+        dimensions if there is a `covariance`). None means 0.5, or as many more, up to 2, as it
+        takes for at most 1,000 labels.
     pad : float, default=None
         By how many standard deviations, at least 0, the labels reach beyond the range of the data
-        (or of the given scalar `grid`, which is continued at its own spacing). None means 7 for a
-        grid built from the data and 0 for a given one. Without padding, values near the ends are
-        decoded too far inwards by expectation; see :func:`gaussian_label_distribution`.
+        (or of the given scalar `grid`, which is continued at its own spacing). None means 0 for
+        a given grid and 7 for one built from the data, or as many less, down to 2, as it takes
+        for at most 1,000 labels at a spacing of 1 and more. Without padding, values near the ends
+        are decoded too far inwards by expectation; see :func:`gaussian_label_distribution`.
     decode : {"expectation", "argmax", "median", "mode"}, default="expectation"
         How :meth:`inverse_transform` decodes; see :mod:`sklearn_ldl.decoding`.
 
@@ -69,9 +70,11 @@ class GaussianLabelDistributor(TargetTransformer):
     Notes
     -----
     ``TransformedTargetRegressor`` warns unless ``inverse_transform`` gives `y` back. It does with
-    the default settings. A given grid pulls values near its ends inwards (pass ``pad=7``, or
-    a wider grid), and a `sigma` below half a spacing or a `decode` that picks labels rounds to the
-    grid (pass ``check_inverse=False`` if that is wanted).
+    the default settings where 1,000 labels are enough for a spacing of 0.9 and a padding of 7: for
+    values in a range of 885 standard deviations, for points of two dimensions in one of 13 in each.
+    A given grid pulls values near its ends inwards (pass ``pad=7``, or a wider grid), and a `sigma`
+    below half a spacing or a `decode` that picks labels rounds to the grid (pass
+    ``check_inverse=False`` if that is wanted).
 
     References
     ----------
@@ -103,10 +106,13 @@ class GaussianLabelDistributor(TargetTransformer):
     array([194.,  97., 159.])
     """
 
+    targets = "values"
+
     _parameter_constraints: dict = {
         "grid": ["array-like", None],
         "sigma": [Interval(Real, 0, None, closed="left"), "array-like"],
         "covariance": ["array-like", None],
+        "spacing": [Interval(Real, 0, None, closed="neither"), None],
         "pad": [Interval(Real, 0, None, closed="left"), None],
         "decode": [StrOptions(set(decoding.RULES))],
     }
@@ -118,12 +124,14 @@ class GaussianLabelDistributor(TargetTransformer):
         *,
         sigma: float | ArrayLike = 1.0,
         covariance: ArrayLike | None = None,
+        spacing: float | None = None,
         pad: float | None = None,
         decode: decoding.Rule = "expectation",
     ):
         self.grid = grid
         self.sigma = sigma
         self.covariance = covariance
+        self.spacing = spacing
         self.pad = pad
         self.decode = decode
 
@@ -147,18 +155,19 @@ class GaussianLabelDistributor(TargetTransformer):
         ------
         ValueError
             If `y` is not finite, if it lies outside of a given `grid` by more than half of the
-            widest spacing, if `grid`, `sigma` or `covariance` does not fit it, if the grid would
-            have more than 100,000 labels, or if points are to be padded.
+            widest spacing, if `grid`, `sigma` or `covariance` does not fit it, if no grid
+            of 1,000 labels suits `sigma` (100,000 with a `spacing`), or if points of a given grid
+            are to be padded.
         """
         y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
         values = y.reshape(len(y), -1)
         n_dims = values.shape[1]
-        sigma, step = self._scales(n_dims)
+        sigma, unit = self._scales(n_dims)
         if self.grid is None:
-            if not step.all():
+            if not unit.all():
                 raise ValueError("sigma must be positive to build a grid: give a grid for sigma=0.")
-            pad = _DEFAULT_PAD if self.pad is None else self.pad
-            grid = grid_around(values, sigma, step, pad)
+            spacing, pad = default_layout(values, sigma, unit, self.spacing, self.pad)
+            grid = grid_around(values, sigma, spacing * unit, pad)
             inner = values if n_dims > 1 else values[:, 0]
         else:
             grid = inner = decoding.check_grid(self.grid)
@@ -232,12 +241,12 @@ class GaussianLabelDistributor(TargetTransformer):
         return np.clip(y, *self.range_).reshape(len(D), *self._sample_shape)
 
     def _scales(self, n_dims: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return standard deviations and label spacings, both of shape (n_dims,)."""
+        """Return standard deviations and units of the spacing, both of shape (n_dims,)."""
         if self.covariance is not None:
             root = cholesky_root(self.covariance, n_dims)
             # Along a narrow ridge the marginal deviation would be too coarse a spacing.
             conditional = 1 / np.linalg.norm(np.linalg.inv(root), axis=0)
-            return np.linalg.norm(root, axis=1), conditional / 2
+            return np.linalg.norm(root, axis=1), conditional
         sigma = np.asarray(self.sigma, dtype=np.float64)
         if sigma.size not in (1, n_dims):
             raise ValueError(
@@ -247,7 +256,7 @@ class GaussianLabelDistributor(TargetTransformer):
         if not np.isfinite(sigma).all() or (sigma < 0).any():
             raise ValueError("sigma must be finite and at least 0.")
         sigma = np.broadcast_to(sigma.ravel(), n_dims)
-        return sigma, sigma / 2
+        return sigma, sigma
 
 
 def _check_inside(values: NDArray, points: NDArray) -> None:

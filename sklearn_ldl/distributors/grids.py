@@ -10,6 +10,69 @@ from numpy.typing import NDArray
 #: A model has at least one output per label; a grid beyond this is a mistake in the units.
 MAX_LABELS = 100_000
 
+#: A default grid has no more.
+MAX_DEFAULT_LABELS = 1_000
+
+# Spacing and padding in standard deviations, the finest first. Decoded by expectation, values come
+# back to 1e-11 standard deviations from the first, to 2e-8 at spacing 1 and to 0.05 at spacing 2;
+# those next to an end of the data to 1e-4 at padding 4 and to 0.06 at padding 2.
+_LAYOUTS = (
+    *((spacing, 7.0) for spacing in (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)),
+    *((1.0, pad) for pad in (6.0, 5.0, 4.0)),
+    *((1.25, 4.0), (1.5, 4.0), (1.5, 3.0), (2.0, 3.0), (2.0, 2.0)),
+)
+
+
+def default_layout(
+    y: NDArray[np.float64],
+    sigma: NDArray[np.float64],
+    unit: NDArray[np.float64],
+    spacing: float | None,
+    pad: float | None,
+) -> tuple[float, float]:
+    """Find the finest spacing, and the widest padding, of a grid of at most 1,000 labels.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples, n_dims)
+        Values.
+    sigma, unit : ndarray of shape (n_dims,)
+        Standard deviation in every dimension, and what the spacing is a multiple of.
+    spacing, pad : float or None
+        Where one is given it stays; with a given spacing the grid may have more labels.
+
+    Returns
+    -------
+    spacing, pad : float
+        Numbers of units and of standard deviations.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ldl.distributors.grids import default_layout
+    >>> one = np.ones(1)
+    >>> default_layout(np.array([[0.0], [100.0]]), one, one, None, None)
+    (0.5, 7.0)
+    >>> default_layout(np.array([[0.0], [900.0]]), one, one, None, None)
+    (1.0, 7.0)
+    """
+    if spacing is not None:
+        return spacing, _LAYOUTS[0][1] if pad is None else pad
+    layouts = _LAYOUTS if pad is None else [(spacing, pad) for spacing, _ in _LAYOUTS]
+    for spacing, wide in layouts:
+        if math.prod(_counts(y, wide * sigma, spacing * unit)) <= MAX_DEFAULT_LABELS:
+            return spacing, wide
+    _check_count(math.prod(_counts(y, layouts[0][1] * sigma, layouts[0][0] * unit)))
+    raise ValueError(
+        f"A default grid has at most {MAX_DEFAULT_LABELS:,} labels, but sigma={sigma} needs more"
+        f" from {y.min(axis=0)} to {y.max(axis=0)}: raise sigma, or give a grid or a spacing."
+    )
+
 
 def grid_around(
     y: NDArray[np.float64], sigma: NDArray[np.float64], step: NDArray[np.float64], pad: float
@@ -36,13 +99,11 @@ def grid_around(
     ValueError
         If the grid would have more than 100,000 labels or if `step` vanishes next to `y`.
     """
-    low, high = y.min(axis=0) - pad * sigma, y.max(axis=0) + pad * sigma
-    with np.errstate(over="ignore"):
-        counts = np.maximum(np.ceil((high - low) / step) + 1, 2)
-    _check_count(math.prod(counts.tolist()))
+    counts = _counts(y, pad * sigma, step)
+    _check_count(math.prod(counts))
     axes = [
         start + width * np.arange(int(count))
-        for start, width, count in zip(low, step, counts, strict=True)
+        for start, width, count in zip(y.min(axis=0) - pad * sigma, step, counts, strict=True)
     ]
     if any((np.diff(axis) <= 0).any() for axis in axes):
         raise ValueError("sigma is too small: in floating point, y plus sigma / 2 equals y.")
@@ -78,6 +139,13 @@ def extend_grid(grid: NDArray[np.float64], width: float) -> NDArray[np.float64]:
     below = ordered[0] - first * np.arange(int(n_below), 0, -1)
     above = ordered[-1] + last * np.arange(1, int(n_above) + 1)
     return np.concatenate([below, grid, above])
+
+
+def _counts(y: NDArray, width: NDArray, step: NDArray) -> list[float]:
+    """Labels in every dimension of a grid that is `width` wider than the data on every side."""
+    low, high = y.min(axis=0) - width, y.max(axis=0) + width
+    with np.errstate(over="ignore"):
+        return np.maximum(np.ceil((high - low) / step) + 1, 2).tolist()
 
 
 def _check_count(n_labels: float) -> None:

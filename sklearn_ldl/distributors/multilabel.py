@@ -74,6 +74,8 @@ class MultiLabelDistributor(TargetTransformer):
     array([[ 1, -1, -1, -1]], dtype=int8)
     """
 
+    targets = "label sets"
+
     _parameter_constraints: dict = {
         "p_pos": [Interval(Real, 0, None, closed="neither")],
         "p_dif": [Interval(Real, 0, None, closed="neither")],

@@ -126,6 +126,8 @@ class LabelSmoother(TargetTransformer):
     array(['dog'], dtype='<U3')
     """
 
+    targets = "class labels"
+
     _parameter_constraints: dict = _CONSTRAINTS
     __metadata_request__inverse_transform = {"D": UNUSED}
 

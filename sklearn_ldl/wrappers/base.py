@@ -70,8 +70,18 @@ class TargetWrapper(LearnerFeatures, MetaEstimatorMixin, BaseEstimator):
                 distributor=Bunch(transform={n.removeprefix(_PREFIX): fit_params[n] for n in mine}),
             )
         self.distributor_ = clone(distributor).fit(y)
+        self._check_fitted_distributor()
         D = self.distributor_.transform(y, **routed.distributor.transform)
-        self.estimator_ = clone(given_or_default(self.estimator)).fit(X, D, **routed.estimator.fit)
+        self._n_labels = D.shape[1]
+        self.estimator_ = self._new_learner(y).fit(X, D, **routed.estimator.fit)
+
+    def _check_fitted_distributor(self) -> None:
+        """Raise a ValueError if `distributor_` cannot be used, before the learner is fitted."""
+        raise NotImplementedError
+
+    def _new_learner(self, y: NDArray) -> Any:
+        """Return an unfitted learner of distributions of `y`."""
+        return clone(given_or_default(self.estimator))
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Predict label distributions.
@@ -88,7 +98,7 @@ class TargetWrapper(LearnerFeatures, MetaEstimatorMixin, BaseEstimator):
             something else, as ``MLPRegressor`` does, the nearest distribution.
         """
         check_is_fitted(self)
-        D = check_prediction(self.estimator_.predict(X), self.distributor_.n_labels_)
+        D = check_prediction(self.estimator_.predict(X), self._n_labels)
         return in_order_of_labels(self.estimator_, D, getattr(self, "classes_", None))
 
     def predict_log_proba(self, X: Any) -> NDArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,12 @@ from sklearn.utils.validation import (
 )
 
 from sklearn_ldl import decoding
+from sklearn_ldl._core.fitted import forget
 from sklearn_ldl._core.sklearn_compat import StrOptions, available_if, fit_context
 from sklearn_ldl.base import require_y
 from sklearn_ldl.distributors import GaussianLabelDistributor, LabelSmoother
 from sklearn_ldl.distributors.encoding import check_labels
+from sklearn_ldl.distributors.roles import check_classes, check_role
 from sklearn_ldl.wrappers.base import (
     TargetWrapper,
     given_or_default,
@@ -25,8 +28,8 @@ from sklearn_ldl.wrappers.base import (
     with_weight,
 )
 
-# Steps of half a standard deviation that a default grid takes over the range of the values.
-_DEFAULT_STEPS = 50
+# Standard deviations in the range of the values, by the number of dimensions.
+_DEFAULT_SIGMAS = (25, 12, 6)
 
 
 class LDLClassifier(ClassifierMixin, TargetWrapper):
@@ -111,8 +114,11 @@ class LDLClassifier(ClassifierMixin, TargetWrapper):
         Raises
         ------
         ValueError
-            If `y` holds continuous values, missing labels or a single class.
+            If `y` holds continuous values, missing labels or a single class, or if `distributor`
+            is one of other targets.
         """
+        if self.distributor is not None:
+            check_role(self.distributor, "class labels", self)
         require_y(self, y)
         y = column_or_1d(y, warn=True)
         if y.dtype.kind == "f":
@@ -121,6 +127,9 @@ class LDLClassifier(ClassifierMixin, TargetWrapper):
         self._fit_wrapped(X, y, distributor, with_weight(sample_weight, fit_params))
         self.classes_ = self.distributor_.classes_
         return self
+
+    def _check_fitted_distributor(self) -> None:
+        check_classes(self.distributor_, self)
 
     def predict(self, X: Any) -> NDArray:
         """Predict the class with the largest degree; the first one on ties.
@@ -165,18 +174,22 @@ class LDLRegressor(RegressorMixin, TargetWrapper):
     ----------
     estimator : estimator, default=None
         Any regressor of distributions, which may be a pipeline; None means
-        :class:`~sklearn_ldl.BFGSLDL`.
+        :class:`~sklearn_ldl.BFGSLDL`. On points its `alpha` is divided by the number of labels,
+        which are so many that each has but a small degree.
     distributor : transformer of targets, default=None
         Turns values into distributions over a grid, as
-        :class:`~sklearn_ldl.GaussianLabelDistributor` does. None means that one with a standard
-        deviation of 1/25 of the range of `y` in every dimension.
-    decode : {"expectation", "argmax", "median", "mode"}, default="expectation"
-        How a predicted distribution becomes a value; see :mod:`sklearn_ldl.decoding`.
+        :class:`~sklearn_ldl.GaussianLabelDistributor` does, and back by its `inverse_transform`.
+        None means that one with a standard deviation of 1/25 of the range of `y`; of 1/12 in each
+        of two dimensions (289 labels) and 1/6 in each of three (216).
+    decode : {"expectation", "argmax", "median", "mode"}, default=None
+        How a predicted distribution becomes a value; see :mod:`sklearn_ldl.decoding`. None leaves
+        it to the distributor; other rules need one whose `inverse_transform` takes `decode`.
 
     Attributes
     ----------
     grid_ : ndarray of shape (n_labels,) or (n_labels, n_dims)
-        The values that the columns of `predict_proba` stand for.
+        The values that the columns of `predict_proba` stand for, where the distributor says so by
+        an attribute of this name.
     estimator_ : estimator
         The fitted estimator of distributions.
     distributor_ : transformer
@@ -215,7 +228,7 @@ class LDLRegressor(RegressorMixin, TargetWrapper):
 
     _parameter_constraints: dict = {
         **TargetWrapper._parameter_constraints,
-        "decode": [StrOptions(set(decoding.RULES))],
+        "decode": [StrOptions(set(decoding.RULES)), None],
     }
 
     def __init__(
@@ -223,7 +236,7 @@ class LDLRegressor(RegressorMixin, TargetWrapper):
         estimator: BaseEstimator | None = None,
         distributor: BaseEstimator | None = None,
         *,
-        decode: decoding.Rule = "expectation",
+        decode: decoding.Rule | None = None,
     ):
         self.estimator = estimator
         self.distributor = distributor
@@ -255,20 +268,44 @@ class LDLRegressor(RegressorMixin, TargetWrapper):
         Raises
         ------
         ValueError
-            If `y` is not finite, or does not fit the distributor.
+            If `y` is not finite or does not fit the distributor, if there is none for points of
+            more than three dimensions, if it is one of other targets, or if it does not know
+            `decode`.
         """
+        if self.distributor is not None:
+            self._check_distributor(self.distributor)
         require_y(self, y)
         y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        distributor = self.distributor
-        if distributor is None:
-            spread = np.ptp(y, axis=0)
-            sigma = 2 * np.where(spread > 0, spread, 1.0) / _DEFAULT_STEPS
-            distributor = GaussianLabelDistributor(sigma=sigma)
+        distributor = _default_distributor(y) if self.distributor is None else self.distributor
         self._fit_wrapped(X, y, distributor, with_weight(sample_weight, fit_params))
-        self.grid_ = self.distributor_.grid_
+        if hasattr(self.distributor_, "grid_"):
+            self.grid_ = self.distributor_.grid_
+        else:
+            forget(self, "grid_")
         return self
+
+    def _check_distributor(self, distributor: Any) -> None:
+        check_role(distributor, "values", self)
+        name = type(distributor).__name__
+        inverse = getattr(distributor, "inverse_transform", None)
+        if inverse is None:
+            raise ValueError(f"{name} has no inverse_transform, which decodes distributions.")
+        if self.decode is not None and "decode" not in signature(inverse).parameters:
+            raise ValueError(
+                f"inverse_transform of {name} has no parameter decode: leave decode={self.decode!r}"
+                " out, or give a distributor that knows it, such as GaussianLabelDistributor."
+            )
+
+    def _check_fitted_distributor(self) -> None:
+        check_role(self.distributor_, "values", self)
+
+    def _new_learner(self, y: NDArray) -> Any:
+        learner = super()._new_learner(y)
+        if self.estimator is None and y.ndim == 2:
+            learner.set_params(alpha=learner.alpha / self._n_labels)
+        return learner
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Predict values, decoded from the predicted distributions.
@@ -284,4 +321,20 @@ class LDLRegressor(RegressorMixin, TargetWrapper):
             Values inside the range of the distributor.
         """
         D = self.predict_proba(X)
-        return self.distributor_.inverse_transform(D, decode=self.decode)
+        rule = {} if self.decode is None else {"decode": self.decode}
+        return self.distributor_.inverse_transform(D, **rule)
+
+
+def _default_distributor(y: NDArray[np.float64]) -> GaussianLabelDistributor:
+    n_dims = y[0].size
+    if n_dims > 3:
+        raise ValueError(
+            f"y has {n_dims} dimensions, and a grid would have too many labels: fit several models,"
+            " or give a distributor with a grid of your own."
+        )
+    spread = np.ptp(y, axis=0)
+    sigma = np.where(spread > 0, spread, 1.0) / _DEFAULT_SIGMAS[n_dims - 1]
+    if n_dims == 1:
+        return GaussianLabelDistributor(sigma=sigma)
+    # A little more, lest rounding adds a label.
+    return GaussianLabelDistributor(sigma=sigma * (1 + 1e-9), spacing=n_dims - 1, pad=2)

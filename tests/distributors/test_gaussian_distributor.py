@@ -53,6 +53,32 @@ def test_grid_from_the_data_covers_the_range_and_pads_by_seven_sigmas():
     assert_allclose(GaussianLabelDistributor(pad=0).fit([0, 1]).grid_, [0, 0.5, 1])
 
 
+@pytest.mark.parametrize("n_dims", [1, 2, 3])
+@pytest.mark.parametrize("span", [0.1, 5, 8, 10, 14, 50, 56, 500, 1990])
+def test_default_grids_have_at_most_1000_labels_or_there_is_an_error(n_dims, span):
+    most = {1: 1990, 2: 56, 3: 14}[n_dims]  # standard deviations
+    y = span * RNG.uniform(size=(50, n_dims))
+    y[:2] = [[0] * n_dims, [span] * n_dims]
+    distributor = GaussianLabelDistributor()
+    if span > most:
+        with pytest.raises(ValueError, match=r"labels.*raise sigma"):
+            distributor.fit(y)
+        return
+    D = distributor.fit_transform(y)
+    assert distributor.n_labels_ <= 1000
+    # In standard deviations, at the ends of the data where the padding is narrow.
+    assert np.abs(distributor.inverse_transform(D) - y).max() < 0.1
+
+
+def test_the_finest_layout_of_1000_labels_is_taken():
+    for span, n_labels in ((100, 229), (485.5, 1000), (486, 835)):
+        assert GaussianLabelDistributor().fit([0.0, span]).n_labels_ == n_labels
+    # What is given stays.
+    assert GaussianLabelDistributor(spacing=0.5).fit([0.0, 1000.0]).n_labels_ == 2029
+    assert GaussianLabelDistributor(pad=0).fit([0.0, 500.0]).n_labels_ == 835
+    assert GaussianLabelDistributor(pad=0, spacing=0.25).fit([0.0, 1.0]).n_labels_ == 5
+
+
 def test_constant_targets_get_two_labels_even_without_padding():
     assert_allclose(GaussianLabelDistributor(pad=0).fit([5.0]).grid_, [5, 5.5])
 
@@ -67,10 +93,16 @@ def test_points_get_a_product_grid_with_one_spacing_per_dimension():
     assert distributor.n_features_in_ == 2
 
 
-def test_a_strongly_correlated_covariance_is_resolved_and_inverted():
+@pytest.mark.parametrize(("correlation", "atol"), [(0.6, 1e-9), (0.95, 2e-3)])
+def test_a_correlated_covariance_is_resolved_and_inverted(correlation, atol):
     y = RNG.uniform(0, 3, (30, 2))
-    distributor = GaussianLabelDistributor(covariance=[[1, 0.95], [0.95, 1]])
-    assert_allclose(distributor.inverse_transform(distributor.fit_transform(y)), y, atol=1e-9)
+    covariance = [[1, correlation], [correlation, 1]]
+    distributor = GaussianLabelDistributor(covariance=covariance)
+    # The second takes a narrower padding, to resolve the ridge with 1,000 labels.
+    assert_allclose(distributor.inverse_transform(distributor.fit_transform(y)), y, atol=atol)
+    assert distributor.n_labels_ <= 1000
+    fine = GaussianLabelDistributor(covariance=covariance, spacing=0.5)
+    assert_allclose(fine.inverse_transform(fine.fit_transform(y)), y, atol=1e-9)
     diagonal = GaussianLabelDistributor(covariance=[[1, 0], [0, 4]]).fit(y)
     assert_allclose(diagonal.grid_, GaussianLabelDistributor(sigma=[1, 2]).fit(y).grid_)
 
@@ -157,6 +189,9 @@ def test_zero_sigma_with_a_given_grid_rounds():
         ({"grid": [0, 0]}, [1.0], "repeats a label"),
         ({"covariance": [[-1.0]]}, [1.0], "not positive definite"),
         ({"pad": -1}, [1.0], "'pad' parameter"),
+        ({"spacing": 0}, [1.0], "'spacing' parameter"),
+        ({"sigma": 1e-2}, [0.0, 100.0], "at most 1,000 labels.*raise sigma"),
+        ({"sigma": 0.1, "spacing": 0.5}, [0.0, 1e4], "more than 100,000"),
         ({"decode": "mean"}, [1.0], "'decode' parameter"),
     ],
 )

@@ -24,6 +24,7 @@ from sklearn_ldl._core.simplex import check_distribution
 from sklearn_ldl.deep.dataset_targets import dataset_targets
 from sklearn_ldl.deep.estimator import DeepEstimator
 from sklearn_ldl.distributors import LabelSmoother, smooth_labels
+from sklearn_ldl.distributors.roles import check_classes, check_role
 
 
 class DeepClassifier(ClassifierMixin, DeepEstimator):
@@ -128,6 +129,8 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
 
     def _distribute(self, y: Any) -> NDArray[np.float64]:
         """Set what describes the labels, and return the distributions of `y`."""
+        if self.distributor is not None:
+            check_role(self.distributor, "class labels", self)
         y = y if hasattr(y, "shape") else np.asarray(y)
         if len(y.shape) == 2 and y.shape[1] > 1:
             if self.distributor is not None:
@@ -145,11 +148,7 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
         no_smoothing = LabelSmoother(smoothing=0)
         distributor = no_smoothing if self.distributor is None else clone(self.distributor)
         D = distributor.fit(y).transform(y)
-        if not hasattr(distributor, "classes_"):
-            raise ValueError(
-                f"{type(distributor).__name__} has no classes_: give a distributor of labels, such "
-                "as LabelSmoother. For values use LDLRegressor."
-            )
+        check_classes(distributor, self)
         self._set_classes(distributor.classes_)
         forget(self, "label_names_")
         self.distributor_ = distributor

@@ -1,0 +1,53 @@
+"""Which estimator learns what a distributor makes."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+Targets = Literal["class labels", "values", "label sets", "distributions"]
+
+_LEARNERS: dict[Targets, str] = {
+    "class labels": "LDLClassifier",
+    "values": "LDLRegressor",
+    "label sets": "TransformedTargetRegressor(..., transformer={}(), check_inverse=False)",
+    "distributions": "TransformedTargetRegressor(..., transformer={}())",
+}
+_EXAMPLES = {"class labels": "LabelSmoother", "values": "GaussianLabelDistributor"}
+
+
+def check_role(distributor: Any, targets: Literal["class labels", "values"], owner: object) -> None:
+    """Raise a ValueError if a distributor, fitted or not, is of other targets.
+
+    Ours say in `targets` what they distribute. Others show it once they are fitted: those of class
+    labels by `classes_`, those of values by a `grid_` or by having no classes.
+
+    Examples
+    --------
+    >>> from sklearn_ldl.distributors import LabelSmoother
+    >>> from sklearn_ldl.distributors.roles import check_role
+    >>> check_role(LabelSmoother(), "class labels", object())
+    """
+    name = type(distributor).__name__
+    found: Targets | None = getattr(distributor, "targets", None)
+    if found is None and hasattr(distributor, "classes_"):
+        found = "class labels"
+    elif found is None and hasattr(distributor, "grid_"):
+        found = "values"
+    if found not in (None, targets):
+        lack = "has no classes_: it " if targets == "class labels" else ""
+        raise ValueError(
+            f"{name} {lack}distributes {found}, but {type(owner).__name__} learns from {targets}. "
+            f"Use {_LEARNERS[found].format(name)}, or a distributor of {targets} such as "
+            f"{_EXAMPLES[targets]}."
+        )
+
+
+def check_classes(distributor: Any, owner: object) -> None:
+    """Raise a ValueError if a fitted distributor does not name the classes of its columns."""
+    check_role(distributor, "class labels", owner)
+    if not hasattr(distributor, "classes_"):
+        raise ValueError(
+            f"{type(distributor).__name__} has no classes_, which name the columns: give "
+            f"{type(owner).__name__} a distributor of class labels such as LabelSmoother, and real "
+            "values to LDLRegressor."
+        )

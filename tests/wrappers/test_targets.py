@@ -1,0 +1,196 @@
+"""Which distributors the wrappers take, who decodes, and the default grids."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.linear_model import Ridge
+from sklearn.neighbors import KNeighborsRegressor
+
+from sklearn_ldl import (
+    BFGSLDL,
+    DecoupledLabelSplitter,
+    GaussianLabelDistributor,
+    LabelSmoother,
+    LDLClassifier,
+    LDLRegressor,
+    MultiLabelDistributor,
+)
+from sklearn_ldl.decoding import RULES, expectation, median
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(60, 3))
+VALUES = X[:, 0]
+LABELS = (VALUES > 0).astype(int)
+STATES = np.where(X > 0, 1, -1)
+
+
+class NeverFitted(BaseEstimator):
+    """A learner that must not be reached."""
+
+    def fit(self, X, D):
+        raise AssertionError("The learner was fitted.")
+
+
+class Stars(TransformerMixin, BaseEstimator):
+    """A distributor of another package: values between 0 and 4, and a plain inverse."""
+
+    def fit(self, y):
+        return self
+
+    def transform(self, y):
+        D = np.maximum(0, 1 - np.abs(np.asarray(y)[:, None] - np.arange(5)))
+        return D / D.sum(axis=1, keepdims=True)
+
+    def inverse_transform(self, D):
+        return median(D, np.arange(5))
+
+
+class Letters(Stars):
+    def fit(self, y):
+        self.classes_ = np.array(list("abcde"))
+        return self
+
+
+class NoInverse(TransformerMixin, BaseEstimator):
+    pass
+
+
+# --- who decodes
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_distributor_decodes_by_its_own_rule(rule):
+    distributor = GaussianLabelDistributor(decode=rule)
+    own = LDLRegressor(KNeighborsRegressor(5), distributor).fit(X, VALUES)
+    said = LDLRegressor(KNeighborsRegressor(5), GaussianLabelDistributor(), decode=rule)
+    assert_array_equal(own.predict(X), said.fit(X, VALUES).predict(X))
+    assert_array_equal(own.predict(X), own.distributor_.inverse_transform(own.predict_proba(X)))
+
+
+def test_a_rule_of_the_regressor_comes_first():
+    model = LDLRegressor(
+        KNeighborsRegressor(5), GaussianLabelDistributor(decode="argmax"), decode="expectation"
+    ).fit(X, VALUES)
+    grid = model.distributor_.grid_
+    assert_allclose(model.predict(X), expectation(model.predict_proba(X), grid))
+
+
+def test_a_plain_inverse_transform_is_enough():
+    y = np.clip(VALUES + 2, 0, 4)
+    model = LDLRegressor(KNeighborsRegressor(1), Stars()).fit(X, y)
+    assert_array_equal(model.predict(X), median(Stars().transform(y), np.arange(5)))
+    assert model.predict_proba(X).shape == (60, 5)
+    assert not hasattr(model, "grid_")
+    # A grid of a former fit is not kept.
+    model.set_params(distributor=GaussianLabelDistributor()).fit(X, y)
+    assert len(model.grid_) == model.predict_proba(X).shape[1]
+    assert not hasattr(model.set_params(distributor=Stars()).fit(X, y), "grid_")
+
+
+def test_a_rule_that_the_distributor_does_not_know():
+    model = LDLRegressor(NeverFitted(), Stars(), decode="median")
+    with pytest.raises(
+        ValueError, match="Stars has no parameter decode: leave decode='median' out"
+    ):
+        model.fit(X, VALUES)
+
+
+# --- the wrong kind of distributor
+
+
+@pytest.mark.parametrize(
+    ("model", "y", "message"),
+    [
+        (LDLClassifier, LABELS, "values.*class labels. Use LDLRegressor.*LabelSmoother"),
+        (LDLRegressor, LABELS, "class labels.*values. Use LDLClassifier.*GaussianLabel"),
+        (LDLClassifier, LABELS, "label sets.*Use TransformedTargetRegressor.*MultiLabel"),
+        (LDLRegressor, VALUES, "label sets.*Use TransformedTargetRegressor.*MultiLabel"),
+        (LDLRegressor, STATES, "label sets.*Use TransformedTargetRegressor.*MultiLabel"),
+        (LDLRegressor, VALUES, "distributions.*Use TransformedTargetRegressor.*Decoupled"),
+        (LDLClassifier, LABELS, "distributions.*Use TransformedTargetRegressor.*Decoupled"),
+        (LDLRegressor, VALUES, "Letters distributes class labels.*Use LDLClassifier"),
+        (LDLRegressor, VALUES, "NoInverse has no inverse_transform"),
+        (LDLClassifier, LABELS, "Stars has no classes_.*such as LabelSmoother"),
+    ],
+)
+def test_the_wrong_distributor_fails_before_the_fit(model, y, message):
+    distributors = {
+        "values": GaussianLabelDistributor(),
+        "class": LabelSmoother(),
+        "label": MultiLabelDistributor(),
+        "distributions": DecoupledLabelSplitter(),
+        "Letters": Letters(),
+        "NoInverse": NoInverse(),
+        "Stars": Stars(),
+    }
+    distributor = distributors[message.split(".")[0].split()[0]]
+    with pytest.raises(ValueError, match=message):
+        model(NeverFitted(), distributor).fit(X, y)
+
+
+def test_a_deep_classifier_says_so_too():
+    deep = pytest.importorskip("sklearn_ldl.deep")
+    pytest.importorskip("skorch")
+    D = np.full((60, 3), 1 / 3)
+    for distributor, wanted in (
+        (MultiLabelDistributor(), "distributes label sets.*Use TransformedTargetRegressor"),
+        (GaussianLabelDistributor(), "distributes values.*Use LDLRegressor"),
+    ):
+        for y in (STATES, LABELS, D):
+            with pytest.raises(ValueError, match=wanted):
+                deep.DeepLDLClassifier(distributor=distributor).fit(X, y)
+
+
+def test_what_the_messages_recommend_works():
+    from sklearn.compose import TransformedTargetRegressor
+
+    sets = TransformedTargetRegressor(
+        KNeighborsRegressor(1), transformer=MultiLabelDistributor(), check_inverse=False
+    )
+    assert set(np.unique(sets.fit(X, STATES).predict(X))) <= {-1, 1}
+
+
+# --- default grids
+
+
+def points(n_dims, n_rows=1000):
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(n_rows, 10))
+    return X, X @ rng.normal(size=(10, n_dims)) + rng.normal(size=(n_rows, n_dims))
+
+
+@pytest.mark.parametrize(("n_dims", "n_labels"), [(1, 79), (2, 289), (3, 216)])
+def test_default_grids_are_small_and_fit_as_well_as_a_plain_regression(n_dims, n_labels):
+    X, Y = points(n_dims)
+    model = LDLRegressor().fit(X, Y if n_dims > 1 else Y.ravel())
+    assert len(model.grid_) == n_labels
+    if n_dims > 1:
+        assert model.score(X, Y) > Ridge().fit(X, Y).score(X, Y) - 0.05
+        assert (model.predict(X) >= Y.min(axis=0)).all()
+        assert (model.predict(X) <= Y.max(axis=0)).all()
+
+
+def test_default_grids_follow_the_range_in_every_dimension():
+    X, Y = points(2, 200)
+    expected = LDLRegressor(KNeighborsRegressor(5)).fit(X, Y)
+    scaled = LDLRegressor(KNeighborsRegressor(5)).fit(X, Y * [1e-6, 1e6])
+    assert_allclose(scaled.grid_, expected.grid_ * [1e-6, 1e6])
+    assert_allclose(scaled.predict(X), expected.predict(X) * [1e-6, 1e6], rtol=1e-6)
+
+
+def test_the_default_penalty_on_points_goes_with_the_number_of_labels():
+    X, Y = points(2)
+    model = LDLRegressor().fit(X, Y)
+    assert model.estimator_.alpha == BFGSLDL().alpha / 289
+    assert LDLRegressor().fit(X, Y[:, 0]).estimator_.alpha == BFGSLDL().alpha
+    given = LDLRegressor(BFGSLDL(alpha=0.5)).fit(X, Y)
+    assert given.estimator_.alpha == 0.5
+
+
+def test_points_of_four_dimensions_want_a_grid():
+    X, Y = points(4, 50)
+    with pytest.raises(ValueError, match=r"y has 4 dimensions.*grid of your own"):
+        LDLRegressor(NeverFitted()).fit(X, Y)
+    model = LDLRegressor(KNeighborsRegressor(5), GaussianLabelDistributor(Y[:20], sigma=2))
+    assert model.fit(X[:20], Y[:20]).predict(X).shape == (50, 4)
