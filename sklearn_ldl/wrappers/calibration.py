@@ -68,7 +68,7 @@ def fit_temperature(
 
     See Also
     --------
-    TemperatureCalibrator : Also makes logits of rows that were not trained on.
+    sklearn_ldl.TemperatureCalibrator : Also makes logits of rows that were not trained on.
 
     References
     ----------
@@ -123,7 +123,7 @@ class TemperatureCalibrator(PostHocCorrection):
 
     Predictions are :math:`\mathrm{softmax}(z(x) / T)` with the logits :math:`z` of `estimator`. A
     temperature above 1 flattens the predictions of an over-confident learner, one below 1 sharpens
-    those of an under-confident one; the order of the labels stays. :func:`fit_temperature` finds
+    those of an under-confident one; the order of the labels stays. :func:`~sklearn_ldl.wrappers.fit_temperature` finds
     the temperature from logits of rows which the learner that made them has not seen.
 
     For class labels use scikit-learn's ``CalibratedClassifierCV(method="temperature")``.

@@ -61,7 +61,7 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
 
     See Also
     --------
-    DeepLDLClassifier : Minimises any loss that is given as a function.
+    sklearn_ldl.DeepLDLClassifier : Minimises any loss that is given as a function.
 
     Examples
     --------

@@ -48,7 +48,7 @@ class DeepDistributionRegressor(LabelDistributionMixin, DeepEstimator):
 
     See Also
     --------
-    DeepLDLRegressor : Minimises any loss that is given as a function.
+    sklearn_ldl.DeepLDLRegressor : Minimises any loss that is given as a function.
     sklearn_ldl.LabelDistributionMixin : The base of estimators without a network.
 
     Examples

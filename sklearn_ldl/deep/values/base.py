@@ -46,8 +46,8 @@ class DeepValueRegressor(RegressorMixin, DeepEstimator, omit=("loss", "label_smo
 
     See Also
     --------
-    DeepRegressor : Usual losses, and normal distributions.
-    KernelDensityRegressor : Learns distributions of any shape.
+    sklearn_ldl.DeepRegressor : Usual losses, and normal distributions.
+    sklearn_ldl.KernelDensityRegressor : Learns distributions of any shape.
 
     Examples
     --------
