@@ -124,8 +124,8 @@ class TemperatureCalibrator(PostHocCorrection):
     Predictions are :math:`\mathrm{softmax}(z(x) / T)` with the logits :math:`z` of `estimator`. A
     temperature above 1 flattens the predictions of an over-confident learner, one below 1 sharpens
     those of an under-confident one; the order of the labels stays. The temperature is found by
-    :func:`~sklearn_ldl.wrappers.fit_temperature` from logits of rows which the learner that made them
-    has not seen.
+    :func:`~sklearn_ldl.wrappers.fit_temperature` from logits of rows which the learner that made
+    them has not seen.
 
     For class labels use scikit-learn's ``CalibratedClassifierCV(method="temperature")``.
 
