@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any, NoReturn, Union
 
 
@@ -26,7 +27,7 @@ class MissingExtraError(ImportError):
         self._arguments = what, packages, extra, way_out
 
     def __reduce__(self) -> tuple[type, tuple[str, ...]]:
-        # Workers send errors home as pickles.
+        # By its arguments, not by the message: workers send errors home as pickles.
         return type(self), self._arguments
 
 
@@ -48,8 +49,7 @@ class Placeholder:
 
     def _refuse(self, *args: Any, **kwargs: Any) -> NoReturn:
         # A new one each time: an error keeps the frames of where it was raised.
-        cls, arguments = self._error.__reduce__()
-        raise cls(*arguments)
+        raise copy(self._error)
 
     __call__ = __mro_entries__ = __instancecheck__ = __subclasscheck__ = __reduce_ex__ = _refuse
 

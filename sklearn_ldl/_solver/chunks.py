@@ -182,7 +182,9 @@ def _survey(first, X, D, weight, dtype):
     except ValueError as exc:
         raise ValueError(f"In the block that begins with row {first}: {exc}") from exc
     sums = np.asarray(X.T @ weight.astype(dtype), dtype=np.float64)
-    squares = np.asarray((X.multiply(X) if sp.issparse(X) else X * X).T @ weight, dtype=np.float64)
+    squares = 0.0
+    if dtype == np.float32:  # whether that is enough is what they are for
+        squares = np.asarray((X.multiply(X) if sp.issparse(X) else X * X).T @ weight)
     return weight.sum(), sums, squares, weight @ D, entropy(D, weight), int(sp.issparse(X))
 
 

@@ -94,8 +94,8 @@ def matched_truth(
     order : ndarray of shape (n_labels,) or None
         The predicted column that each column of `D_true` belongs to; None where both agree.
     """
-    shape, name, inner = np.shape(y_true), type(innermost(estimator)).__name__, innermost(estimator)
-    classifies = is_classifier(estimator)
+    shape, inner = np.shape(y_true), innermost(estimator)
+    name, classifies = type(inner).__name__, is_classifier(estimator)
     if classifies and (len(shape) == 1 or shape[1] == 1):
         return one_hot(y_true, estimator.classes_), None
     if not classifies and hasattr(inner, "distributor_"):
