@@ -1,10 +1,6 @@
-"""Mistakes and habits of users: the number is right, or an error says what to do.
-
-Everything public is found by itself, so that what is new is tested before anyone thinks of it.
-"""
+"""Labels with names are matched by name, wherever two sides have them."""
 
 import inspect
-from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -19,17 +15,29 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import sklearn_ldl
-from sklearn_ldl import BFGSLDL, KNeighborsLDL, LabelDistributionMixin, metrics
-from sklearn_ldl.datasets import make_ldl
-from sklearn_ldl.distributors import votes_to_distribution
-from sklearn_ldl.metrics import get_ldl_scorer, get_ldl_scorer_names
-from tests.test_common import ESTIMATORS, SMALL
-
-NAMES = ["like", "neutral", "dislike"]
-SHUFFLED = ["dislike", "like", "neutral"]
-OTHERS = ["like", "neutral", "hate"]
-MISMATCH = r"labels do not match: .*(dislike.*hate|hate.*dislike)"
-REPEATED = r"different names.*repeat \['like'\]"
+from sklearn_ldl import BFGSLDL, KNeighborsLDL, metrics
+from sklearn_ldl.metrics import get_ldl_scorer
+from tests.trust.cases import (
+    CLASSIFIERS,
+    ENHANCERS,
+    LEARNERS,
+    METRICS,
+    MISMATCH,
+    NAMES,
+    OTHERS,
+    REPEATED,
+    SCORERS,
+    SHUFFLED,
+    data,
+    fitted,
+    frame,
+    goes_on,
+    ids,
+    make,
+    options,
+    predicted,
+    renamed,
+)
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
@@ -37,45 +45,7 @@ pytestmark = [
 ]
 
 
-def ids(cls):
-    return cls.__name__
-
-
-@cache
-def data():
-    X, D = make_ldl(60, n_votes=20, random_state=0)
-    return X, D
-
-
-def frame(columns=NAMES, names=NAMES, values=None):
-    """The distributions with these columns of `names`."""
-    D = data()[1] if values is None else values
-    return pd.DataFrame(D, columns=names)[columns]
-
-
-def renamed(columns, values=None):
-    return frame(values=values).set_axis(columns, axis=1)
-
-
-def make(cls):
-    settings = {"max_epochs": 4, "gap": 1, "random_state": 0, **SMALL.get(cls.__name__, {})}
-    return cls(**{name: settings[name] for name in settings if name in cls().get_params()})
-
-
-LEARNERS = [cls for cls in ESTIMATORS if issubclass(cls, LabelDistributionMixin)]
-
-
-@cache
-def fitted(cls):
-    return make(cls).fit(data()[0], frame())
-
-
-@cache
-def predicted():
-    return renamed(NAMES, fitted(BFGSLDL).predict(data()[0]))
-
-
-# --- names: estimators
+# --- estimators
 
 
 @pytest.mark.parametrize("cls", LEARNERS, ids=ids)
@@ -148,11 +118,7 @@ def test_names_of_frames_of_arrow_and_dask():
     assert_allclose(lazy_model.coef_, coef)
 
 
-# --- names: going on
-
-
-def goes_on(cls):
-    return "warm_start" in cls().get_params()
+# --- going on
 
 
 @pytest.mark.parametrize("cls", list(filter(goes_on, LEARNERS)), ids=ids)
@@ -172,15 +138,7 @@ def test_warm_start_matches_labels_by_name(cls):
     assert model.set_params(warm_start=False).fit(X, renamed(OTHERS)).label_names_[-1] == "hate"
 
 
-# --- names: classifiers that take distributions
-
-
-def takes_distributions(cls):
-    deep = pytest.importorskip("sklearn_ldl.deep")
-    return issubclass(cls, deep.DeepClassifier)
-
-
-CLASSIFIERS = [cls for cls in ESTIMATORS if takes_distributions(cls)]
+# --- classifiers that take distributions
 
 
 @pytest.mark.parametrize("cls", CLASSIFIERS, ids=ids)
@@ -220,23 +178,7 @@ def test_warm_start_of_classifiers_matches_labels_by_name(cls):
         model.fit(X, renamed(OTHERS))
 
 
-# --- names: metrics and scorers
-
-
-def of_distributions(metric):
-    second = list(inspect.signature(metric).parameters)[1:2]
-    return second == ["D_pred"] or second == ["P"]
-
-
-METRICS = [metric for name in metrics.__all__ if of_distributions(metric := getattr(metrics, name))]
-OPTIONS = {
-    "head_euclidean_distance": {"head": [True, False, False]},
-    "tail_euclidean_distance": {"head": [True, False, False]},
-}
-
-
-def options(name):
-    return OPTIONS.get(name.removeprefix("neg_"), {})
+# --- metrics and scorers
 
 
 def test_all_metrics_are_found():
@@ -270,13 +212,6 @@ def test_labels_of_a_metric_are_names(metric):
     assert_allclose(metric(frame(SHUFFLED), P.to_numpy(), labels=NAMES), truth)
     with pytest.raises(ValueError, match=MISMATCH):
         metric(renamed(OTHERS), P.to_numpy(), labels=NAMES)
-
-
-SCORERS = [
-    name
-    for name in get_ldl_scorer_names()
-    if of_distributions(getattr(metrics, name.removeprefix("neg_")))
-]
 
 
 @pytest.mark.parametrize("name", SCORERS)
@@ -328,7 +263,7 @@ def test_a_classifier_of_codes_is_matched_by_position():
     assert_allclose(scorer(model, X, frame()), scorer(model, X, D))
 
 
-# --- names: displays
+# --- displays
 
 
 def displays():
@@ -404,7 +339,7 @@ def test_surfaces_of_models_with_other_orders():
     plt.close("all")
 
 
-# --- names: frozen estimators inside of others
+# --- frozen estimators inside of others
 
 
 @pytest.mark.parametrize("freeze", [lambda model: model, lambda model: make_pipeline(model)])
@@ -474,7 +409,7 @@ def test_a_named_prior():
         clone(model).set_params(target_prior=prior.set_axis(OTHERS)).fit(X, frame())
 
 
-# --- names: transformers of targets, and teachers
+# --- transformers of targets, and teachers
 
 
 def test_distributors_match_labels_by_name():
@@ -487,9 +422,6 @@ def test_distributors_match_labels_by_name():
     for distributor, y in ((splitter, renamed(OTHERS)), (several, states.set_axis(OTHERS, axis=1))):
         with pytest.raises(ValueError, match=MISMATCH):
             distributor.transform(y)
-
-
-ENHANCERS = [cls for cls in ESTIMATORS if cls.__name__.endswith("Enhancer")]
 
 
 @pytest.mark.parametrize("cls", ENHANCERS, ids=ids)
@@ -510,21 +442,3 @@ def test_teachers_are_asked_for_labels_by_name():
         expected = cls(teacher, **settings).fit(X, frame()).predict_proba(X)
         model = cls(FrozenEstimator(BFGSLDL().fit(X, frame(SHUFFLED))), **settings)
         assert_allclose(model.fit(X, frame()).predict_proba(X), expected, atol=1e-4)
-
-
-# --- order
-
-
-def test_a_table_of_votes_has_its_declared_order_to_the_end():
-    X, D = data()
-    levels = ["low", "medium", "high"]
-    votes = votes_to_distribution(renamed(levels, (20 * D).round()))
-    classes = np.array(levels)[D.argmax(axis=1)]
-    scorer = get_ldl_scorer("neg_wasserstein_distance")
-    model = BFGSLDL().fit(X, votes)
-    assert model.label_names_.tolist() == levels
-    assert_allclose(scorer(model, X, votes), scorer(model, X, votes.to_numpy()))
-    classifier = LogisticRegression().fit(X, classes)  # high, low, medium
-    P = classifier.predict_proba(X)[:, [1, 2, 0]]
-    expected = metrics.wasserstein_distance(votes.to_numpy(), P)
-    assert_allclose(-scorer(classifier, X, votes), expected)

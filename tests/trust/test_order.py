@@ -1,0 +1,25 @@
+"""The declared order of labels is the order of every ordinal measure."""
+
+import numpy as np
+from numpy.testing import assert_allclose
+from sklearn.linear_model import LogisticRegression
+
+from sklearn_ldl import BFGSLDL, metrics
+from sklearn_ldl.distributors import votes_to_distribution
+from sklearn_ldl.metrics import get_ldl_scorer
+from tests.trust.cases import data, renamed
+
+
+def test_a_table_of_votes_has_its_declared_order_to_the_end():
+    X, D = data()
+    levels = ["low", "medium", "high"]
+    votes = votes_to_distribution(renamed(levels, (20 * D).round()))
+    classes = np.array(levels)[D.argmax(axis=1)]
+    scorer = get_ldl_scorer("neg_wasserstein_distance")
+    model = BFGSLDL().fit(X, votes)
+    assert model.label_names_.tolist() == levels
+    assert_allclose(scorer(model, X, votes), scorer(model, X, votes.to_numpy()))
+    classifier = LogisticRegression().fit(X, classes)  # high, low, medium
+    P = classifier.predict_proba(X)[:, [1, 2, 0]]
+    expected = metrics.wasserstein_distance(votes.to_numpy(), P)
+    assert_allclose(-scorer(classifier, X, votes), expected)
