@@ -25,6 +25,7 @@ _ROOMS = {
     "linear": [
         "BFGSLDL",
         "BFGSLDLCV",
+        "SmoothBFGSLDL",
     ],
     "published": [
         "EDLLRL",

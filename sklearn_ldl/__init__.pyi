@@ -18,7 +18,11 @@ from sklearn_ldl._core.simplex import (
     project_simplex as project_simplex,
 )
 from sklearn_ldl.base import LabelDistributionMixin as LabelDistributionMixin
-from sklearn_ldl.linear import BFGSLDL as BFGSLDL, BFGSLDLCV as BFGSLDLCV
+from sklearn_ldl.linear import (
+    BFGSLDL as BFGSLDL,
+    BFGSLDLCV as BFGSLDLCV,
+    SmoothBFGSLDL as SmoothBFGSLDL,
+)
 from sklearn_ldl.published import (
     EDLLRL as EDLLRL,
     IISLDL as IISLDL,

@@ -20,7 +20,8 @@ from sklearn_ldl._core.dask_rows import align, as_rows, is_dask, sum_over_blocks
 from sklearn_ldl._core.label_names import as_before, describe_labels
 from sklearn_ldl._core.simplex import check_distribution
 from sklearn_ldl._core.sklearn_compat import check_feature_names
-from sklearn_ldl._solver.design import Design, loses_in_single, uncentred_norm
+from sklearn_ldl._solver.auto_alpha import Sample, effective_size, sampled_rows
+from sklearn_ldl._solver.design import Design, loses_in_single, scaled, uncentred_norm
 from sklearn_ldl._solver.losses import Loss, entropy
 from sklearn_ldl._solver.problem import PreparedProblem
 from sklearn_ldl._solver.whitening import choose_metric, label_moments
@@ -53,6 +54,8 @@ def validate_chunks(estimator: Any, X: Any, y: Any, sample_weight: Any) -> tuple
 
 class ChunkedDesign:
     """The counterpart of `Design` for blocks: what the metrics ask of the features."""
+
+    unit = 1.0
 
     def __init__(self, X: Any, D: Any, sample_weight: Any, *, center: bool):
         self.shape = X.shape
@@ -105,7 +108,18 @@ class ChunkedDesign:
 
     def gradient_norm(self, G: NDArray, total: NDArray) -> float:
         """Largest entry of the gradient in the coefficients of the uncentred features."""
-        return uncentred_norm(G, total, self.mean)
+        return uncentred_norm(G, total, self.mean, self.unit)
+
+
+def sample_of_blocks(X: Any, D: Any, sample_weight: Any) -> Sample:
+    """Take the rows that the choice of a penalty looks at, once all blocks have been validated."""
+    ChunkedDesign(X, D, sample_weight, center=False)
+    weight = np.ones(X.shape[0]) if sample_weight is None else np.asarray(sample_weight)
+    rows = sampled_rows(weight, X.shape[1])
+    X_rows = check_array(X[rows].compute(), accept_sparse="csr", dtype=np.float64)
+    return Sample(
+        X_rows, check_distribution(D[rows].compute()), weight[rows], effective_size(weight)
+    )
 
 
 class RowsInChunks:
@@ -152,17 +166,29 @@ class ChunkedProblem(PreparedProblem):
     """A problem whose rows are in the blocks of collections from `validate_chunks`."""
 
     def __init__(
-        self, X: Any, D: Any, sample_weight: Any, *, fit_intercept: bool, alphas: Sequence[float]
+        self,
+        X: Any,
+        D: Any,
+        sample_weight: Any,
+        *,
+        fit_intercept: bool,
+        alphas: Sequence[float],
+        basis: NDArray | None = None,
+        feature_scale: NDArray | None = None,
     ):
+        if feature_scale is not None:
+            X = X.map_blocks(scaled, feature_scale, dtype=X.dtype, meta=X._meta)
         design = ChunkedDesign(X, D, sample_weight, center=fit_intercept)
         super().__init__(
             design,
             design,
-            choose_metric(design, D.shape[1], design.label_moments, alphas),
+            choose_metric(design, D.shape[1], design.label_moments, alphas, basis),
             label_mean=design.label_mean,
             entropy=design.entropy,
             dtype=design.dtype,
             fit_intercept=fit_intercept,
+            basis=basis,
+            feature_scale=feature_scale,
         )
 
     def rows(self, loss: Loss) -> RowsInChunks:

@@ -21,9 +21,22 @@ _CACHED = 100_000
 _LARGE_MEAN = 100
 
 
-def uncentred_norm(G: NDArray, total: NDArray, mean: NDArray) -> float:
-    """Largest entry of a gradient, of which `G` belongs to features less their mean."""
-    return max(float(np.abs(G + np.outer(total, mean)).max()), float(np.abs(total).max()))
+def uncentred_norm(G: NDArray, total: NDArray, mean: NDArray, unit: float) -> float:
+    """Largest entry of a gradient, of which `G` belongs to features less their mean.
+
+    Features are measured in the given `unit`.
+    """
+    G = G + np.outer(total, mean)
+    return max(float(np.abs(G).max()) / unit, float(np.abs(total).max()))
+
+
+def scaled(X: Any, scale: NDArray | None) -> Any:
+    """Divide every column by a number of its own; None leaves `X` as it is."""
+    if scale is None:
+        return X
+    if sp.issparse(X):
+        return sp.csr_array(X @ sp.diags_array(1 / scale)).astype(X.dtype, copy=False)
+    return X / scale.astype(X.dtype)
 
 
 class Design:
@@ -36,7 +49,14 @@ class Design:
         Non-negative, sum one.
     center : bool
         Whether to subtract the weighted mean (there is an intercept to make up for it).
+
+    Attributes
+    ----------
+    unit : float
+        Unit of the features in which their gradients are measured.
     """
+
+    unit = 1.0
 
     def __init__(self, X: Any, sample_weight: NDArray, *, center: bool):
         self.X = X
@@ -77,7 +97,7 @@ class Design:
 
     def gradient_norm(self, G: NDArray, total: NDArray) -> float:
         """Largest entry of the gradient in the coefficients of the uncentred features."""
-        return uncentred_norm(G, total, self.mean)
+        return uncentred_norm(G, total, self.mean, self.unit)
 
     def covariance(self, columns: NDArray | slice, dtype: type = np.float64) -> NDArray:
         """Weighted covariance ``sum_i s_i (x_i - mean)(x_i - mean)^T`` of some columns."""

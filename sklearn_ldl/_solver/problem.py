@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from sklearn_ldl._core.convergence import warn_not_converged
 from sklearn_ldl._core.simplex import centred_logits
-from sklearn_ldl._solver.design import Design
+from sklearn_ldl._solver.design import Design, scaled
 from sklearn_ldl._solver.lbfgs import State, minimize
 from sklearn_ldl._solver.losses import Loss, cross_entropy, entropy, probabilities
-from sklearn_ldl._solver.penalties import l2
+from sklearn_ldl._solver.penalties import Penalty, l2, l2_in_basis
 from sklearn_ldl._solver.rows import RowsInMemory, RowSum
 from sklearn_ldl._solver.whitening import Metric, RowSpaceDesign, choose_metric, label_moments
 
@@ -36,7 +36,18 @@ class PreparedProblem:
         That of the coefficients.
     fit_intercept : bool
         Whether there is an intercept.
+    basis : ndarray of shape (n_labels, n_labels), default=None
+        Basis of the logits in which coefficients are penalised; None is the identity.
+    feature_scale : ndarray of shape (n_features,), default=None
+        What the features of the design were divided by; None are ones.
+
+    Attributes
+    ----------
+    unit : float
+        Unit of the features in which the gradient is measured that ends a search.
     """
+
+    unit = 1.0
 
     def __init__(
         self,
@@ -48,6 +59,8 @@ class PreparedProblem:
         entropy: float,
         dtype: np.dtype,
         fit_intercept: bool,
+        basis: NDArray | None = None,
+        feature_scale: NDArray | None = None,
     ):
         self.design = design
         self.wide = wide
@@ -56,6 +69,8 @@ class PreparedProblem:
         self.entropy = entropy
         self.dtype = dtype
         self.fit_intercept = fit_intercept
+        self.feature_scale = feature_scale
+        self._precision = None if basis is None else np.linalg.inv(basis @ basis.T)
         # The penalty that the metric is set to.
         self._alpha: float | None = None
 
@@ -70,6 +85,8 @@ class PreparedProblem:
             b = centred_logits(self.label_mean) if self.fit_intercept else np.zeros(n_labels)
             return State(np.zeros((n_labels, self.design.shape[1])), b)
         coef = coef.astype(np.float64)
+        if self.feature_scale is not None:
+            coef = coef * self.feature_scale
         intercept = intercept + coef @ self.wide.mean
         if self.design is not self.wide:
             coef = self.design.restrict(coef)
@@ -80,17 +97,21 @@ class PreparedProblem:
     ) -> State:
         """Move `state` to the minimiser of the loss and the penalty."""
         state.status, state.n_iter, state.n_evaluations = "running", 0, 0
+        self.design.unit = self.unit
         if alpha != self._alpha:  # setting the penalty of a metric may cost a factorisation
             self.metric.with_alpha(alpha)
             self._alpha = alpha
         return minimize(
             self.rows(loss),
-            l2(alpha),
+            self._penalty(alpha),
             self.metric,
             state,
             fit_intercept=self.fit_intercept,
             **options,
         )
+
+    def _penalty(self, alpha: float) -> Penalty:
+        return l2(alpha) if self._precision is None else l2_in_basis(alpha, self._precision)
 
     def predictions(self, state: State) -> NDArray[np.float64]:
         """Distributions predicted for the training rows, in column-major order."""
@@ -102,6 +123,8 @@ class PreparedProblem:
         if self.design is not self.wide:
             coef = self.design.expand(coef)
         intercept = state.intercept - coef @ self.wide.mean
+        if self.feature_scale is not None:
+            coef = coef / self.feature_scale
         return coef.astype(self.dtype), intercept.astype(self.dtype)
 
 
@@ -120,21 +143,37 @@ class SoftmaxLinearProblem(PreparedProblem):
         Whether there is an intercept.
     alphas : sequence of float
         The penalties that will be solved for; they decide which set-up pays.
+    basis : ndarray of shape (n_labels, n_labels), default=None
+        Basis of the logits in which coefficients are penalised; None is the identity.
+    feature_scale : ndarray of shape (n_features,), default=None
+        What features are divided by, before coefficients are penalised; None are ones.
     """
 
-    def __init__(self, X, D, sample_weight, *, fit_intercept, alphas):
+    def __init__(
+        self,
+        X,
+        D,
+        sample_weight,
+        *,
+        fit_intercept,
+        alphas,
+        basis=None,
+        feature_scale=None,
+    ):
         weight = np.asarray(sample_weight, dtype=np.float64)
         weight = weight / weight.sum()
-        wide = Design(X, weight, center=fit_intercept)
+        wide = Design(scaled(X, feature_scale), weight, center=fit_intercept)
         design = RowSpaceDesign(wide) if RowSpaceDesign.suits(wide, D.shape[1]) else wide
         super().__init__(
             design,
             wide,
-            choose_metric(design, D.shape[1], lambda: label_moments(D, weight), alphas),
+            choose_metric(design, D.shape[1], lambda: label_moments(D, weight), alphas, basis),
             label_mean=weight @ D,
             entropy=entropy(D, weight),
             dtype=X.dtype,
             fit_intercept=fit_intercept,
+            basis=basis,
+            feature_scale=feature_scale,
         )
         self.D = np.asfortranarray(D, dtype=design.X.dtype)
 

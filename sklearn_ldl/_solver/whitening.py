@@ -84,21 +84,33 @@ class KroneckerMetric:
     """Both sides whitened: features by the eigenvectors of `S`, labels by those of `Gamma`.
 
     One eigendecomposition serves every `alpha`: see `with_alpha`. It is in single precision
-    wherever that leaves `alpha` standing: it only steers the search.
+    wherever that leaves `alpha` standing: it only steers the search. In a `basis` of the logits the
+    coefficients are ``basis @ A``, and the penalty is on `A`; the intercept is free of it.
     """
 
-    def __init__(self, design: Moments, gamma: NDArray, smallest_alpha: float):
-        g, labels = eigh(gamma)
+    def __init__(
+        self,
+        design: Moments,
+        gamma: NDArray,
+        smallest_alpha: float,
+        basis: NDArray | None = None,
+    ):
+        g, self.intercept_labels = eigh(gamma)
         small = design.shape[1] <= _SMALL
         S = design.covariance(slice(None), np.float64 if small else np.float32)
         if not small and smallest_alpha <= g[-1] * _rounding(S):
             S = design.covariance(slice(None))
         lam, features = eigh(S, driver="evd", overwrite_a=True, check_finite=False)
-        self.labels, self.features = labels, features.astype(np.float64)
+        self.features = features.astype(np.float64)
         # Adding one number to all logits changes nothing, so Gamma has a null direction; the
         # gradient vanishes along it, and any positive curvature will do.
         g = np.maximum(g, 1e-3 * g[-1])
         self.root = np.sqrt(g)
+        self.labels = self.intercept_labels
+        if basis is not None:
+            g, labels = eigh(basis.T @ gamma @ basis)
+            g = np.maximum(g, _ROUNDING * g[-1])
+            self.labels = basis @ labels
         self.curvature = g[:, None] * np.maximum(lam, 0).astype(np.float64)
 
     def with_alpha(self, alpha: float) -> KroneckerMetric:
@@ -110,12 +122,12 @@ class KroneckerMetric:
     def pull(self, G: NDArray, total: NDArray) -> tuple[NDArray, NDArray]:
         """Gradient in the whitened variables."""
         V = self.labels.T @ G @ self.features
-        return V * self.scale, self.labels.T @ total / self.root
+        return V * self.scale, self.intercept_labels.T @ total / self.root
 
     def push(self, V: NDArray, v: NDArray) -> tuple[NDArray, NDArray]:
         """Step in coefficients and intercept."""
         W = self.labels @ (V * self.scale) @ self.features.T
-        return W, self.labels @ (v / self.root)
+        return W, self.intercept_labels @ (v / self.root)
 
 
 class BlockMetric:
@@ -126,8 +138,15 @@ class BlockMetric:
     single precision wherever that leaves `alpha` standing.
     """
 
-    def __init__(self, design: Moments, n_labels: int, smallest_alpha: float):
+    def __init__(
+        self,
+        design: Moments,
+        n_labels: int,
+        smallest_alpha: float,
+        basis: NDArray | None = None,
+    ):
         self._design = design
+        self.basis = basis
         self.v = (1 - 1 / n_labels) / n_labels
         self.variance = design.variance()
         enough = _IMPORTANT * smallest_alpha / self.v
@@ -162,11 +181,13 @@ class BlockMetric:
 
     def pull(self, G: NDArray, total: NDArray) -> tuple[NDArray, NDArray]:
         """Gradient in the whitened variables."""
+        G = G if self.basis is None else self.basis.T @ G
         return self._solve(G, trans=0), total / np.sqrt(self.v)
 
     def push(self, V: NDArray, v: NDArray) -> tuple[NDArray, NDArray]:
         """Step in coefficients and intercept."""
-        return self._solve(V, trans=1), v / np.sqrt(self.v)
+        W = self._solve(V, trans=1)
+        return W if self.basis is None else self.basis @ W, v / np.sqrt(self.v)
 
     def _solve(self, G: NDArray, trans: int) -> NDArray:
         out = G * self.scale
@@ -183,10 +204,12 @@ def choose_metric(
     n_labels: int,
     moments: Callable[[], tuple[NDArray, NDArray]],
     alphas: Sequence[float],
+    basis: NDArray | None = None,
 ) -> KroneckerMetric | BlockMetric:
     """Pick the metric whose set-up costs less than the iterations it saves.
 
-    `moments` computes those of the labels, where they are needed (see `label_moments`).
+    `moments` computes those of the labels, where they are needed (see `label_moments`); `basis` is
+    a square matrix, in which the coefficients are penalised (see `label_basis`).
 
     The two eigendecompositions cost about ``9 (p^3 + C^3)`` operations, and whitening the second
     side saves some ten evaluations of ``4 n p C`` operations (at half the speed) for every penalty.
@@ -194,8 +217,8 @@ def choose_metric(
     n, p = design.shape
     saved = 80 * n * p * n_labels * len(alphas)
     if max(p, n_labels) <= _SMALL or 9 * (p**3 + n_labels**3) <= saved:
-        return KroneckerMetric(design, label_curvature(*moments()), min(alphas))
-    return BlockMetric(design, n_labels, min(alphas))
+        return KroneckerMetric(design, label_curvature(*moments()), min(alphas), basis)
+    return BlockMetric(design, n_labels, min(alphas), basis)
 
 
 class RowSpaceDesign(Design):
@@ -234,7 +257,7 @@ class RowSpaceDesign(Design):
         """Upper bound of the largest entry of the gradient in the original coefficients."""
         bound = np.sqrt((G * G).sum(axis=1)).max()
         shift = np.abs(self.wide.mean).max() * np.abs(total).max()
-        return max(float(bound + shift), float(np.abs(total).max()))
+        return max(float(bound + shift) / self.unit, float(np.abs(total).max()))
 
     def restrict(self, coef: NDArray) -> NDArray:
         """Coordinates of original coefficients (n_labels, n_features) in the row space."""

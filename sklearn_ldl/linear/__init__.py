@@ -2,5 +2,6 @@
 
 from sklearn_ldl.linear.maxent import BFGSLDL
 from sklearn_ldl.linear.maxent_cv import BFGSLDLCV
+from sklearn_ldl.linear.smooth import SmoothBFGSLDL
 
-__all__ = ["BFGSLDL", "BFGSLDLCV"]
+__all__ = ["BFGSLDL", "BFGSLDLCV", "SmoothBFGSLDL"]

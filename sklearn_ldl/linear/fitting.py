@@ -6,12 +6,13 @@ import warnings
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_array
 
 from sklearn_ldl._core.callbacks import CallbackSupportMixin, IterationReporter
 from sklearn_ldl._core.dask_rows import is_dask
+from sklearn_ldl._solver.auto_alpha import deviations
 from sklearn_ldl._solver.chunks import ChunkedProblem, validate_chunks
 from sklearn_ldl._solver.lbfgs import State
 from sklearn_ldl._solver.problem import (
@@ -20,10 +21,15 @@ from sklearn_ldl._solver.problem import (
     warn_if_not_converged,
 )
 from sklearn_ldl.linear.base import SoftmaxLinearModel
+from sklearn_ldl.linear.choosing import choose, variances
 
 
 class MaximumEntropyModel(CallbackSupportMixin, SoftmaxLinearModel):
-    """Base of the estimators that minimise the KL divergence and an L2 penalty."""
+    """Base of the estimators that minimise the KL divergence and an L2 penalty.
+
+    Besides their penalty, they have the parameters `standardize`, `fit_intercept`, `max_iter`,
+    `tol`, `warm_start` and `verbose`.
+    """
 
     @classmethod
     def from_coefficients(
@@ -73,7 +79,39 @@ class MaximumEntropyModel(CallbackSupportMixin, SoftmaxLinearModel):
         model.n_labels_, model.n_features_in_ = W.shape
         return model
 
-    def _fit_validated(self, X, D, sample_weight, alpha):
+    def _fit_chosen(self, X, D, sample_weight, alpha, bases=(None,)):
+        """Choose what is "auto" among the parameters, and fit the model."""
+        scalings = self._scalings(alpha == "auto")
+        unit, standardize, position = 1.0, scalings[0], 0
+        if alpha == "auto" or len(scalings) > 1 or len(bases) > 1:
+            choice = choose(
+                X,
+                D,
+                sample_weight,
+                fit_intercept=self.fit_intercept,
+                scalings=scalings,
+                bases=bases,
+            )
+            standardize, position = choice.standardize, choice.basis
+            if alpha == "auto":
+                alpha, unit = choice.alpha, choice.scale
+        scale = self._feature_scale(X, D, sample_weight) if standardize else None
+        self._fit_validated(X, D, sample_weight, alpha, unit, bases[position], scale)
+        return position
+
+    def _scalings(self, automatic: bool) -> list[bool]:
+        """Whether to standardise: what may be chosen."""
+        if self.standardize == "auto":
+            return [False, True] if automatic else [False]
+        return [self.standardize]
+
+    def _feature_scale(self, X, D, sample_weight) -> NDArray[np.float64]:
+        """Return what standardises features."""
+        return deviations(variances(X, D, sample_weight, center=self.fit_intercept))
+
+    def _fit_validated(self, X, D, sample_weight, alpha, unit=1.0, basis=None, feature_scale=None):
+        self.standardized_ = feature_scale is not None
+        self.alpha_ = float(alpha)
         if alpha == 0 and X.shape[0] <= X.shape[1]:
             warnings.warn(
                 "alpha=0 with no more rows than features: there may be no finite minimiser. "
@@ -88,7 +126,8 @@ class MaximumEntropyModel(CallbackSupportMixin, SoftmaxLinearModel):
                     f"shape {self.coef_.shape}, these data need {(D.shape[1], X.shape[1])}."
                 )
             start = {"coef": self.coef_, "intercept": self.intercept_}
-        problem = self._problem(X, D, sample_weight, [alpha])
+        problem = self._problem(X, D, sample_weight, [alpha], basis, feature_scale)
+        problem.unit = unit
         state = problem.start(**start)
         reporter = IterationReporter(
             self, self.max_iter, X=X, y=D, metadata={"sample_weight": sample_weight}
@@ -114,10 +153,20 @@ class MaximumEntropyModel(CallbackSupportMixin, SoftmaxLinearModel):
             return validate_chunks(self, X, y, sample_weight)
         return super()._validate_data(X, y, sample_weight)
 
-    def _problem(self, X, D, sample_weight, alphas) -> PreparedProblem:
+    def _problem(
+        self, X, D, sample_weight, alphas, basis=None, feature_scale=None
+    ) -> PreparedProblem:
         """Prepare the data, in memory or in blocks, for some penalties."""
         problem = ChunkedProblem if is_dask(X) else SoftmaxLinearProblem
-        return problem(X, D, sample_weight, fit_intercept=self.fit_intercept, alphas=alphas)
+        return problem(
+            X,
+            D,
+            sample_weight,
+            fit_intercept=self.fit_intercept,
+            alphas=alphas,
+            basis=basis,
+            feature_scale=feature_scale,
+        )
 
     def _keep(self, problem: PreparedProblem, state: State) -> None:
         self.coef_, self.intercept_ = problem.coefficients(state)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, Literal
 
 from numpy.typing import ArrayLike
 
 from sklearn_ldl._core.callbacks import with_callbacks
-from sklearn_ldl._core.sklearn_compat import Interval, fit_context
+from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context
 from sklearn_ldl.linear.fitting import MaximumEntropyModel
 
 
@@ -25,14 +25,20 @@ class BFGSLDL(MaximumEntropyModel):
     seed has any influence. One-hot rows make it multinomial logistic regression with
     ``C = 1 / (alpha * n_samples)`` (for two labels twice that). The search is a limited-memory
     BFGS in whitened variables, whose number of iterations hardly depends on the scale of the
-    features; the penalty does depend on it, so standardise features (or choose `alpha` with
-    :class:`BFGSLDLCV`).
+    features.
 
     Parameters
     ----------
-    alpha : float, default=1e-2
-        Strength of the penalty on the mean KL divergence; ``alpha >= 0``. The published algorithm
-        has no penalty (``alpha=0``) and overfits.
+    alpha : float or "auto", default="auto"
+        Strength of the penalty on the mean KL divergence; ``alpha >= 0``. "auto" chooses it from
+        the data, without a fit, by generalised cross-validation of the first Newton step on at
+        most 2,000 rows (see Notes): a common scale of the features changes nothing. A number is
+        absolute, and depends on their scale. The published algorithm has no penalty (``alpha=0``)
+        and overfits.
+    standardize : bool or "auto", default="auto"
+        Whether the penalty is on coefficients of features with unit variance; `coef_` belongs to
+        the features as they are all the same. "auto" takes what has the smaller score where the
+        penalty is chosen too, and False where it is a number.
     fit_intercept : bool, default=True
         Whether to add an intercept, which is not penalised. Without it, centred features force
         the mean prediction to the uniform distribution.
@@ -40,7 +46,8 @@ class BFGSLDL(MaximumEntropyModel):
         Most iterations.
     tol : float, default=1e-6
         The search stops when no entry of the gradient is larger (or when rounding permits no
-        further progress).
+        further progress). With ``alpha="auto"`` features count in units of the root of their mean
+        variance.
     warm_start : bool, default=False
         Start from the coefficients of the previous fit instead of the mean distribution.
     verbose : int, default=0
@@ -48,6 +55,10 @@ class BFGSLDL(MaximumEntropyModel):
 
     Attributes
     ----------
+    alpha_ : float
+        The penalty that was used.
+    standardized_ : bool
+        Whether features were standardised.
     coef_ : ndarray of shape (n_labels, n_features)
         Coefficients :math:`W`, in the dtype of `X`. Their columns sum to zero for ``alpha > 0``.
     intercept_ : ndarray of shape (n_labels,)
@@ -79,9 +90,33 @@ class BFGSLDL(MaximumEntropyModel):
     See Also
     --------
     BFGSLDLCV : Chooses `alpha` by cross-validation.
+    SmoothBFGSLDL : For labels in an order, such as ratings or ages.
+
+    Notes
+    -----
+    The automatic penalty. The first Newton step from the mean distribution :math:`\pi` is a ridge
+    regression of :math:`\Gamma^{-1/2} (d - \pi)` with
+    :math:`\Gamma = \mathrm{diag}(\pi) - \pi \pi^T`. With eigenvalues :math:`\lambda_j` of the
+    covariance of the features, :math:`g_c` of :math:`\Gamma`, and
+    :math:`h_{cj} = \lambda_j / (\lambda_j + \alpha / g_c)`, its generalised cross-validation is
+
+    .. math::
+        V(\alpha) = \sum_c \frac{\mathrm{RSS}_c(\alpha) / n}{(1 - (1 + \sum_j h_{cj}) / n)^2} .
+
+    The penalty is its minimiser times :math:`\sqrt{\kappa}`, with the share :math:`\kappa` of
+    variance that the step leaves: the nearer the fit, the less the objective bends. Where the step
+    explains more than half, as for class labels that are easily told apart, four folds of the rows
+    that were looked at correct the penalty by a power of four. For `n` stands
+    the effective number of rows, :math:`(\sum_i s_i)^2 / \sum_i s_i^2`, so that a common scale of
+    the weights changes nothing; weights are not counts of repeated rows here. On the eleven files
+    of :doc:`/benchmarks/defaults` the divergence of held-out rows is within a few hundredths of
+    that of :class:`BFGSLDLCV`.
 
     References
     ----------
+    G. Golub, M. Heath, G. Wahba, "Generalized cross-validation as a method for choosing a good
+    ridge parameter", Technometrics, 1979 (the automatic penalty).
+
     X. Geng, "Label distribution learning", IEEE Transactions on Knowledge and Data Engineering,
     2016 (algorithm SA-BFGS).
 
@@ -98,7 +133,8 @@ class BFGSLDL(MaximumEntropyModel):
     """
 
     _parameter_constraints: dict = {
-        "alpha": [Interval(Real, 0, None, closed="left")],
+        "alpha": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
+        "standardize": ["boolean", StrOptions({"auto"})],
         "fit_intercept": ["boolean"],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
@@ -108,8 +144,9 @@ class BFGSLDL(MaximumEntropyModel):
 
     def __init__(
         self,
-        alpha: float = 1e-2,
+        alpha: float | Literal["auto"] = "auto",
         *,
+        standardize: bool | Literal["auto"] = "auto",
         fit_intercept: bool = True,
         max_iter: int = 1000,
         tol: float = 1e-6,
@@ -117,6 +154,7 @@ class BFGSLDL(MaximumEntropyModel):
         verbose: int = 0,
     ):
         self.alpha = alpha
+        self.standardize = standardize
         self.fit_intercept = fit_intercept
         self.max_iter = max_iter
         self.tol = tol
@@ -153,4 +191,5 @@ class BFGSLDL(MaximumEntropyModel):
             If only one of `X` and `y` is a Dask collection.
         """
         X, D, sample_weight = self._validate_data(X, y, sample_weight)
-        return self._fit_validated(X, D, sample_weight, self.alpha)
+        self._fit_chosen(X, D, sample_weight, self.alpha)
+        return self

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from inspect import signature
 from numbers import Integral
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -16,9 +16,8 @@ from sklearn.model_selection import check_cv
 from sklearn_ldl._core.callbacks import with_callbacks
 from sklearn_ldl._core.dask_rows import is_dask
 from sklearn_ldl._core.sklearn_compat import Interval, fit_context, safe_indexing
-from sklearn_ldl._solver.chunks import ChunkedDesign
-from sklearn_ldl._solver.design import Design
 from sklearn_ldl._solver.problem import warn_if_not_converged
+from sklearn_ldl.linear.choosing import choose, variances
 from sklearn_ldl.linear.fitting import MaximumEntropyModel
 from sklearn_ldl.linear.maxent import BFGSLDL
 from sklearn_ldl.metrics import get_ldl_scorer, get_ldl_scorer_names
@@ -46,6 +45,10 @@ class BFGSLDLCV(MaximumEntropyModel):
         What to maximise: the name of an LDL scorer (see
         :func:`sklearn_ldl.metrics.get_ldl_scorer`), the name of a scikit-learn scorer, or a scorer.
         None minimises the KL divergence.
+    standardize : bool or "auto", default="auto"
+        Whether the penalty is on coefficients of features with unit variance; `coef_` belongs to
+        the features as they are all the same. "auto" takes what has the smaller score in
+        :class:`BFGSLDL` where the grid is made here, and False where `alphas` are given.
     fit_intercept : bool, default=True
         Whether to add an intercept, which is not penalised.
     max_iter : int, default=1000
@@ -110,6 +113,7 @@ class BFGSLDLCV(MaximumEntropyModel):
         *,
         cv: Any = 5,
         scoring: Any = None,
+        standardize: bool | Literal["auto"] = "auto",
         fit_intercept: bool = True,
         max_iter: int = 1000,
         tol: float = 1e-6,
@@ -120,6 +124,7 @@ class BFGSLDLCV(MaximumEntropyModel):
         self.alphas = alphas
         self.cv = cv
         self.scoring = scoring
+        self.standardize = standardize
         self.fit_intercept = fit_intercept
         self.max_iter = max_iter
         self.tol = tol
@@ -160,11 +165,12 @@ class BFGSLDLCV(MaximumEntropyModel):
             As :meth:`BFGSLDL.fit`; also for a negative penalty or when no score is finite.
         """
         X, D, sample_weight = self._validate_data(X, y, sample_weight)
-        alphas = self._alpha_grid(X, D, sample_weight)
-        scorer = self._scorer()
+        scale = self._chosen_scale(X, D, sample_weight)
+        alphas, unit = self._alpha_grid(X, D, sample_weight, scale)
+        settings = alphas, unit, scale, self._scorer()
         splits = list(check_cv(self.cv, D, classifier=False).split(X, D, groups))
         results = Parallel(n_jobs=self.n_jobs)(
-            delayed(_score_path)(self, X, D, sample_weight, alphas, scorer, train, test)
+            delayed(_score_path)(self, X, D, sample_weight, *settings, train, test)
             for train, test in splits
         )
         self.alphas_ = alphas
@@ -182,26 +188,36 @@ class BFGSLDLCV(MaximumEntropyModel):
         if unfinished:
             worst = max(unfinished, key=lambda state: state.gradient_norm)
             warn_if_not_converged(worst, self.tol)
-        return self._fit_validated(X, D, sample_weight, self.alpha_)
+        self._fit_validated(X, D, sample_weight, self.alpha_, unit, feature_scale=scale)
+        return self
 
-    def _alpha_grid(self, X, D, sample_weight) -> NDArray[np.float64]:
-        if self.alphas is None or isinstance(self.alphas, Integral):
-            scale = self._mean_variance(X, D, sample_weight) or 1.0
+    @property
+    def _makes_grid(self) -> bool:
+        return self.alphas is None or isinstance(self.alphas, Integral)
+
+    def _chosen_scale(self, X, D, sample_weight) -> NDArray[np.float64] | None:
+        """Return what features are divided by; None where they are not standardised."""
+        scalings = self._scalings(self._makes_grid)
+        if len(scalings) > 1:
+            choice = choose(
+                X, D, sample_weight, fit_intercept=self.fit_intercept, scalings=scalings
+            )
+            scalings = [choice.standardize]
+        return self._feature_scale(X, D, sample_weight) if scalings[0] else None
+
+    def _alpha_grid(self, X, D, sample_weight, scale) -> tuple[NDArray[np.float64], float]:
+        """Penalties, largest first, and the unit of the features in which gradients count."""
+        if self._makes_grid:
+            variance = variances(X, D, sample_weight, center=self.fit_intercept)
+            mean = float((variance if scale is None else variance / scale**2).mean()) or 1.0
             n_alphas = _DEFAULT_N_ALPHAS if self.alphas is None else int(self.alphas)
-            return scale * np.logspace(2, -5, n_alphas)
+            return mean * np.logspace(2, -5, n_alphas), float(np.sqrt(mean))
         alphas = np.asarray(self.alphas, dtype=np.float64)
         if alphas.ndim != 1 or not len(alphas) or not np.isfinite(alphas).all() or alphas.min() < 0:
             raise ValueError(
                 f"alphas must be a 1-D array of finite penalties >= 0, got {self.alphas}."
             )
-        return np.sort(alphas)[::-1]
-
-    def _mean_variance(self, X, D, sample_weight) -> float:
-        if is_dask(X):
-            design: Any = ChunkedDesign(X, D, sample_weight, center=True)
-        else:
-            design = Design(X, sample_weight / sample_weight.sum(), center=True)
-        return float(design.variance().mean())
+        return np.sort(alphas)[::-1], 1.0
 
     def _scorer(self):
         if self.scoring is None:
@@ -211,9 +227,10 @@ class BFGSLDLCV(MaximumEntropyModel):
         return check_scoring(self, scoring=self.scoring)
 
 
-def _score_path(model, X, D, sample_weight, alphas, scorer, train, test):
+def _score_path(model, X, D, sample_weight, alphas, unit, scale, scorer, train, test):
     """Walk the penalties on one fold; return held-out scores and the worst unfinished state."""
-    problem = model._problem(*_select(X, D, sample_weight, train), alphas)
+    problem = model._problem(*_select(X, D, sample_weight, train), alphas, feature_scale=scale)
+    problem.unit = unit
     X_test, D_test, weight_test = _held_out(X, D, sample_weight, test)
     takes_weight = "sample_weight" in signature(getattr(scorer, "_score_func", scorer)).parameters
     weight = {"sample_weight": weight_test} if takes_weight else {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,16 +21,15 @@ from sklearn_ldl.linear import BFGSLDL
 _PREFIX = "distributor__"
 
 
-def default_learner() -> BaseEstimator:
-    """Return a new learner of distributions, for a user who leaves the choice to us."""
-    learner = BFGSLDL()
-    # Whoever does so cannot say that it takes weights.
-    return learner.set_fit_request(sample_weight=True) if routing_enabled() else learner
-
-
-def given_or_default(learner: BaseEstimator | None) -> BaseEstimator:
+def given_or_default(
+    learner: BaseEstimator | None, default: Callable[[], BaseEstimator] = BFGSLDL
+) -> BaseEstimator:
     """Return the learner that the parameter `estimator` of a wrapper stands for."""
-    return default_learner() if learner is None else learner
+    if learner is not None:
+        return learner
+    learner = default()
+    # Whoever leaves the choice to us cannot say that it takes weights.
+    return learner.set_fit_request(sample_weight=True) if routing_enabled() else learner
 
 
 class LearnerFeatures:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from inspect import signature
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
@@ -18,6 +19,7 @@ from sklearn_ldl.base import require_y
 from sklearn_ldl.distributors import GaussianLabelDistributor, LabelSmoother
 from sklearn_ldl.distributors.encoding import check_labels
 from sklearn_ldl.distributors.roles import check_classes, check_role
+from sklearn_ldl.linear import SmoothBFGSLDL
 from sklearn_ldl.wrappers.base import (
     TargetWrapper,
     given_or_default,
@@ -36,7 +38,7 @@ class LDLClassifier(ClassifierMixin, TargetWrapper):
     ----------
     estimator : estimator, default=None
         Any regressor of distributions, which may be a pipeline; None means
-        :class:`~sklearn_ldl.BFGSLDL`.
+        :class:`~sklearn_ldl.BFGSLDL`, which chooses its penalty, and whether to standardise.
     distributor : transformer of targets, default=None
         Turns labels into distributions over `classes_`; None means one-hot rows. Give a
         :class:`~sklearn_ldl.LabelSmoother` to move some mass to the other classes.
@@ -59,8 +61,9 @@ class LDLClassifier(ClassifierMixin, TargetWrapper):
     Notes
     -----
     With one-hot rows and the default estimator this is multinomial logistic regression, penalised
-    by ``alpha = 1 / (C * n_samples)`` in the terms of scikit-learn's ``LogisticRegression``; with
-    two classes by twice as much, since that class then has one vector of coefficients, not two.
+    by what the data say. ``BFGSLDL(alpha)`` has the penalty of scikit-learn's
+    ``LogisticRegression(C=1 / (alpha * n_samples))``; with two classes of twice that `C`, since
+    that class then has one vector of coefficients, not two.
 
     References
     ----------
@@ -171,8 +174,8 @@ class LDLRegressor(RegressorMixin, TargetWrapper):
     ----------
     estimator : estimator, default=None
         Any regressor of distributions, which may be a pipeline; None means
-        :class:`~sklearn_ldl.BFGSLDL`. On points its `alpha` is divided by the number of labels,
-        which are so many that each has but a small degree.
+        :class:`~sklearn_ldl.SmoothBFGSLDL` on the grid of the distributor (without a grid,
+        :class:`~sklearn_ldl.BFGSLDL`), which chooses its penalty, and whether to standardise.
     distributor : transformer of targets, default=None
         Turns values into distributions over a grid, as
         :class:`~sklearn_ldl.GaussianLabelDistributor` does, and back by its `inverse_transform`.
@@ -200,6 +203,10 @@ class LDLRegressor(RegressorMixin, TargetWrapper):
 
     Notes
     -----
+    Predictions lie inside of the grid, which ends a little beyond the largest value of `y`: unlike
+    ``Ridge``, this regressor does not extrapolate. Where it should, give a distributor with a
+    wider grid, or stay with a linear regression.
+
     One standard deviation per sample, such as the disagreement of annotators, reaches the
     distributor by ``fit(X, y, distributor__sigma=s)``; searches slice it along with the samples.
 
@@ -299,10 +306,10 @@ class LDLRegressor(RegressorMixin, TargetWrapper):
         check_role(self.distributor_, "values", self)
 
     def _new_learner(self, y: NDArray) -> Any:
-        learner = super()._new_learner(y)
-        if self.estimator is None and y.ndim == 2:
-            learner.set_params(alpha=learner.alpha / self._n_labels)
-        return learner
+        grid = getattr(self.distributor_, "grid_", None)
+        if grid is None:
+            return super()._new_learner(y)
+        return clone(given_or_default(self.estimator, partial(SmoothBFGSLDL, grid=grid)))
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Predict values, decoded from the predicted distributions.
