@@ -48,8 +48,10 @@ def entropy_calibration_error(D, P, *, signed: bool = False):
         If `D_true` or `D_pred` does not hold distributions, if their shapes differ, or if another
         argument is out of its range.
 
-    References ---------- J. Baan, W. Aziz, B. Plank, R. Fernández, "Stop measuring calibration when
-    humans disagree", EMNLP 2022.
+    References
+    ----------
+    J. Baan, W. Aziz, B. Plank, R. Fernández, "Stop measuring calibration when humans disagree",
+    EMNLP 2022.
 
     Examples
     --------
@@ -71,7 +73,8 @@ def rank_calibration_score(D, P):
     degree, else as 0. Labels with the same true degree, such as all those that nobody voted for,
     may come in any order. Where labels tie in the prediction, the row counts as the probability
     that breaking these ties at random gives a right order: two labels that tie, but do not in the
-    truth, halve it. The order of the columns does not matter.
+    truth, halve it. So, unlike with lists of sorted labels, the order of the columns does not
+    matter.
 
     Parameters
     ----------
@@ -93,9 +96,10 @@ def rank_calibration_score(D, P):
         If `D_true` or `D_pred` does not hold distributions, if their shapes differ, or if another
         argument is out of its range.
 
-    References ---------- J. Baan, W. Aziz, B. Plank, R. Fernández, "Stop measuring calibration when
-    humans disagree", EMNLP 2022. Theirs compares sorted labels, and so depends on the order of the
-    columns where labels tie.
+    References
+    ----------
+    J. Baan, W. Aziz, B. Plank, R. Fernández, "Stop measuring calibration when humans disagree",
+    EMNLP 2022.
 
     Examples
     --------

@@ -217,8 +217,9 @@ class ReliabilityDisplay:
         D_pred : array-like of shape (n_samples, n_labels)
             Predicted distributions.
         labels : array-like of shape (n_labels,), default=None
-            The class of each column of `D_pred`; None stands for the column numbers. Not used if
-            `y_true` holds distributions.
+            The class of each column of `D_pred`. None stands for the names of its columns, of a
+            data frame, or else for the numbers 0, 1, ... Distributions `y_true` are matched by
+            name, where they are a data frame, and else by position.
         n_bins : int, default=10
             Number of bins of equal width.
         truth : {"degree", "mode"}, default="degree"

@@ -49,7 +49,7 @@ def test_bins_are_closed_on_the_right():
     P = [[0.5, 0.5], [0.6, 0.4], [0.75, 0.25], [0.76, 0.24]]
     display = ReliabilityDisplay.from_predictions([0, 1, 0, 0], P, n_bins=4)
     assert_allclose(display.confidence, [0.5, 0.675, 0.76])
-    assert_allclose(display.accuracy, [1, 0.5, 1])
+    assert_allclose(display.accuracy, [0.5, 0.5, 1])  # two labels tie in the first row
     assert_allclose(display.share, [0.25, 0.5, 0.25])
     assert_allclose(display.line_.get_xydata(), np.c_[display.confidence, display.accuracy])
     assert_allclose(display.points_.get_offsets(), display.line_.get_xydata())
