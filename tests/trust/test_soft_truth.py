@@ -1,5 +1,7 @@
 """Where the truth is a distribution, no measure sees its largest degree alone."""
 
+import inspect
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -105,6 +107,20 @@ def test_nothing_scores_better_than_the_truth(name, seed):
 def test_metrics_are_scorers():
     """So that the tests of scorers here leave no metric out."""
     assert {name.removeprefix("neg_") for name in SCORERS} == {m.__name__ for m in METRICS}
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=ids)
+def test_more_than_the_mode_of_the_truth_counts(metric):
+    rng = np.random.default_rng(0)
+    D, P = rng.dirichlet(np.ones(3), 30), rng.dirichlet(np.ones(3), 30)
+    modes, more = np.eye(3)[D.argmax(axis=1)], options(metric.__name__)
+    assert abs(metric(D, P, **more) - metric(modes, P, **more)) > 1e-3
+    if "truth" in inspect.signature(metric).parameters:
+        assert metric(D, P, truth="mode") == metric(modes, P)
+        sign = 1 if metric.__name__.endswith("_score") else -1
+        name = ("neg_" if sign < 0 else "") + metric.__name__
+        scorer = get_ldl_scorer(name, truth="mode")
+        assert scorer(Says(P).fit(D, D), D, D) == sign * metric(modes, P)
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=ids)
