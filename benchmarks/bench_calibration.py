@@ -121,8 +121,8 @@ MEASURES: dict[str, Callable] = {
     "accuracy": lambda y, P: accuracy_score(y, P.argmax(axis=1)),
     "ECE": expected_calibration_error,
     "UCE": uncertainty_calibration_error,
-    "NLL": log_loss,
-    "Brier": brier_score_loss,
+    "NLL": partial(log_loss, floor=1e-12),
+    "Brier": partial(brier_score_loss, kind="top_label"),
 }
 
 

@@ -6,6 +6,7 @@ from sklearn_ldl.metrics.calibration import (
     log_loss,
     uncertainty_calibration_error,
 )
+from sklearn_ldl.metrics.disagreement import entropy_calibration_error, rank_calibration_score
 from sklearn_ldl.metrics.distances import (
     canberra_distance,
     chebyshev_distance,
@@ -56,6 +57,7 @@ __all__ = [
     "cumulative_score",
     "cumulative_score_curve",
     "d2_kl_score",
+    "entropy_calibration_error",
     "epsilon_error",
     "euclidean_distance",
     "expected_calibration_error",
@@ -73,6 +75,7 @@ __all__ = [
     "mean_iou_score",
     "normalized_mean_error",
     "quadratic_form_distance",
+    "rank_calibration_score",
     "sorensen_distance",
     "squared_chi2_distance",
     "tail_euclidean_distance",

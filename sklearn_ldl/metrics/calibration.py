@@ -1,7 +1,8 @@
 """How far predicted probabilities can be trusted.
 
-The truth is either one class label per row or a distribution; where a measure asks whether the
-prediction is correct, the label of largest degree counts (the first on ties).
+The truth is either one class label per row or a distribution. Where a measure asks whether the
+prediction is correct, the answer is the true degree of the predicted label, which for class labels
+is 0 or 1.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from sklearn.utils import check_array
 from sklearn_ldl._core.label_names import columns_in_order, columns_of_frame, name_array
 from sklearn_ldl._core.simplex import check_distribution, safe_log
 from sklearn_ldl.metrics.checks import check_floor, check_weights, weighted_mean
-from sklearn_ldl.metrics.labels import one_hot
+from sklearn_ldl.metrics.divergences import FLOOR
+from sklearn_ldl.metrics.labels import Truth, choose_truth, one_hot, true_degree
 
 #: A score this close above an edge belongs to the bin below: float32 predictions are that exact.
 _EDGE_TOLERANCE = 1e-6
@@ -29,6 +31,7 @@ def expected_calibration_error(
     *,
     labels: ArrayLike | None = None,
     n_bins: int = 10,
+    truth: Truth = "degree",
     sample_weight: ArrayLike | None = None,
 ) -> float:
     r"""ECE, the expected calibration error: how far the confidence is from the accuracy.
@@ -37,13 +40,17 @@ def expected_calibration_error(
 
     Rows fall into bins of equal width, :math:`((m-1)/M, m/M]`, by their confidence, the largest
     predicted degree; :math:`\mathrm{acc}_m` and :math:`\mathrm{conf}_m` are the accuracy and the
-    mean confidence of the :math:`n_m` rows in a bin. Empty bins do not count. Predicting the class
-    frequencies for every row is perfectly calibrated, so report the accuracy as well.
+    mean confidence of the :math:`n_m` rows in a bin. Empty bins do not count.
+
+    The accuracy is the mean true degree of the predicted label, which for class labels is how often
+    it is right; labels that tie in a prediction share it equally. So the true distributions have an
+    error of 0. Predicting the class frequencies for every row has one of 0 as well: report the
+    accuracy or a proper score, such as :func:`brier_score_loss`, beside it.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,) or (n_samples, n_labels)
-        Class labels, or distributions, whose label of largest degree then counts.
+        Class labels or distributions.
     D_pred : array-like of shape (n_samples, n_labels)
         Predicted distributions.
     labels : array-like of shape (n_labels,), default=None
@@ -52,6 +59,10 @@ def expected_calibration_error(
         `y_true` are matched by name, where they are a data frame, and else by position.
     n_bins : int, default=10
         Number of bins. Other code often uses 15, so report it.
+    truth : {"degree", "mode"}, default="degree"
+        What the predicted label meets in a distribution `y_true`: its true degree, or as in papers
+        that measure against the majority whether it is the label of largest degree, with a credit
+        of :math:`1/k` where :math:`k` labels tie. Class labels make no difference.
     sample_weight : array-like of shape (n_samples,), default=None
         Non-negative weights of the rows; None weighs them equally.
 
@@ -82,9 +93,13 @@ def expected_calibration_error(
     0.0
     >>> expected_calibration_error(["no", "yes", "yes", "yes"], D_pred, labels=["no", "yes"])
     0.5
+    >>> expected_calibration_error(D_pred, D_pred)
+    0.0
+    >>> expected_calibration_error(D_pred, D_pred, truth="mode")
+    0.25
     """
-    D, P = check_truth(y_true, D_pred, labels)
-    return _binned_gap(P.max(axis=1), is_correct(D, P), n_bins, sample_weight)
+    D, P = check_truth(y_true, D_pred, labels, truth)
+    return _binned_gap(P.max(axis=1), true_degree(D, P), n_bins, sample_weight)
 
 
 def uncertainty_calibration_error(
@@ -93,6 +108,7 @@ def uncertainty_calibration_error(
     *,
     labels: ArrayLike | None = None,
     n_bins: int = 10,
+    truth: Truth = "degree",
     sample_weight: ArrayLike | None = None,
 ) -> float:
     r"""UCE, the uncertainty calibration error: how far the entropy is from the error rate.
@@ -103,12 +119,18 @@ def uncertainty_calibration_error(
         u = -\frac{1}{\ln C} \sum_j p_j \ln p_j
 
     Like :func:`expected_calibration_error`, with the error rate in place of the accuracy and the
-    normalised entropy :math:`u` in place of the confidence.
+    normalised entropy :math:`u` in place of the confidence. The error rate is one minus the mean
+    true degree of the predicted label.
+
+    By this definition only sure and right predictions have an error of 0: an entropy is not an
+    error rate, and the true distributions have :math:`u = 0.47` and an error rate of 0.1 where they
+    are (0.9, 0.1). Compare entropies by :func:`entropy_calibration_error`, which is 0 for the
+    truth.
 
     Parameters
     ----------
     y_true : array-like of shape (n_samples,) or (n_samples, n_labels)
-        Class labels, or distributions, whose label of largest degree then counts.
+        Class labels or distributions.
     D_pred : array-like of shape (n_samples, n_labels)
         Predicted distributions.
     labels : array-like of shape (n_labels,), default=None
@@ -117,6 +139,10 @@ def uncertainty_calibration_error(
         `y_true` are matched by name, where they are a data frame, and else by position.
     n_bins : int, default=10
         Number of bins of equal width.
+    truth : {"degree", "mode"}, default="degree"
+        What the predicted label meets in a distribution `y_true`: its true degree, or as in papers
+        that measure against the majority whether it is the label of largest degree, with a credit
+        of :math:`1/k` where :math:`k` labels tie. Class labels make no difference.
     sample_weight : array-like of shape (n_samples,), default=None
         Non-negative weights of the rows; None weighs them equally.
 
@@ -143,9 +169,9 @@ def uncertainty_calibration_error(
     >>> uncertainty_calibration_error([0, 1], [[0.5, 0.5], [0.5, 0.5]])
     0.5
     """
-    D, P = check_truth(y_true, D_pred, labels)
+    D, P = check_truth(y_true, D_pred, labels, truth)
     uncertainty = np.minimum(entr(P).sum(axis=1) / np.log(P.shape[1]), 1)
-    return _binned_gap(uncertainty, 1 - is_correct(D, P), n_bins, sample_weight)
+    return _binned_gap(uncertainty, 1 - true_degree(D, P), n_bins, sample_weight)
 
 
 def log_loss(
@@ -153,7 +179,7 @@ def log_loss(
     D_pred: ArrayLike,
     *,
     labels: ArrayLike | None = None,
-    floor: float = 1e-12,
+    floor: float = FLOOR,
     sample_weight: ArrayLike | None = None,
 ) -> float:
     r"""Negative log-likelihood (NLL) of the labels, or cross-entropy of the distributions.
@@ -161,8 +187,8 @@ def log_loss(
     .. math:: -\sum_j d_j \ln \max(p_j, \text{floor})
 
     A class label is a distribution with all its mass on that label, which leaves
-    :math:`-\ln p_y`. For distributions the least possible value is their entropy;
-    :func:`kl_divergence` is what exceeds it.
+    :math:`-\ln p_y`. For distributions the least possible value is their entropy, and what exceeds
+    it is the :func:`kl_divergence`, where both have the same floor.
 
     Parameters
     ----------
@@ -174,8 +200,8 @@ def log_loss(
         The class of each column of `D_pred`, such as `classes_` of a classifier. None stands for
         the names of its columns, of a data frame, or else for the numbers 0, 1, ... Distributions
         `y_true` are matched by name, where they are a data frame, and else by position.
-    floor : float, default=1e-12
-        Smaller predicted degrees are raised to this value, in (0, 1).
+    floor : float, default=1e-14
+        Smaller predicted degrees are raised to this value, in (0, 1), as in :func:`kl_divergence`.
     sample_weight : array-like of shape (n_samples,), default=None
         Non-negative weights of the rows; None weighs them equally.
 
@@ -213,18 +239,21 @@ def brier_score_loss(
     D_pred: ArrayLike,
     *,
     labels: ArrayLike | None = None,
-    kind: Literal["top_label", "multiclass"] = "top_label",
+    kind: Literal["multiclass", "top_label"] = "multiclass",
+    truth: Truth = "degree",
     sample_weight: ArrayLike | None = None,
 ) -> float:
-    r"""Brier score: squared error of the predicted probabilities.
+    r"""Brier score: squared distance of the predicted from the true probabilities.
 
     .. math::
 
-        \text{top\_label:} \; (\max_j p_j - [\text{correct}])^2, \qquad
-        \text{multiclass:} \; \sum_j (p_j - d_j)^2
+        \text{multiclass:} \; \sum_j (p_j - d_j)^2, \qquad
+        \text{top\_label:} \; (\max_j p_j - d_{\arg\max_j p_j})^2
 
-    The two live on different scales: for a hundred classes and 80 % accuracy a calibrated model
-    has roughly 0.1 and 0.3.
+    "multiclass" is proper, unless `truth` is the mode: nothing scores better on average than the
+    true distribution, be the rows of `y_true` distributions, votes or single labels drawn from it.
+    "top_label" asks for one number only, and is not. The two live on different scales: for a
+    hundred classes and 80 % accuracy a calibrated model has roughly 0.3 and 0.1.
 
     Parameters
     ----------
@@ -236,17 +265,21 @@ def brier_score_loss(
         The class of each column of `D_pred`, such as `classes_` of a classifier. None stands for
         the names of its columns, of a data frame, or else for the numbers 0, 1, ... Distributions
         `y_true` are matched by name, where they are a data frame, and else by position.
-    kind : {"top_label", "multiclass"}, default="top_label"
-        "top_label" judges the confidence in the predicted label, as papers on calibration do.
+    kind : {"multiclass", "top_label"}, default="multiclass"
         "multiclass" sums over all labels (Brier's definition); :math:`d` is one-hot for class
-        labels.
+        labels. "top_label" judges the confidence in the predicted label, as papers on calibration
+        do; labels that tie share the row.
+    truth : {"degree", "mode"}, default="degree"
+        "mode" puts all mass of a distribution `y_true` on its label of largest degree, in equal
+        shares where several tie, as papers that measure against the majority do. Class labels make
+        no difference.
     sample_weight : array-like of shape (n_samples,), default=None
         Non-negative weights of the rows; None weighs them equally.
 
     Returns
     -------
     loss : float
-        Between 0 (perfect) and 1 ("top_label") or 2 ("multiclass").
+        Between 0 (perfect) and 2 ("multiclass") or 1 ("top_label").
 
     Raises
     ------
@@ -263,22 +296,22 @@ def brier_score_loss(
     --------
     >>> from sklearn_ldl.metrics import brier_score_loss
     >>> brier_score_loss([0, 1], [[0.5, 0.5], [0.5, 0.5]])
-    0.25
-    >>> brier_score_loss([0, 1], [[0.5, 0.5], [0.5, 0.5]], kind="multiclass")
     0.5
+    >>> brier_score_loss([0, 1], [[0.75, 0.25], [0.75, 0.25]], kind="top_label")
+    0.3125
     """
-    D, P = check_truth(y_true, D_pred, labels)
-    if kind == "top_label":
-        loss = (P.max(axis=1) - is_correct(D, P)) ** 2
-    elif kind == "multiclass":
+    D, P = check_truth(y_true, D_pred, labels, truth)
+    if kind == "multiclass":
         loss = ((P - D) ** 2).sum(axis=1)
+    elif kind == "top_label":
+        loss = (P.max(axis=1) - true_degree(D, P)) ** 2
     else:
-        raise ValueError(f"kind must be 'top_label' or 'multiclass', got {kind!r}.")
+        raise ValueError(f"kind must be 'multiclass' or 'top_label', got {kind!r}.")
     return weighted_mean(loss, sample_weight)
 
 
 def check_truth(
-    y_true: ArrayLike, D_pred: ArrayLike, labels: ArrayLike | None
+    y_true: ArrayLike, D_pred: ArrayLike, labels: ArrayLike | None, truth: Truth = "degree"
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return true and predicted distributions; class labels become one-hot rows."""
     if labels is None:
@@ -299,12 +332,7 @@ def check_truth(
         D = one_hot(y, labels)
     if D.shape != P.shape:
         raise ValueError(f"y_true does not match D_pred: {D.shape} and {P.shape}.")
-    return D, P
-
-
-def is_correct(D: NDArray, P: NDArray) -> NDArray[np.bool_]:
-    """Tell for every row whether the labels of largest degree agree."""
-    return D.argmax(axis=1) == P.argmax(axis=1)
+    return choose_truth(D, truth), P
 
 
 def bin_numbers(score: NDArray, n_bins: int) -> NDArray[np.int_]:

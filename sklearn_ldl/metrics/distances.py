@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from sklearn_ldl.metrics.labels import Truth, choose_truth, true_degree
 from sklearn_ldl.metrics.rows import row_metric
 
 
@@ -96,6 +97,8 @@ def sorensen_distance(D, P):
 
     .. math:: \frac{\sum_j |d_j - p_j|}{\sum_j (d_j + p_j)} = \tfrac12 \sum_j |d_j - p_j|
 
+    Where `D_true` are the votes of people, this is the calibration error DistCE of Baan et al.
+
     Parameters
     ----------
     D_true, D_pred : array-like of shape (n_samples, n_labels)
@@ -121,6 +124,9 @@ def sorensen_distance(D, P):
     S.-H. Cha, "Comprehensive survey on distance/similarity measures between probability density
     functions", International Journal of Mathematical Models and Methods in Applied Sciences 1(4),
     2007.
+
+    J. Baan, W. Aziz, B. Plank, R. Fernández, "Stop measuring calibration when humans disagree",
+    EMNLP 2022 (DistCE).
 
     Examples
     --------
@@ -374,12 +380,14 @@ def fidelity_similarity(D, P):
 
 
 @row_metric
-def zero_one_loss(D, P):
-    r"""Zero-one loss: how often the labels of largest degree disagree.
+def zero_one_loss(D, P, *, truth: Truth = "degree"):
+    r"""Zero-one loss: how often the predicted label, that of largest degree, is wrong.
 
-    .. math:: [\arg\max_j d_j \ne \arg\max_j p_j]
+    .. math:: 1 - d_{\arg\max_j p_j}
 
-    On ties the first label counts.
+    The true degree of a label is how often it is right, so this is the probability of an error.
+    Labels that tie in a prediction share it equally; the order of the labels does not matter. The
+    least possible value is not 0, but one minus the mean largest true degree.
 
     Parameters
     ----------
@@ -389,11 +397,15 @@ def zero_one_loss(D, P):
         Non-negative weights of the rows in the mean; None weighs them equally.
     per_row : bool, default=False
         Return the value of every row instead of their mean; excludes `sample_weight`.
+    truth : {"degree", "mode"}, default="degree"
+        "mode" asks instead whether the predicted label is the true label of largest degree, as the
+        zero-one loss of published tables does, with a credit of :math:`1/k` where :math:`k` labels
+        tie. These tables call the default the error probability.
 
     Returns
     -------
     loss : float, or ndarray of shape (n_samples,)
-        The fraction of rows that disagree; per row 0 or 1.
+        Between 0 and 1.
 
     Raises
     ------
@@ -408,10 +420,12 @@ def zero_one_loss(D, P):
     Examples
     --------
     >>> from sklearn_ldl.metrics import zero_one_loss
-    >>> zero_one_loss([[0.6, 0.4], [0.6, 0.4]], [[0.9, 0.1], [0.1, 0.9]])
-    0.5
+    >>> zero_one_loss([[0.75, 0.25], [0.75, 0.25]], [[1.0, 0.0], [0.5, 0.5]])
+    0.375
+    >>> zero_one_loss([[0.75, 0.25], [0.75, 0.25]], [[1.0, 0.0], [0.5, 0.5]], truth="mode")
+    0.25
     """
-    return (D.argmax(axis=1) != P.argmax(axis=1)).astype(np.float64)
+    return 1 - np.minimum(true_degree(choose_truth(D, truth), P), 1)
 
 
 def _relative_error(D: NDArray, P: NDArray) -> NDArray:

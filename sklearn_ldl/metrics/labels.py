@@ -1,10 +1,15 @@
-"""Class labels as distributions: which column a label is, and all mass on that column."""
+"""Class labels as distributions, and what a predicted label is worth where the truth is one."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import column_or_1d
+
+#: Which truth a predicted label meets: the degrees themselves, or the label of largest degree.
+Truth = Literal["degree", "mode"]
 
 
 def one_hot(y: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
@@ -42,6 +47,27 @@ def one_hot(y: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
     D = np.zeros((len(y), len(labels)))
     D[np.arange(len(y)), columns] = 1
     return D
+
+
+def on_largest(D: NDArray) -> NDArray[np.float64]:
+    """Put the mass of a row on its label of largest degree, in equal shares where several tie."""
+    largest = D.max(axis=1, keepdims=True) == D
+    return largest / largest.sum(axis=1, keepdims=True)
+
+
+def true_degree(D: NDArray, P: NDArray) -> NDArray[np.float64]:
+    """Degree in `D` of the label that `P` predicts for each row; labels that tie share the row.
+
+    Of class labels, which are one-hot, this is whether the prediction is correct.
+    """
+    return (D * on_largest(P)).sum(axis=1)
+
+
+def choose_truth(D: NDArray, truth: Truth) -> NDArray[np.float64]:
+    """Return the degrees, or with "mode" all mass on the label of largest degree."""
+    if truth not in ("degree", "mode"):
+        raise ValueError(f"truth must be 'degree' or 'mode', got {truth!r}.")
+    return D if truth == "degree" else on_largest(D)
 
 
 def _shorten(labels: list) -> str:

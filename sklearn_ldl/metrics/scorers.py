@@ -22,7 +22,15 @@ from sklearn_ldl._core.label_names import (
     names_of,
 )
 from sklearn_ldl._core.sklearn_compat import Scorer, shared_predictions
-from sklearn_ldl.metrics import calibration, distances, divergences, head_tail, ordinal, values
+from sklearn_ldl.metrics import (
+    calibration,
+    disagreement,
+    distances,
+    divergences,
+    head_tail,
+    ordinal,
+    values,
+)
 from sklearn_ldl.metrics.labels import one_hot
 
 
@@ -137,6 +145,8 @@ _METRICS_OF_DISTRIBUTIONS = (
     calibration.uncertainty_calibration_error,
     calibration.log_loss,
     calibration.brier_score_loss,
+    disagreement.entropy_calibration_error,
+    disagreement.rank_calibration_score,
     head_tail.head_euclidean_distance,
     head_tail.tail_euclidean_distance,
 )
@@ -187,8 +197,9 @@ def get_ldl_scorer(name: str, **options: Any) -> _NamedScorer:
         One of :func:`get_ldl_scorer_names`.
     **options
         Arguments of the metric, such as ``floor=1e-10`` for 'neg_kl_divergence' or the `grid` of
-        'neg_wasserstein_distance'. Required are `head` for 'neg_head_euclidean_distance' and
-        'neg_tail_euclidean_distance', `threshold` for 'cumulative_score' and `sigma` for
+        'neg_wasserstein_distance', or ``truth="mode"`` where a predicted label is to be measured
+        against the label of largest degree. Required are `head` for 'neg_head_euclidean_distance'
+        and 'neg_tail_euclidean_distance', `threshold` for 'cumulative_score' and `sigma` for
         'neg_epsilon_error', unless metadata routing delivers them.
 
     Returns

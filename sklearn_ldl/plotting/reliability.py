@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtri
 from sklearn.base import BaseEstimator
 
 from sklearn_ldl.metrics import expected_calibration_error
-from sklearn_ldl.metrics.calibration import bin_numbers, check_truth, is_correct
+from sklearn_ldl.metrics.calibration import bin_numbers, check_truth
 from sklearn_ldl.metrics.checks import check_weights
+from sklearn_ldl.metrics.labels import Truth, true_degree
 from sklearn_ldl.plotting.figures import cycle_curves, line_options, one_axes, pyplot
 from sklearn_ldl.plotting.responses import distributions, name_of
 
@@ -31,6 +33,12 @@ class ReliabilityDisplay:
     share of the rows. The expected calibration error (ECE) is the mean vertical distance from the
     diagonal, weighted by these areas.
 
+    The accuracy is the mean true degree of the predicted label, so that the true distributions lie
+    on the diagonal. Bars show its Wilson interval at 95 %. For class labels the accuracy is a
+    proportion, which that interval is made for; degrees scatter less than 0 and 1 do about the same
+    mean, and the interval is too wide for them rather than too narrow. With weights :math:`w` a bin
+    counts as :math:`(\sum w)^2 / \sum w^2` rows.
+
     Make one by `from_estimator` or `from_predictions`; the parameters are stored as attributes.
 
     Parameters
@@ -41,6 +49,10 @@ class ReliabilityDisplay:
         Their mean confidence.
     share : ndarray of shape (n_filled_bins,)
         Their share of the rows (of the sample weights); sums to 1.
+    count : ndarray of shape (n_filled_bins,), dtype int
+        Their number of rows, without those of weight zero.
+    interval : ndarray of shape (n_filled_bins, 2)
+        Lower and upper end of the interval of their accuracy.
     ece : float
         Expected calibration error.
     name : str, default=None
@@ -56,6 +68,8 @@ class ReliabilityDisplay:
         The line through the points.
     points_ : matplotlib PathCollection
         One point per bin that is not empty.
+    bars_ : matplotlib ErrorbarContainer
+        The intervals of the points.
 
     See Also
     --------
@@ -66,6 +80,9 @@ class ReliabilityDisplay:
     ----------
     M. H. DeGroot, S. E. Fienberg, "The comparison and evaluation of forecasters", The Statistician
     32, 1983.
+
+    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of
+    the American Statistical Association 22(158), 1927.
 
     C. Guo, G. Pleiss, Y. Sun, K. Q. Weinberger, "On calibration of modern neural networks", ICML
     2017.
@@ -80,6 +97,8 @@ class ReliabilityDisplay:
     >>> display = ReliabilityDisplay.from_estimator(model, X[1::2], y[1::2], n_bins=5)
     >>> 0 <= display.ece <= 1
     True
+    >>> int(display.count.sum())
+    75
 
     The degree of one class is scikit-learn's business:
 
@@ -95,12 +114,16 @@ class ReliabilityDisplay:
         confidence: NDArray,
         *,
         share: NDArray,
+        count: NDArray,
+        interval: NDArray,
         ece: float,
         name: str | None = None,
     ):
         self.accuracy = accuracy
         self.confidence = confidence
         self.share = share
+        self.count = count
+        self.interval = interval
         self.ece = ece
         self.name = name
 
@@ -112,6 +135,7 @@ class ReliabilityDisplay:
         y: ArrayLike,
         *,
         n_bins: int = 10,
+        truth: Truth = "degree",
         sample_weight: ArrayLike | None = None,
         name: str | None = None,
         ref_line: bool = True,
@@ -127,10 +151,13 @@ class ReliabilityDisplay:
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Samples.
         y : array-like of shape (n_samples,) or (n_samples, n_labels)
-            Class labels or distributions; a prediction is correct if its label of largest degree
-            is the true one.
+            Class labels or distributions.
         n_bins : int, default=10
             Number of bins of equal width.
+        truth : {"degree", "mode"}, default="degree"
+            What the predicted label meets in a true distribution: its degree, or whether it is the
+            label of largest degree, as in
+            :func:`~sklearn_ldl.metrics.expected_calibration_error`.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the rows; None weighs them equally.
         name : str, default=None
@@ -158,6 +185,7 @@ class ReliabilityDisplay:
         return cls.from_predictions(
             *distributions(estimator, X, y),
             n_bins=n_bins,
+            truth=truth,
             sample_weight=sample_weight,
             name=name_of(estimator, name),
             ref_line=ref_line,
@@ -173,6 +201,7 @@ class ReliabilityDisplay:
         *,
         labels: ArrayLike | None = None,
         n_bins: int = 10,
+        truth: Truth = "degree",
         sample_weight: ArrayLike | None = None,
         name: str | None = None,
         ref_line: bool = True,
@@ -188,10 +217,15 @@ class ReliabilityDisplay:
         D_pred : array-like of shape (n_samples, n_labels)
             Predicted distributions.
         labels : array-like of shape (n_labels,), default=None
-            The class of each column of `D_pred`; None stands for the column numbers. Not used if
-            `y_true` holds distributions.
+            The class of each column of `D_pred`. None stands for the names of its columns, of a
+            data frame, or else for the numbers 0, 1, ... Distributions `y_true` are matched by
+            name, where they are a data frame, and else by position.
         n_bins : int, default=10
             Number of bins of equal width.
+        truth : {"degree", "mode"}, default="degree"
+            What the predicted label meets in a true distribution: its degree, or whether it is the
+            label of largest degree, as in
+            :func:`~sklearn_ldl.metrics.expected_calibration_error`.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the rows; None weighs them equally.
         name : str, default=None
@@ -218,19 +252,22 @@ class ReliabilityDisplay:
         """
         pyplot(f"{cls.__name__}.from_predictions")
         ece = expected_calibration_error(
-            y_true, D_pred, labels=labels, n_bins=n_bins, sample_weight=sample_weight
+            y_true, D_pred, labels=labels, n_bins=n_bins, truth=truth, sample_weight=sample_weight
         )
-        D, P = check_truth(y_true, D_pred, labels)
+        D, P = check_truth(y_true, D_pred, labels, truth)
         weights = check_weights(sample_weight, len(P))
         confidence = P.max(axis=1)
         bins = bin_numbers(confidence, n_bins)
         mass = np.bincount(bins, weights)
         filled = mass > 0
         mass = mass[filled]
+        accuracy = np.minimum(np.bincount(bins, weights * true_degree(D, P))[filled] / mass, 1)
         display = cls(
-            np.bincount(bins, weights * is_correct(D, P))[filled] / mass,
+            accuracy,
             np.bincount(bins, weights * confidence)[filled] / mass,
             share=mass / mass.sum(),
+            count=np.bincount(bins, weights > 0)[filled].astype(int),
+            interval=_wilson(accuracy, mass**2 / np.bincount(bins, weights**2)[filled]),
             ece=ece,
             name=name,
         )
@@ -271,6 +308,16 @@ class ReliabilityDisplay:
         label = f"ECE = {self.ece:.3f}" if name is None else f"{name} (ECE = {self.ece:.3f})"
         options = line_options({"label": label}, kwargs)
         (self.line_,) = self.ax_.plot(self.confidence, self.accuracy, **options)
+        self.bars_ = self.ax_.errorbar(
+            self.confidence,
+            self.accuracy,
+            yerr=np.abs(self.interval.T - self.accuracy),
+            fmt="none",
+            ecolor=self.line_.get_color(),
+            elinewidth=1,
+            capsize=2,
+            zorder=self.line_.get_zorder(),
+        )
         self.points_ = self.ax_.scatter(
             self.confidence,
             self.accuracy,
@@ -288,6 +335,18 @@ class ReliabilityDisplay:
             aspect="equal",
         )
         self.ax_.legend(
-            loc="best", title="point area: share of rows", fontsize="small", title_fontsize="small"
+            loc="best",
+            title="point area: share of rows\nbars: 95 % intervals",
+            fontsize="small",
+            title_fontsize="small",
         )
         return self
+
+
+def _wilson(mean: NDArray, n_rows: NDArray) -> NDArray[np.float64]:
+    """Lower and upper end of the Wilson interval of means of `n_rows` values between 0 and 1."""
+    z2 = ndtri(0.975) ** 2 / n_rows
+    centre = (mean + z2 / 2) / (1 + z2)
+    half = np.sqrt(z2 * (mean * (1 - mean) + z2 / 4)) / (1 + z2)
+    ends = np.stack([np.minimum(centre - half, mean), np.maximum(centre + half, mean)], axis=1)
+    return ends.clip(0, 1)

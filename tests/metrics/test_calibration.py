@@ -4,6 +4,7 @@ import polars as pl
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy.stats import entropy
 from sklearn import metrics as sklearn_metrics
 
 from sklearn_ldl.metrics import (
@@ -20,6 +21,7 @@ MEASURES = (
     log_loss,
     brier_score_loss,
 )
+HARD = [measure for measure in MEASURES if measure is not log_loss]
 every_measure = pytest.mark.parametrize("measure", MEASURES, ids=lambda m: m.__name__)
 quick = settings(max_examples=50, deadline=None)
 
@@ -93,20 +95,24 @@ def test_one_hot_predictions():
     assert uncertainty_calibration_error([0, 1, 2], P) == 0
     assert expected_calibration_error([1, 1, 2], P) == pytest.approx(1 / 3)
     assert uncertainty_calibration_error([1, 1, 2], P) == pytest.approx(1 / 3)
-    assert log_loss([1, 1, 2], P) == pytest.approx(-np.log(1e-12) / 3)
-    assert brier_score_loss([1, 1, 2], P) == pytest.approx(1 / 3)
-    assert brier_score_loss([1, 1, 2], P, kind="multiclass") == pytest.approx(2 / 3)
+    assert log_loss([1, 1, 2], P) == pytest.approx(-np.log(1e-14) / 3)
+    assert brier_score_loss([1, 1, 2], P) == pytest.approx(2 / 3)
+    assert brier_score_loss([1, 1, 2], P, kind="top_label") == pytest.approx(1 / 3)
 
 
 def test_no_uncertainty_falls_into_the_first_bin():
-    # A sure miss and an unsure hit make one bin that is right on average.
-    assert uncertainty_calibration_error([1, 0], [[1, 0], [0.5, 0.5]], n_bins=1) == 0
+    # A sure miss, an unsure hit and one that is sure make one bin that is right on average.
+    P = [[1, 0, 0], [0.5, 0.5, 0], [1, 0, 0]]
+    expected = (1 + 0.5 - np.log(2) / np.log(3)) / 3
+    assert uncertainty_calibration_error([1, 0, 0], P, n_bins=1) == pytest.approx(expected)
 
 
 def test_calibrated_uniform_predictions():
     P = np.full((4, 4), 0.25)
-    assert expected_calibration_error([0, 1, 2, 3], P) == 0  # the first label is right once
-    assert uncertainty_calibration_error([0, 1, 2, 3], P) == pytest.approx(0.25)
+    for y in ([0, 1, 2, 3], [2, 2, 2, 2]):  # a guess among four is right once in four
+        assert expected_calibration_error(y, P) == 0
+        assert uncertainty_calibration_error(y, P) == pytest.approx(0.25)
+        assert brier_score_loss(y, P, kind="top_label") == 0
 
 
 def test_likelihood_and_brier_score_agree_with_scikit_learn():
@@ -114,9 +120,9 @@ def test_likelihood_and_brier_score_agree_with_scikit_learn():
     assert log_loss(y, P) == pytest.approx(sklearn_metrics.log_loss(y, P))
     one_hot = np.eye(4)[y]
     expected = sum(sklearn_metrics.brier_score_loss(one_hot[:, j], P[:, j]) for j in range(4))
-    assert brier_score_loss(y, P, kind="multiclass") == pytest.approx(expected)
+    assert brier_score_loss(y, P) == pytest.approx(expected)
     confidence, correct = P.max(axis=1), P.argmax(axis=1) == y
-    assert brier_score_loss(y, P) == pytest.approx(
+    assert brier_score_loss(y, P, kind="top_label") == pytest.approx(
         sklearn_metrics.brier_score_loss(correct, confidence)
     )
 
@@ -124,15 +130,21 @@ def test_likelihood_and_brier_score_agree_with_scikit_learn():
 def test_likelihood_of_distributions_exceeds_their_entropy_by_the_divergence():
     rng = np.random.default_rng(0)
     D, P = rng.dirichlet(np.ones(4), 20), rng.dirichlet(np.ones(4), 20)
-    entropy = -(D * np.log(D)).sum(axis=1).mean()
-    assert log_loss(D, P) == pytest.approx(entropy + kl_divergence(D, P))
-    assert log_loss(D, D) == pytest.approx(entropy)
+    least = entropy(D, axis=1).mean()
+    assert log_loss(D, P) == pytest.approx(least + kl_divergence(D, P))
+    assert log_loss(D, D) == pytest.approx(least)
+    # One floor for both.
+    D, P = [[0.5, 0.5]], [[1, 0]]
+    assert log_loss(D, P) == pytest.approx(np.log(2) + kl_divergence(D, P))
+    assert log_loss(D, P, floor=1e-6) == pytest.approx(np.log(2) + kl_divergence(D, P, floor=1e-6))
 
 
-def test_multiclass_brier_score_of_distributions_is_their_squared_distance():
-    assert brier_score_loss(
-        [[0.5, 0.3, 0.2]], [[0.2, 0.6, 0.2]], kind="multiclass"
-    ) == pytest.approx(0.18)
+def test_brier_score_of_distributions_is_their_squared_distance():
+    D, P = [[0.5, 0.3, 0.2]], [[0.2, 0.6, 0.2]]
+    assert brier_score_loss(D, P) == pytest.approx(0.18)
+    assert brier_score_loss(D, P, truth="mode") == pytest.approx(0.8**2 + 0.6**2 + 0.2**2)
+    assert brier_score_loss(D, P, kind="top_label") == pytest.approx(0.3**2)
+    assert brier_score_loss(D, P, kind="top_label", truth="mode") == pytest.approx(0.6**2)
 
 
 @every_measure
@@ -140,7 +152,7 @@ def test_multiclass_brier_score_of_distributions_is_their_squared_distance():
 @given(seed=st.integers(0, 2**32 - 1))
 def test_range_and_weights(measure, seed):
     y, P = problem(seed)
-    assert 0 <= measure(y, P) <= (-np.log(1e-12) if measure is log_loss else 1)
+    assert 0 <= measure(y, P) <= {log_loss: -np.log(1e-14), brier_score_loss: 2}.get(measure, 1)
     weights = np.random.default_rng(seed).integers(0, 3, len(y)) + np.eye(len(y), dtype=int)[0]
     repeated = measure(np.repeat(y, weights), np.repeat(P, weights, axis=0))
     assert measure(y, P, sample_weight=weights) == pytest.approx(repeated, abs=1e-13)
@@ -165,11 +177,27 @@ def test_one_hot_distributions_count_like_labels(measure):
     assert measure(np.eye(4)[y], P) == measure(y, P)
 
 
-@pytest.mark.parametrize("measure", [expected_calibration_error, uncertainty_calibration_error])
-def test_the_label_of_largest_degree_counts(measure):
+def test_the_true_degree_of_the_predicted_label_counts():
     P = [[0.7, 0.2, 0.1], [0.1, 0.8, 0.1]]
-    D = [[0.4, 0.4, 0.2], [0.3, 0.3, 0.4]]  # a tie goes to the first label
-    assert measure(D, P) == measure([0, 2], P)
+    D = [[0.4, 0.4, 0.2], [0.3, 0.3, 0.4]]
+    gaps = abs(0.4 - 0.7) + abs(0.3 - 0.8)
+    assert expected_calibration_error(D, P) == pytest.approx(gaps / 2)
+    gaps = abs(0.5 - 0.7) + abs(0 - 0.8)  # by the mode: one of two that tie, and a miss
+    assert expected_calibration_error(D, P, truth="mode") == pytest.approx(gaps / 2)
+    u = [entropy(p) / np.log(3) for p in P]
+    gaps = abs(0.6 + 0.7 - sum(u))  # both in one bin
+    assert uncertainty_calibration_error(D, P, n_bins=1) == pytest.approx(gaps / 2)
+
+
+@pytest.mark.parametrize("measure", HARD, ids=lambda m: m.__name__)
+def test_the_mode_of_labels_is_the_label(measure):
+    y, P = problem(4)
+    assert measure(y, P, truth="mode") == measure(y, P)
+    D = np.random.default_rng(5).dirichlet(np.ones(4), len(P))
+    assert measure(D, P, truth="mode") == measure(D.argmax(axis=1), P)
+    assert measure(D, P, truth="mode") != measure(D, P)
+    with pytest.raises(ValueError, match="truth must be 'degree' or 'mode', got 'majority'"):
+        measure(y, P, truth="majority")
 
 
 @every_measure
@@ -216,7 +244,7 @@ def test_n_bins_must_be_a_positive_integer(measure, n_bins):
 
 
 def test_unknown_kind_and_floor_are_refused():
-    with pytest.raises(ValueError, match="kind must be 'top_label' or 'multiclass'"):
+    with pytest.raises(ValueError, match="kind must be 'multiclass' or 'top_label'"):
         brier_score_loss([0], [[0.5, 0.5]], kind="binary")
     with pytest.raises(ValueError, match="floor must be a number between 0 and 1"):
         log_loss([0], [[0.5, 0.5]], floor=0)

@@ -58,7 +58,7 @@ ORDERED = (
     metrics.cumulative_absolute_distance,
     metrics.quadratic_form_distance,
 )
-SYMMETRIC = [metric for metric in BOUNDS if metric is not kl_divergence]
+SYMMETRIC = [metric for metric in BOUNDS if metric not in (kl_divergence, zero_one_loss)]
 
 every_metric = pytest.mark.parametrize("metric", BOUNDS, ids=lambda m: m.__name__)
 quick = settings(max_examples=50, deadline=None)
@@ -96,6 +96,8 @@ def test_values_are_finite_and_within_their_range(metric, pair):
 def test_equal_distributions_are_recognised(metric, pair):
     D, _ = pair
     best = 1.0 if metric in SIMILARITIES else 0.0
+    if metric is zero_one_loss:
+        best = 1 - D.max(axis=1)
     assert_allclose(metric(D, D, per_row=True), best, rtol=0, atol=1e-14)
 
 
@@ -126,7 +128,7 @@ def test_kl_divergence_is_not_symmetric():
 
 
 @pytest.mark.parametrize(
-    "metric", [m for m in BOUNDS if m not in (*ORDERED, zero_one_loss)], ids=lambda m: m.__name__
+    "metric", [m for m in BOUNDS if m not in ORDERED], ids=lambda m: m.__name__
 )
 @quick
 @given(pair=distribution_pairs(), seed=st.integers(0, 2**32 - 1))
@@ -237,9 +239,22 @@ def test_floor_must_lie_between_zero_and_one(metric, floor):
         metric([[0.5, 0.5]], [[0.5, 0.5]], floor=floor)
 
 
-def test_zero_one_takes_the_first_label_on_ties():
-    assert zero_one_loss([[0.4, 0.4, 0.2]], [[0.4, 0.2, 0.4]]) == 0
-    assert zero_one_loss([[0.4, 0.4, 0.2]], [[0.2, 0.4, 0.4]]) == 1
+@pytest.mark.parametrize(
+    ("p", "degree", "mode"),
+    [
+        ([0.4, 0.3, 0.3], 0.4, 0.5),
+        ([0.2, 0.3, 0.5], 0.2, 0),
+        ([0.4, 0.2, 0.4], 0.3, 0.25),
+        ([0.4, 0.4, 0.2], 0.4, 0.5),
+        ([1 / 3, 1 / 3, 1 / 3], 1 / 3, 1 / 3),
+    ],
+)
+def test_zero_one_loss_shares_rows_among_labels_that_tie(p, degree, mode):
+    D = [[0.4, 0.4, 0.2]]
+    assert zero_one_loss(D, [p]) == pytest.approx(1 - degree)
+    assert zero_one_loss(D, [p], truth="mode") == pytest.approx(1 - mode)
+    with pytest.raises(ValueError, match="truth must be"):
+        zero_one_loss(D, [p], truth="first")
 
 
 def test_d2_kl_score_of_perfect_mean_and_worse_predictions():

@@ -43,6 +43,7 @@ SIMILARITIES = (
     "intersection_similarity",
     "fidelity_similarity",
     "d2_kl_score",
+    "rank_calibration_score",
 )
 DISTRIBUTION_SCORERS = [name for name in get_ldl_scorer_names() if name not in VALUE_SCORERS]
 

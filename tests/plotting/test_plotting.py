@@ -9,11 +9,8 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
-from sklearn.calibration import CalibrationDisplay
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV
@@ -30,7 +27,6 @@ from sklearn_ldl.metrics import (
     kl_divergence,
     wasserstein_distance,
 )
-from sklearn_ldl.metrics import expected_calibration_error as ece
 from sklearn_ldl.plotting import (
     CumulativeScoreDisplay,
     LabelDistributionDisplay,
@@ -355,69 +351,6 @@ def test_surface_asks_for_three_labels_and_a_full_grid(rng):
         RGBSurfaceDisplay.from_predictions(four, four)
     with pytest.raises(ValueError, match="nothing to compare"):
         RGBSurfaceDisplay.from_estimator({}, D, D)
-
-
-# ReliabilityDisplay
-
-
-@given(size=st.tuples(st.integers(1, 60), st.integers(2, 5)), n_bins=st.integers(1, 20))
-@settings(max_examples=50, deadline=None)
-def test_points_average_to_the_expected_calibration_error(size, n_bins):
-    rng = np.random.default_rng(size)
-    # Rounded degrees put many confidences on the edges of bins.
-    P = rng.multinomial(20, rng.dirichlet(np.ones(size[1])), size[0]) / 20
-    y = rng.integers(size[1], size=size[0])
-    w = rng.integers(1, 4, size=size[0])
-    display = ReliabilityDisplay.from_predictions(y, P, n_bins=n_bins, sample_weight=w)
-    matplotlib.pyplot.close(display.figure_)
-    gaps = display.share @ np.abs(display.accuracy - display.confidence)
-    assert gaps == pytest.approx(display.ece, abs=1e-12)
-    assert display.ece == ece(y, P, n_bins=n_bins, sample_weight=w)
-    assert display.share.sum() == pytest.approx(1)
-
-
-def test_bins_are_closed_on_the_right():
-    P = [[0.5, 0.5], [0.6, 0.4], [0.75, 0.25], [0.76, 0.24]]
-    display = ReliabilityDisplay.from_predictions([0, 1, 0, 0], P, n_bins=4)
-    assert_allclose(display.confidence, [0.5, 0.675, 0.76])
-    assert_allclose(display.accuracy, [1, 0.5, 1])
-    assert_allclose(display.share, [0.25, 0.5, 0.25])
-    assert_allclose(display.line_.get_xydata(), np.c_[display.confidence, display.accuracy])
-    assert_allclose(display.points_.get_offsets(), display.line_.get_xydata())
-    weighted = ReliabilityDisplay.from_predictions([0] * 4, P, sample_weight=[0, 0, 0, 1])
-    assert_allclose(weighted.confidence, [0.76])  # a bin without weight makes no point
-
-
-def test_several_reliability_curves_share_axes():
-    X, D = make_ldl(60, random_state=0)
-    y = np.array(NAMES)[D.argmax(axis=1)]
-    one = ReliabilityDisplay.from_estimator(LDLClassifier().fit(X, y), X, y)
-    two = ReliabilityDisplay.from_estimator(BFGSLDL().fit(X, D), X, D, ax=one.ax_, name="maxent")
-    assert one.line_.get_color() != two.line_.get_color()
-    assert legend_texts(two.ax_.get_legend()) == [
-        "perfectly calibrated",
-        f"LDLClassifier (ECE = {one.ece:.3f})",
-        f"maxent (ECE = {two.ece:.3f})",
-    ]
-
-
-def test_reliability_options_and_labels():
-    display = ReliabilityDisplay.from_predictions(
-        ["no", "yes"], [[0.8, 0.2], [0.7, 0.3]], labels=["no", "yes"], ref_line=False, c="k", lw=3
-    )
-    assert_allclose(display.accuracy, [0, 1])
-    assert (display.line_.get_color(), display.line_.get_linewidth()) == ("k", 3)
-    assert legend_texts(display.ax_.get_legend()) == ["ECE = 0.450"]
-    with pytest.raises(ValueError, match="n_bins"):
-        ReliabilityDisplay.from_predictions([0], [[1, 0]], n_bins=0)
-
-
-def test_scikit_learn_shows_the_degree_of_one_label():
-    X, D = make_ldl(80, random_state=0)
-    y = D.argmax(axis=1) == 0
-    model = LDLClassifier().fit(X, y)
-    display = CalibrationDisplay.from_estimator(model, X, y)
-    assert_array_equal(display.y_prob, model.predict_proba(X)[:, 1])
 
 
 # CumulativeScoreDisplay

@@ -25,6 +25,7 @@ from sklearn_ldl.deep.dataset_targets import dataset_targets
 from sklearn_ldl.deep.estimator import DeepEstimator
 from sklearn_ldl.distributors import LabelSmoother, smooth_labels
 from sklearn_ldl.distributors.roles import check_classes, check_role
+from sklearn_ldl.metrics import zero_one_loss
 
 
 class DeepClassifier(ClassifierMixin, DeepEstimator):
@@ -233,7 +234,10 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
         return self.classes_[best]
 
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Accuracy; of the label with the largest degree where `y` holds distributions.
+        """Accuracy; where `y` holds distributions, the mean true degree of the predicted label.
+
+        That is how often the label is right if the distributions are. It is one minus
+        :func:`~sklearn_ldl.metrics.zero_one_loss`: labels that tie in a prediction share it.
 
         Parameters
         ----------
@@ -250,12 +254,12 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
         accuracy : float
             Between 0 and 1.
         """
-        predicted = self._outputs(X).argmax(axis=1)
         shape = np.shape(y)
         if len(shape) == 2 and shape[1] > 1:
             y = columns_in_order(y, fitted_names(self), of_y="y", of_names=type(self).__name__)
-            truth = check_distribution(y).argmax(axis=1)
-        else:
-            column = {label: k for k, label in enumerate(self.classes_.tolist())}
-            truth = np.array([column.get(label, -1) for label in column_or_1d(y).tolist()])
+            D = check_distribution(y)
+            return 1 - zero_one_loss(D, self.predict_proba(X), sample_weight=sample_weight)
+        column = {label: k for k, label in enumerate(self.classes_.tolist())}
+        truth = np.array([column.get(label, -1) for label in column_or_1d(y).tolist()])
+        predicted = self._outputs(X).argmax(axis=1)
         return accuracy_score(truth, predicted, sample_weight=sample_weight)

@@ -74,7 +74,8 @@ def test_distributions_as_targets(make_frame):
     assert not hasattr(fitted, "distributor_")
     assert_array_equal(fitted.predict_proba(X), from_labels.predict_proba(X))
     assert_array_equal(NAMES[fitted.predict(X)], from_labels.predict(X))
-    assert fitted.score(X, D) == fitted.score(X, Y) == from_labels.score(X, NAMES[Y])
+    assert fitted.score(X, Y) == from_labels.score(X, NAMES[Y])
+    assert fitted.score(X, D) == pytest.approx(0.2 / 3 + 0.8 * fitted.score(X, Y))
     named = model().fit(X, make_frame(D, "bca"))
     assert_array_equal(named.classes_, ["b", "c", "a"])
     assert_array_equal(named.predict(X), np.array(["b", "c", "a"])[fitted.predict(X)])
@@ -200,7 +201,7 @@ def test_search_over_labels_and_over_distributions():
     D = LabelSmoother(0.1).fit(Y).transform(Y)
     folds = KFold(3, shuffle=True, random_state=0)
     search = GridSearchCV(model(), {"lr": [1e-5, 0.03]}, cv=folds).fit(X, D)
-    assert search.best_score_ > 0.85
+    assert search.best_score_ > 0.1 / 3 + 0.9 * 0.85  # of degrees, where one label has 0.93
 
 
 def test_voting_and_stacking():
