@@ -35,7 +35,8 @@ _MAX_ROWS = 2000
 _MAX_SIZE = 500
 # Penalties that are tried, as multiples of the mean variance of the features.
 _MULTIPLES = np.logspace(-8, 4, 73)
-# Eigenvalues below this share of the largest are rounding errors.
+# Deviations below this share of the mean, and eigenvalues below this share of the largest, are
+# rounding errors.
 _ROUNDING = 1e-10
 
 
@@ -129,8 +130,9 @@ def choose_alpha(
     root = np.sqrt(weight)[:, None]
     X = X.toarray() if sp.issparse(X) else X
     X = X.astype(np.float64)
+    mean = weight @ X if fit_intercept else np.zeros(X.shape[1])
+    X -= mean
     if fit_intercept:
-        X -= weight @ X
         pi = np.maximum(weight @ D, 1e-12)
     else:
         pi = np.full(D.shape[1], 1 / D.shape[1])
@@ -142,7 +144,7 @@ def choose_alpha(
 
     best: tuple[float, Choice] = (np.inf, Choice(1.0, bool(scalings[0]), 0, 1.0, 1.0))
     for standardize in scalings:
-        Z = X / deviations(np.einsum("ij,ij->j", X, X)) if standardize else X
+        Z = X / deviations(np.einsum("ij,ij->j", X, X), mean) if standardize else X
         lam, ZR = _spectrum(Z, R)
         variance = float(lam.sum()) / Z.shape[1]
         if not variance > 0:
@@ -162,9 +164,10 @@ def choose_alpha(
     return choice._replace(alpha=alpha, unexplained=unexplained)
 
 
-def deviations(variance: NDArray) -> NDArray:
+def deviations(variance: NDArray, mean: NDArray) -> NDArray:
     """Return what standardises features: roots of variances, and one where they do not vary."""
-    return np.sqrt(np.where(variance > 0, variance, 1.0))
+    varies = variance > (_ROUNDING * mean) ** 2
+    return np.sqrt(np.where(varies, variance, 1.0))
 
 
 def _spectrum(X: NDArray, R: NDArray) -> tuple[NDArray, NDArray]:

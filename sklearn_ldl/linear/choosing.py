@@ -56,11 +56,16 @@ def choose(
     return choice
 
 
-def variances(X: Any, D: Any, sample_weight: Any, *, center: bool) -> NDArray[np.float64]:
-    """Weighted variance of every feature, in memory or in blocks."""
+def moments(
+    X: Any, D: Any, sample_weight: Any, *, center: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weighted variance and mean of every feature, in memory or in blocks."""
+    design: Any
     if is_dask(X):
-        return ChunkedDesign(X, D, sample_weight, center=center).variance()
-    return Design(X, sample_weight / sample_weight.sum(), center=center).variance()
+        design = ChunkedDesign(X, D, sample_weight, center=center)
+    else:
+        design = Design(X, sample_weight / sample_weight.sum(), center=center)
+    return design.variance(), design.mean
 
 
 def _best_factor(
@@ -70,7 +75,7 @@ def _best_factor(
     X, D, weight, n_effective = sample
     scale = None
     if choice.standardize:
-        scale = deviations(variances(X, D, weight, center=fit_intercept))
+        scale = deviations(*moments(X, D, weight, center=fit_intercept))
     losses = np.zeros(len(_FACTORS))
     for train, test in KFold(_N_FOLDS, shuffle=True, random_state=0).split(D):
         alphas = choice.alpha * n_effective / effective_size(weight[train]) * _FACTORS

@@ -21,7 +21,7 @@ from sklearn_ldl._solver.problem import (
     warn_if_not_converged,
 )
 from sklearn_ldl.linear.base import SoftmaxLinearModel
-from sklearn_ldl.linear.choosing import choose, variances
+from sklearn_ldl.linear.choosing import choose, moments
 
 
 class MaximumEntropyModel(CallbackSupportMixin, SoftmaxLinearModel):
@@ -107,7 +107,7 @@ class MaximumEntropyModel(CallbackSupportMixin, SoftmaxLinearModel):
 
     def _feature_scale(self, X, D, sample_weight) -> NDArray[np.float64]:
         """Return what standardises features."""
-        return deviations(variances(X, D, sample_weight, center=self.fit_intercept))
+        return deviations(*moments(X, D, sample_weight, center=self.fit_intercept))
 
     def _fit_validated(self, X, D, sample_weight, alpha, unit=1.0, basis=None, feature_scale=None):
         self.standardized_ = feature_scale is not None

@@ -17,7 +17,7 @@ from sklearn_ldl._core.callbacks import with_callbacks
 from sklearn_ldl._core.dask_rows import is_dask
 from sklearn_ldl._core.sklearn_compat import Interval, fit_context, safe_indexing
 from sklearn_ldl._solver.problem import warn_if_not_converged
-from sklearn_ldl.linear.choosing import choose, variances
+from sklearn_ldl.linear.choosing import choose, moments
 from sklearn_ldl.linear.fitting import MaximumEntropyModel
 from sklearn_ldl.linear.maxent import BFGSLDL
 from sklearn_ldl.metrics import get_ldl_scorer, get_ldl_scorer_names
@@ -208,7 +208,7 @@ class BFGSLDLCV(MaximumEntropyModel):
     def _alpha_grid(self, X, D, sample_weight, scale) -> tuple[NDArray[np.float64], float]:
         """Penalties, largest first, and the unit of the features in which gradients count."""
         if self._makes_grid:
-            variance = variances(X, D, sample_weight, center=self.fit_intercept)
+            variance, _ = moments(X, D, sample_weight, center=self.fit_intercept)
             mean = float((variance if scale is None else variance / scale**2).mean()) or 1.0
             n_alphas = _DEFAULT_N_ALPHAS if self.alphas is None else int(self.alphas)
             return mean * np.logspace(2, -5, n_alphas), float(np.sqrt(mean))

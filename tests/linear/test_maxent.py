@@ -178,7 +178,7 @@ def test_a_search_that_rounding_ends_far_from_its_tolerance_says_so(data):
     X, D = data
     stamps = 1.6e9 + 1e7 * X[:, :1]
     with pytest.warns(ConvergenceWarning, match=r"\(precision\).*standardise the features"):
-        BFGSLDL().fit(np.hstack([X, stamps]).astype(np.float32), D)
+        BFGSLDL(alpha=1e-2).fit(np.hstack([X, stamps]).astype(np.float32), D)
 
 
 def test_predictions_lie_on_the_simplex(data):

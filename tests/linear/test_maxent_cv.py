@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold
 from sklearn.preprocessing import StandardScaler
@@ -67,7 +68,8 @@ def test_default_grid_spans_under_to_over_regularised(data):
 
 def test_default_grid_follows_the_scale_of_the_features(data):
     X, D = data
-    one, other = BFGSLDLCV(5).fit(X, D), BFGSLDLCV(5).fit(100 * X, D)
+    model = BFGSLDLCV(5, standardize=False)
+    one, other = clone(model).fit(X, D), model.fit(100 * X, D)
     assert_allclose(other.alphas_, 1e4 * one.alphas_)
     assert_allclose(other.alpha_, 1e4 * one.alpha_)
     assert_allclose(other.predict(100 * X), one.predict(X), atol=1e-5)

@@ -354,6 +354,6 @@ def test_bad_data(data):
 def test_real_data(load_real):
     X, D = load_real("Yeast_alpha")
     X = (X - X.mean(axis=0)) / X.std(axis=0)
-    model, plain = IISLDL().fit(X, D), BFGSLDL(tol=1e-9).fit(X, D)
+    model, plain = IISLDL().fit(X, D), BFGSLDL(IISLDL().alpha, tol=1e-9).fit(X, D)
     assert np.argmax(model.objective_curve_ <= 1.001 * plain.loss_) < 50
     assert_allclose(model.objective_curve_[-1], plain.loss_, rtol=1e-6)

@@ -151,7 +151,7 @@ def test_error_weight_zero_is_maximum_entropy(data):
 def test_small_error_weight_is_close_to_none(data):
     X, D, _ = data
     model = LDLLCLR(error_weight=1e-7, rank_weight=1e-8, local_weight=0, random_state=0)
-    expected = BFGSLDL(tol=1e-8).fit(X, D).predict(X)
+    expected = BFGSLDL(model.alpha, tol=1e-8).fit(X, D).predict(X)
     assert_allclose(model.fit(X, D).predict(X), expected, atol=1e-3)
 
 

@@ -95,8 +95,8 @@ def test_objective_never_rises(options, data):
 
 def test_without_terms_it_is_the_maximum_entropy_model(data):
     X, D = data
-    plain = BFGSLDL().fit(X, D)
     model = fit(X, D, global_weight=0, local_weight=0)
+    plain = BFGSLDL(model.alpha).fit(X, D)
     assert_allclose(model.coef_, plain.coef_, atol=1e-6)
     assert_allclose(model.intercept_, plain.intercept_, atol=1e-6)
     assert_array_equal(model.manifold_, np.eye(5))
@@ -132,7 +132,7 @@ def test_larger_weights_keep_predictions_closer_to_the_manifold(data):
 def test_two_labels_give_the_maximum_entropy_model(rng):
     X, D = rng.standard_normal((40, 3)), rng.dirichlet([1, 1], 40)
     model = fit(X, D, global_weight=5, local_weight=5)
-    assert_array_equal(model.coef_, BFGSLDL().fit(X, D).coef_)
+    assert_array_equal(model.coef_, BFGSLDL(model.alpha).fit(X, D).coef_)
     assert_array_equal(model.manifold_, np.eye(2))
     assert_array_equal(model.local_manifolds_, np.eye(2)[None])
 

@@ -390,7 +390,7 @@ def test_not_fitted_and_wrong_width(data):
 def test_on_real_data_it_converges_and_does_not_lose_to_the_model_without_codes(name, load_real):
     X, D = load_real(name)
     divergences = []
-    for learner in (LDLSCL(random_state=0), BFGSLDL()):
+    for learner in (LDLSCL(random_state=0), BFGSLDL(LDLSCL().alpha)):
         model = make_pipeline(StandardScaler(), learner)
         with warnings.catch_warnings():
             warnings.simplefilter("error")

@@ -15,6 +15,7 @@ from sklearn_ldl import (
     LDLClassifier,
     LDLRegressor,
     MultiLabelDistributor,
+    SmoothBFGSLDL,
 )
 from sklearn_ldl.decoding import RULES, expectation, median
 
@@ -179,13 +180,16 @@ def test_default_grids_follow_the_range_in_every_dimension():
     assert_allclose(scaled.predict(X), expected.predict(X) * [1e-6, 1e6], rtol=1e-6)
 
 
-def test_the_default_penalty_on_points_goes_with_the_number_of_labels():
+def test_the_default_learner_is_smooth_over_the_grid():
     X, Y = points(2)
-    model = LDLRegressor().fit(X, Y)
-    assert model.estimator_.alpha == BFGSLDL().alpha / 289
-    assert LDLRegressor().fit(X, Y[:, 0]).estimator_.alpha == BFGSLDL().alpha
+    for y in (Y, Y[:, 0]):
+        model = LDLRegressor().fit(X, y)
+        assert isinstance(model.estimator_, SmoothBFGSLDL)
+        assert_array_equal(model.estimator_.grid, model.grid_)
     given = LDLRegressor(BFGSLDL(alpha=0.5)).fit(X, Y)
     assert given.estimator_.alpha == 0.5
+    stars = LDLRegressor(distributor=Stars()).fit(X, np.arange(1000) % 5 + 1.0)
+    assert type(stars.estimator_) is BFGSLDL
 
 
 def test_points_of_four_dimensions_want_a_grid():
