@@ -29,6 +29,8 @@ _ROOMS = {
     "published": [
         "EDLLRL",
         "IISLDL",
+        "LDL4C",
+        "LDLHR",
         "LDLLCLR",
         "LDLLDM",
         "LDLSCL",
@@ -46,6 +48,7 @@ _ROOMS = {
         "LDSVR",
     ],
     "ensemble": [
+        "DFLDL",
         "GradientBoostingLDL",
         "StackingLDL",
     ],
