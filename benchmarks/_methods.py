@@ -24,6 +24,7 @@ from sklearn_ldl import (
     BFGSLDL,
     BFGSLDLCV,
     CPNN,
+    DFLDL,
     EDLLRL,
     IISLDL,
     LDLLCLR,
@@ -112,6 +113,9 @@ METHODS: dict[str, Method] = {
     "Nystroem + BFGSLDLCV": Method(
         _nystroem,
         lambda t: grid(nystroem__gamma=[f / t.squared_distance for f in (0.3, 1.0, 3.0)]),
+    ),
+    "DFLDL": Method(
+        lambda t: DFLDL(BFGSLDL()), lambda t: grid(estimator__alpha=ALPHAS, n_neighbors=[5, 20])
     ),
     "KNeighborsLDL": Method(
         lambda t: KNeighborsLDL(),

@@ -30,6 +30,8 @@ _ROOMS = {
     "published": [
         "EDLLRL",
         "IISLDL",
+        "LDL4C",
+        "LDLHR",
         "LDLLCLR",
         "LDLLDM",
         "LDLSCL",
@@ -47,6 +49,7 @@ _ROOMS = {
         "LDSVR",
     ],
     "ensemble": [
+        "DFLDL",
         "GradientBoostingLDL",
         "StackingLDL",
     ],

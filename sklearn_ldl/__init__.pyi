@@ -26,6 +26,8 @@ from sklearn_ldl.linear import (
 from sklearn_ldl.published import (
     EDLLRL as EDLLRL,
     IISLDL as IISLDL,
+    LDL4C as LDL4C,
+    LDLHR as LDLHR,
     LDLLCLR as LDLLCLR,
     LDLLDM as LDLLDM,
     LDLSCL as LDLSCL,
@@ -39,6 +41,7 @@ from sklearn_ldl.problem_transformation import (
 )
 from sklearn_ldl.svm import LDSVR as LDSVR
 from sklearn_ldl.ensemble import (
+    DFLDL as DFLDL,
     GradientBoostingLDL as GradientBoostingLDL,
     StackingLDL as StackingLDL,
 )

@@ -180,7 +180,7 @@ def _compare(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> 
             n_folds=arguments.cv,
             seed=arguments.seed,
         )
-        names = select(arguments.estimators, sparse=problem.sparse)
+        names = select(arguments.estimators, sparse=problem.sparse, n_labels=problem.n_labels)
         estimators = {name: ESTIMATORS[name].build(problem) for name in names}
         effective_n_jobs(arguments.n_jobs)
         progress = _progress(len(names) * problem.n_folds, quiet=arguments.quiet)

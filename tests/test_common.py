@@ -34,6 +34,7 @@ def public_estimators():
         "TargetWrapper",
         "TargetTransformer",
         "LabelDistributionMixin",
+        "LargeMarginModel",
         "DeepClassifier",
         "DeepDistributionRegressor",
         "DeepEstimator",

@@ -15,6 +15,7 @@ _CLUSTERS = "cluster_labels_ says which rows share a structure"
 KEEPS_ROWS = {
     "AuxGraphLDLClassifier": "graph_ of the rows, to be looked at",
     "AuxGraphNeighbors": "the graph of the rows is the result, and new rows search among them",
+    "DFLDL": "neighbors_ are training rows",
     "EDLLRL": _CLUSTERS,
     "FCMEnhancer": _RECOVERED,
     "GLLEEnhancer": _RECOVERED,

@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 
 import sklearn_ldl
 from sklearn_ldl import (
-    BFGSLDL, BFGSLDLCV, EDLLRL, IISLDL, LDLLCLR, LDLLDM, LDLSCL, LDLSF, LDSVR, PTSVMLDL,
+    BFGSLDL, BFGSLDLCV, DFLDL, EDLLRL, IISLDL, LDL4C, LDLHR, LDLLCLR, LDLLDM, LDLSCL, LDLSF,
+    LDSVR, PTSVMLDL,
     DecoupledLabelSplitter, GaussianLabelDistributor, GLLEEnhancer, GradientBoostingLDL,
     KNeighborsLDL, LabelEnhancementClassifier, LabelShiftCorrector, LabelSmoother, LDLClassifier,
     LDLRegressor, MultiLabelDistributor, PTBayesLDL, StackingLDL, TemperatureCalibrator,
@@ -70,12 +71,15 @@ assert_type(EDLLRL().fit(X, D), EDLLRL)
 assert_type(LDLLCLR().fit(X, D), LDLLCLR)
 assert_type(LDLSF().fit(X, D), LDLSF)
 assert_type(LDLSCL().fit(X, D), LDLSCL)
+assert_type(LDL4C().fit(X, D), LDL4C)
+assert_type(LDLHR().fit(X, D), LDLHR)
 assert_type(LDSVR().fit(X, D), LDSVR)
 assert_type(PTSVMLDL().fit(X, D), PTSVMLDL)
 assert_type(PTBayesLDL().fit(X, D).predict(X), Array)
 assert_type(GradientBoostingLDL().fit(X, D), GradientBoostingLDL)
 assert_type(KNeighborsLDL(7).fit(X, D).predict(X), Array)
 assert_type(StackingLDL().fit(X, D).predict(X), Floats)
+assert_type(DFLDL(model).fit(X, D).predict_members(X), Floats)
 assert_type(TemperatureCalibrator(model).fit(X, D).decision_function(X), Array)
 assert_type(LabelShiftCorrector(model).fit(X, D).adapt(X), LabelShiftCorrector)
 assert_type(fit_temperature(D, D), float)

@@ -93,6 +93,19 @@ def squared_error(
     return value, E
 
 
+def of_terms(*terms: Term) -> Loss:
+    """Make a loss of terms in the predictions alone."""
+
+    def total(Z, D, sample_weight, out=None):
+        P = probabilities(Z)
+        parts = [term(P, sample_weight) for term in terms]
+        E = np.empty_like(Z) if out is None else out
+        E[...] = pull_back(P, sum(G for _, G in parts))
+        return sum(value for value, _ in parts), E
+
+    return total
+
+
 def with_terms(loss: Loss, *terms: Term) -> Loss:
     """Add terms in the predictions to a loss."""
     if not terms:

@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from sklearn_ldl.compare.problem import Problem
-from sklearn_ldl.ensemble import GradientBoostingLDL
+from sklearn_ldl.ensemble import DFLDL, GradientBoostingLDL
 from sklearn_ldl.linear import BFGSLDL, BFGSLDLCV
 from sklearn_ldl.neighbors import KNeighborsLDL
 from sklearn_ldl.problem_transformation import PTSVMLDL, PTBayesLDL
@@ -29,6 +29,8 @@ class Entry(NamedTuple):
     description: str
     build: Callable[[Problem], BaseEstimator]
     takes_sparse: bool = True
+    #: With more labels it takes part only where it is asked for by name.
+    most_labels: float = np.inf
 
 
 def _uniform(problem: Problem) -> BaseEstimator:
@@ -99,16 +101,25 @@ ESTIMATORS: dict[str, Entry] = {
     "boosting": Entry(
         "boosted trees, 400 rounds", lambda p: GradientBoostingLDL(random_state=p.seed)
     ),
+    "pairs": Entry(
+        "maximum entropy by the order of every two labels (DF-LDL), up to 20 labels",
+        lambda p: _scaled(p, DFLDL(BFGSLDL())),
+        most_labels=20,  # the number of fits is quadratic
+    ),
 }
 
 #: Constant predictions that every comparison shows.
 BASELINES = ("uniform", "mean")
 
 
-def select(names: list[str] | None, *, sparse: bool) -> list[str]:
+def select(names: list[str] | None, *, sparse: bool, n_labels: int = 2) -> list[str]:
     """Return names to compare: the baselines, then the given ones (or all that can be)."""
     if names is None:
-        names = [name for name, entry in ESTIMATORS.items() if entry.takes_sparse or not sparse]
+        names = [
+            name
+            for name, entry in ESTIMATORS.items()
+            if (entry.takes_sparse or not sparse) and n_labels <= entry.most_labels
+        ]
     unfit = [name for name in names if sparse and not ESTIMATORS[name].takes_sparse]
     if unfit:
         raise ValueError(f"{', '.join(unfit)}: no sparse features; leave out --sparse.")

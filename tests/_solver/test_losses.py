@@ -16,6 +16,7 @@ LOSSES = {
     "squared_error": losses.squared_error,
     "cross_entropy with terms": losses.with_terms(losses.cross_entropy, TERM, TERM),
     "squared_error with a term": losses.with_terms(losses.squared_error, TERM),
+    "terms alone": losses.of_terms(TERM, TERM),
 }
 PENALTIES = {"l2": penalties.l2(0.3)}
 

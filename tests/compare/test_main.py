@@ -381,6 +381,11 @@ class TestEstimators:
     def test_baselines_come_first_and_once(self):
         assert select(["knn", "mean", "knn"], sparse=False) == ["uniform", "mean", "knn"]
 
+    def test_many_labels_leave_out_what_is_quadratic_in_them(self):
+        assert "pairs" in select(None, sparse=True, n_labels=20)
+        assert "pairs" not in select(None, sparse=False, n_labels=21)
+        assert "pairs" in select(["pairs"], sparse=False, n_labels=21)
+
     def test_constant_sparse_features(self, tmp_path):
         np.savez(tmp_path / "zeros.npz", features=np.zeros((20, 2)), labels=np.full((20, 2), 0.5))
         problem = load_problem(str(tmp_path / "zeros.npz"), sparse=True)
