@@ -11,6 +11,7 @@ from sklearn.utils import check_array
 
 from sklearn_ldl._core.label_names import columns_in_order, columns_of_frame
 from sklearn_ldl._core.simplex import check_distribution
+from sklearn_ldl._core.weights import require_weights
 
 
 def check_pair(
@@ -42,8 +43,7 @@ def check_weights(sample_weight: ArrayLike | None, n_samples: int) -> NDArray[np
     )
     if weights.shape != (n_samples,):
         raise ValueError(f"sample_weight has shape {weights.shape}, expected ({n_samples},).")
-    if weights.min() < 0 or weights.max() == 0:
-        raise ValueError("sample_weight must be non-negative, with at least one positive weight.")
+    require_weights(weights)
     # Only the ratios matter, and this way no sum of weights overflows.
     return weights / weights.max()
 
