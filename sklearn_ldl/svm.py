@@ -219,7 +219,7 @@ class LDSVR(SoftmaxPredictionMixin, BaseEstimator):
         """
         X, D = self._validate_fit(X, y, **_CHECKS)
         weight, unit = scaled_weight(sample_weight, X, dtype=np.float64)
-        total = weight.sum()
+        total = float(weight.sum())
         weight = weight / total
 
         rows = np.flatnonzero(weight)
@@ -236,7 +236,9 @@ class LDSVR(SoftmaxPredictionMixin, BaseEstimator):
         to_coordinates = vectors[:, keep] / np.sqrt(np.maximum(values[keep], _ROUNDING))
         design = Design(K @ to_coordinates, weight, center=True)
 
-        state = self._solve(design, D, penalty=float(1 / (self.C * total)) / unit)
+        # Beyond, all coefficients are zero.
+        penalty = min(1 / self.C / total / unit, 1e300)
+        state = self._solve(design, D, penalty=penalty)
         self.dual_coef_ = state.coef @ to_coordinates.T
         self.intercept_ = state.intercept - state.coef @ design.mean
         if not state.converged:

@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_array
 
-from sklearn_ldl._core.sklearn_compat import check_sample_weight
+from sklearn_ldl._core.sklearn_compat import num_samples
+
+
+def check_weight(
+    sample_weight: ArrayLike | None, n_samples: int, dtype: type | None = None
+) -> NDArray[np.floating]:
+    """Validate weights of rows: finite, non-negative and not all zero; None means ones."""
+    if sample_weight is None:
+        return np.ones(n_samples, dtype=dtype)
+    if isinstance(sample_weight, Real):
+        sample_weight = np.full(n_samples, sample_weight)
+    weight = check_array(
+        sample_weight,
+        dtype=dtype or [np.float64, np.float32],
+        ensure_2d=False,
+        ensure_min_samples=0,
+        input_name="sample_weight",
+    )
+    if weight.shape != (n_samples,):
+        raise ValueError(f"sample_weight has shape {weight.shape}, expected ({n_samples},).")
+    require_weights(weight)
+    return weight
 
 
 def require_weights(weight: NDArray) -> None:
@@ -48,8 +71,7 @@ def scaled_weight(
 
     The unit is a power of two, so that scaling is exact. Products with it may overflow.
     """
-    weight = check_sample_weight(sample_weight, X, dtype=dtype)
-    require_weights(weight)
+    weight = check_weight(sample_weight, num_samples(X), dtype)
     return (weight, 1.0) if sample_weight is None else in_units(weight)
 
 

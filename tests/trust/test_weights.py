@@ -1,0 +1,415 @@
+"""Weights of rows act as repeated rows do, whatever their size, or they are an error."""
+
+import inspect
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sklearn import config_context
+from sklearn.base import is_classifier
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.utils.validation import has_fit_parameter
+
+from sklearn_ldl import BFGSLDL, GaussianLabelDistributor, KNeighborsLDL, metrics
+from sklearn_ldl.base import LabelDistributionMixin
+from sklearn_ldl.metrics import get_ldl_scorer
+from tests.test_common import ESTIMATORS
+from tests.trust.cases import SCORERS, data, fitted, ids, make, options
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:No auxiliary labels:UserWarning"),
+]
+
+WEIGHTED = [cls for cls in ESTIMATORS if has_fit_parameter(cls, "sample_weight")]
+UNWEIGHTED = [cls for cls in ESTIMATORS if cls not in WEIGHTED]
+N = 60
+COUNTS = np.random.default_rng(0).integers(0, 4, N)
+REPEATED = np.repeat(np.arange(N), COUNTS)
+LINEAR = {"tol": 1e-10}
+
+
+def target(cls):
+    """What an estimator is fitted to: distributions, labels or values."""
+    X, D = data()
+    if issubclass(cls, LabelDistributionMixin):
+        return D
+    return D.argmax(axis=1) if is_classifier(cls()) else np.round(X[:, 0], 1)
+
+
+def degrees(model, X):
+    return getattr(model, "predict_proba", model.predict)(X)
+
+
+def folds(rows):
+    """The splits of cross-validation that leave copies of a row together."""
+    return [(np.flatnonzero(rows % 3 != k), np.flatnonzero(rows % 3 == k)) for k in range(3)]
+
+
+# --- weights are repeated rows
+
+# What makes a fit deterministic to the last digits: full batches, fixed groups, tight tolerances.
+DETERMINISTIC = {
+    "tol": 1e-10,
+    "max_iter": 10_000,
+    "n_clusters": 1,
+    "batch_size": "all",
+    "early_stopping": False,
+    "max_epochs": 20,
+    "random_state": 0,
+    "min_samples_leaf": 1,
+    "gap": 5,
+    # Terms of pairs of rows, and of a draw for each.
+    "similarity_weight": 0.0,
+    "reconstruction_weight": 0.0,
+}
+OF_ONE = {
+    "BFGSLDLCV": {"alphas": [1e-3, 1e-1]},
+    # In smaller leaves, chance decides between splits that do the same.
+    "GradientBoostingLDL": {
+        "n_estimators": 10,
+        "max_depth": 3,
+        "subsample": 1.0,
+        "max_features": None,
+    },
+    # The grid is that of all values, of the rows without weight, too.
+    "LDLRegressor": {"distributor": GaussianLabelDistributor(np.linspace(-4, 4, 20), sigma=0.5)},
+    "StackingLDL": {"estimators": [("a", BFGSLDL(**LINEAR)), ("b", BFGSLDL(alpha=1, **LINEAR))]},
+}
+# Why weights of an estimator are not repeated rows; where they are, it must not be listed.
+NOT_REPEATED = {
+    "LabelEnhancementClassifier": "the enhancer takes every row once",
+    "OGRClassifier": "the validation rows, for the ratios of the classes, are drawn from the rows",
+    "PTSVMLDL": "the folds of its calibration are drawn from the rows",
+}
+# Networks compute in single precision.
+SINGLE = 1e-5
+
+
+def deterministic(cls, rows):
+    model = cls()
+    chosen = {**DETERMINISTIC, **OF_ONE.get(cls.__name__, {})}
+    if "cv" in model.get_params() and cls.__name__ != "PTSVMLDL":
+        chosen["cv"] = folds(rows)
+    if "estimator" in model.get_params():
+        chosen["estimator"] = BFGSLDL(**LINEAR)
+    return model.set_params(**{name: chosen[name] for name in chosen if hasattr(model, name)})
+
+
+@pytest.mark.parametrize("cls", WEIGHTED, ids=ids)
+def test_weights_are_repeated_rows(cls):
+    X, y = data()[0], target(cls)
+    weighted = deterministic(cls, np.arange(N)).fit(X, y, sample_weight=COUNTS)
+    repeated = deterministic(cls, REPEATED).fit(X[REPEATED], y[REPEATED])
+    deviation = np.abs(degrees(weighted, X) - degrees(repeated, X)).max()
+    bound = SINGLE if hasattr(weighted, "net_") else 1e-6
+    if cls.__name__ in NOT_REPEATED:
+        assert deviation > bound, f"{cls.__name__} needs no reason any more"
+    else:
+        assert deviation <= bound
+        unweighted = deterministic(cls, np.arange(N)).fit(X, y)
+        assert np.abs(degrees(unweighted, X) - degrees(weighted, X)).max() > 10 * bound
+
+
+# --- their size does not matter
+
+# Estimators whose objective is a sum over rows: what has to grow with it, or shrink.
+OF_SUMS = {
+    "GradientBoostingLDL": lambda size: {"l2_regularization": size},
+    "LDSVR": lambda size: {"C": 1 / size},
+}
+
+
+@pytest.mark.parametrize("size", [5e307, 1e-308])
+@pytest.mark.parametrize("cls", WEIGHTED, ids=ids)
+def test_size_of_weights(cls, size):
+    X, y = data()[0], target(cls)
+    if cls.__name__ == "PTSVMLDL":  # which its machine would not survive
+        with pytest.raises(ValueError, match=r"times a sample_weight of up to .* is out of"):
+            make(cls).fit(X, y, sample_weight=size * COUNTS)
+        return
+    settings = OF_SUMS.get(cls.__name__, lambda size: {})
+    plain = make(cls).set_params(**settings(1.0)).fit(X, y, sample_weight=COUNTS)
+    sized = make(cls).set_params(**settings(size)).fit(X, y, sample_weight=size * COUNTS)
+    assert_allclose(degrees(sized, X), degrees(plain, X), rtol=1e-6, atol=1e-9)
+
+
+WRONG = {
+    "negative": (np.r_[-1.0, np.ones(N - 1)], "sample_weight must be non-negative"),
+    "zero": (np.zeros(N), "sample_weight must be non-negative.*zero"),
+    "nan": (np.r_[np.nan, np.ones(N - 1)], "sample_weight contains NaN"),
+    "infinite": (np.r_[np.inf, np.ones(N - 1)], "sample_weight contains infinity"),
+    "short": (np.ones(N - 1), "sample_weight"),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG)
+@pytest.mark.parametrize("cls", WEIGHTED, ids=ids)
+def test_wrong_weights_are_errors(cls, kind):
+    weight, message = WRONG[kind]
+    with pytest.raises(ValueError, match=message):
+        make(cls).fit(data()[0], target(cls), sample_weight=weight)
+
+
+@pytest.mark.parametrize("cls", UNWEIGHTED, ids=ids)
+def test_estimators_without_weights_say_so(cls):
+    X, D = data()
+    first = (D,) if list(inspect.signature(cls.fit).parameters)[1] == "y" else (X, D)
+    names = "|".join(base.__name__ for base in cls.__mro__[:3])
+    with pytest.raises(TypeError, match=rf"({names})\.fit.*'sample_weight'"):
+        make(cls).fit(*first, sample_weight=COUNTS)
+
+
+# --- wrappers
+
+INNER = {"estimator": BFGSLDL(), "estimators": BFGSLDL(), "teacher": LogisticRegression()}
+WITHOUT = {
+    "estimator": KNeighborsLDL(),
+    "estimators": KNeighborsLDL(),
+    "teacher": KNeighborsClassifier(),
+}
+CONTAINERS = {
+    "pipeline": lambda learner: make_pipeline(scaler(), learner),
+    "nested": lambda learner: make_pipeline(scaler(), make_pipeline(scaler(), learner)),
+    "search": lambda learner: GridSearchCV(
+        make_pipeline(scaler(), learner), {"standardscaler__with_std": [True]}, cv=KFold(3)
+    ),
+}
+
+
+def slot(cls):
+    """The parameter that takes a learner, if there is one."""
+    return next((name for name in INNER if name in cls().get_params(deep=False)), None)
+
+
+WRAPPERS = [cls for cls in ESTIMATORS if slot(cls)]
+
+
+def scaler():
+    # The requests are not seen where metadata routing is not enabled.
+    with config_context(enable_metadata_routing=True):
+        return StandardScaler().set_fit_request(sample_weight=False)
+
+
+def requesting(learner):
+    with config_context(enable_metadata_routing=True):
+        learner.set_fit_request(sample_weight=True)
+        return learner.set_score_request(sample_weight=True)
+
+
+def around(cls, learner):
+    name = slot(cls)
+    return make(cls).set_params(**{name: [("a", learner)] if name == "estimators" else learner})
+
+
+def inside(cls):
+    """A new learner for a wrapper, which requests weights."""
+    learner = INNER[slot(cls)]
+    return requesting(type(learner)(**learner.get_params()))
+
+
+@pytest.mark.parametrize("kind", CONTAINERS)
+@pytest.mark.parametrize("cls", WRAPPERS, ids=ids)
+def test_weights_reach_the_last_step(cls, kind):
+    X, y = data()[0], target(cls)
+    contain = CONTAINERS[kind]
+    found = []
+    for weight, enabled in ((COUNTS, False), (COUNTS, True), (None, False)):
+        with config_context(enable_metadata_routing=enabled):
+            model = around(cls, contain(inside(cls)))
+            found.append(degrees(model.fit(X, y, sample_weight=weight), X))
+    # On features that are scaled already, what is inside needs no pipeline.
+    scaled = StandardScaler().fit_transform(X)
+    if not has_folds(cls):
+        alone = around(cls, inside(cls)).fit(scaled, y, sample_weight=COUNTS)
+        if slot(cls) != "teacher" and cls.__name__ != "LabelEnhancementClassifier":
+            assert_allclose(found[0], degrees(alone, scaled), atol=1e-6)
+    assert_allclose(found[1], found[0], atol=1e-9)
+    assert np.abs(found[2] - found[0]).max() > 1e-3
+
+
+def has_folds(cls):
+    return "cv" in cls().get_params(deep=False)
+
+
+@pytest.mark.parametrize("enabled", [False, True])
+@pytest.mark.parametrize("cls", WRAPPERS, ids=ids)
+def test_learners_without_weights_are_named(cls, enabled):
+    X, y = data()[0], target(cls)
+    learner = WITHOUT[slot(cls)]
+    name = type(learner).__name__
+    with config_context(enable_metadata_routing=enabled):
+        for model in (learner, make_pipeline(scaler(), learner)):
+            wrapper = around(cls, model)
+            with pytest.raises(ValueError, match=f"{name} takes no sample_weight: leave"):
+                wrapper.fit(X, y, sample_weight=COUNTS)
+            assert not vars(wrapper).keys() & {"estimator_", "estimators_", "teachers_"}
+            around(cls, model).fit(X, y)
+
+
+@pytest.mark.parametrize("cls", WRAPPERS, ids=ids)
+def test_weights_that_nobody_requests_are_errors(cls):
+    if slot(cls) == "teacher":
+        pytest.skip("teachers are no part of the metadata routing of a network")
+    with config_context(enable_metadata_routing=True):
+        model = around(cls, make_pipeline(scaler(), BFGSLDL()))
+        with pytest.raises(ValueError, match=r"sample_weight.* not explicitly set"):
+            model.fit(data()[0], target(cls), sample_weight=COUNTS)
+
+
+@pytest.mark.parametrize("cls", WRAPPERS, ids=ids)
+def test_default_learners_take_weights(cls):
+    X, y = data()[0], target(cls)
+    expected = degrees(make(cls).set_params(**{slot(cls): None}).fit(X, y, COUNTS), X)
+    with config_context(enable_metadata_routing=True):
+        model = make(cls).set_params(**{slot(cls): None}).fit(X, y, COUNTS)
+    assert_allclose(degrees(model, X), expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("cls", WEIGHTED, ids=ids)
+def test_weights_are_routed_to_estimators(cls):
+    X, y = data()[0], target(cls)
+    expected = degrees(make(cls).fit(X, y, sample_weight=COUNTS), X)
+    with config_context(enable_metadata_routing=True):
+        if slot(cls) in ("estimator", "estimators"):
+            model = around(cls, requesting(BFGSLDL()))
+        else:
+            model = make(cls)
+        if hasattr(model, "set_fit_request") and "sample_weight" in fit_requests(model):
+            model.set_fit_request(sample_weight=True)
+        outer = make_pipeline(FunctionTransformer(), model).fit(X, y, sample_weight=COUNTS)
+    assert_allclose(degrees(outer, X), expected, atol=1e-12)
+
+
+def fit_requests(model):
+    router = model.get_metadata_routing()
+    return getattr(router, "_self_request", router).fit.requests
+
+
+def test_other_containers():
+    X, D = data()
+    learner = BFGSLDL()
+    expected = degrees(around(WRAPPER, learner).fit(X, D, sample_weight=COUNTS), X)
+    targets = TransformedTargetRegressor(learner, transformer=FunctionTransformer())
+    for model in (targets, around(WRAPPER, targets)):
+        found = degrees(around(WRAPPER, model).fit(X, D, sample_weight=COUNTS), X)
+        assert_allclose(found, expected, atol=1e-6)
+
+
+WRAPPER = next(cls for cls in WRAPPERS if cls.__name__ == "StackingLDL")
+
+
+@pytest.mark.parametrize("cls", WRAPPERS, ids=ids)
+def test_frozen_learners(cls):
+    X, y = data()[0], target(cls)
+    classes = slot(cls) == "teacher"
+    frozen = FrozenEstimator(fitted(BFGSLDL) if not classes else LogisticRegression().fit(X, y))
+    model = around(cls, frozen)
+    if cls.__name__ in ("LDLClassifier", "LDLRegressor", "LabelEnhancementClassifier"):
+        with pytest.raises(ValueError, match="FrozenEstimator is not fitted again"):
+            model.fit(X, y, sample_weight=COUNTS)
+    else:
+        model.fit(X, y, sample_weight=COUNTS)  # they count elsewhere
+
+
+def test_weights_are_passed_once():
+    X, D = data()
+    model = around(WRAPPER, make_pipeline(StandardScaler(), BFGSLDL()))
+    with pytest.raises(ValueError, match="either sample_weight or bfgsldl__sample_weight"):
+        model.fit(X, D, sample_weight=COUNTS, bfgsldl__sample_weight=COUNTS)
+
+
+# --- folds without weight
+
+
+@pytest.mark.parametrize("cls", [cls for cls in WEIGHTED if has_folds(cls)], ids=ids)
+def test_folds_whose_rows_weigh_nothing(cls):
+    X, y = data()[0], target(cls)
+    one_fold = np.repeat([1.0, 0.0, 0.0], N // 3)
+    two_folds = 1 - one_fold
+    model = make(cls).set_params(**({} if cls.__name__ == "PTSVMLDL" else {"cv": KFold(3)}))
+    assert np.isfinite(degrees(model.fit(X, y, sample_weight=two_folds), X)).all()
+    if cls.__name__ == "BFGSLDLCV":
+        assert np.isnan(model.scores_[0]).all()
+        assert np.isfinite(model.scores_[1:]).all()
+        assert model.best_score_ == model.scores_[1:].mean(axis=0).max()
+    if cls.__name__ == "PTSVMLDL":  # its folds are those of the rows with a weight
+        model.fit(X, y, sample_weight=one_fold)
+        return
+    with pytest.raises(ValueError, match="All rows with a weight are in one fold"):
+        model.fit(X, y, sample_weight=one_fold)
+
+
+# --- measures
+
+rng = np.random.default_rng(1)
+VALUES = rng.normal(size=N), rng.normal(size=N)
+ARGUMENTS = {
+    "cumulative_error_auc_score": (rng.uniform(0, 0.1, size=N),),
+    "cumulative_score": (*VALUES, 1.0),
+    "cumulative_score_curve": (*VALUES, [0.5, 1.0]),
+    "epsilon_error": (*VALUES, rng.uniform(1, 2, size=N)),
+    "mean_euclidean_error": VALUES,
+    "normalized_mean_error": (
+        rng.normal(size=(N, 3, 2)),
+        rng.normal(size=(N, 3, 2)),
+        np.ones((N, 2)),
+    ),
+}
+MEASURES = [
+    name
+    for name in metrics.__all__
+    if "sample_weight" in inspect.signature(getattr(metrics, name)).parameters
+]
+
+
+def measure(name, rows, sample_weight=None):
+    default = data()[1], fitted(BFGSLDL).predict(data()[0])
+    arguments = [
+        np.asarray(part)[rows] if np.shape(part)[:1] == (N,) else part
+        for part in ARGUMENTS.get(name, default)
+    ]
+    return getattr(metrics, name)(*arguments, sample_weight=sample_weight, **options(name))
+
+
+def score(name, rows, sample_weight=None):
+    X, D = data()
+    scorer = get_ldl_scorer(name, **options(name))
+    return scorer(fitted(BFGSLDL), X[rows], D[rows], sample_weight=sample_weight)
+
+
+@pytest.mark.parametrize(
+    ("value", "name"),
+    [(measure, name) for name in MEASURES] + [(score, name) for name in SCORERS],
+)
+def test_measures(value, name):
+    every_row = np.arange(N)
+    weighted = value(name, every_row, COUNTS)
+    assert_allclose(weighted, value(name, REPEATED), rtol=1e-12, atol=1e-12)
+    for size in (5e307, 1e-308):
+        assert_allclose(value(name, every_row, size * COUNTS), weighted, rtol=1e-12, atol=1e-12)
+    for weight, message in WRONG.values():
+        with pytest.raises(ValueError, match=message):
+            value(name, every_row, weight)
+
+
+@pytest.mark.parametrize("name", ["kl_divergence", "d2_kl_score"])
+def test_measures_of_dask_arrays(name):
+    da = pytest.importorskip("dask.array")
+    metric = getattr(metrics, name)
+    D, P = data()[1], fitted(BFGSLDL).predict(data()[0])
+    lazy = da.from_array(D, chunks=(25, 3)), da.from_array(P, chunks=(25, 3))
+    expected = metric(D, P, sample_weight=COUNTS)
+    for size in (1, 5e307, 1e-308):
+        for weight in (size * COUNTS, da.from_array(size * COUNTS, chunks=17)):
+            assert_allclose(metric(*lazy, sample_weight=weight).compute(), expected, rtol=1e-12)
+    for weight, message in WRONG.values():
+        for given in (weight, da.from_array(weight, chunks=17)):
+            with pytest.raises(ValueError, match=message):
+                metric(*lazy, sample_weight=given).compute()
