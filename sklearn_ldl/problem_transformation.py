@@ -348,7 +348,7 @@ class PTSVMLDL(LabelDistributionMixin, BaseEstimator):
         self.estimator_.cv = folds  # the splits list every row, and would be pickled
         return self
 
-    def _costs(self, sample_weight: ArrayLike | None, X: Any) -> NDArray[np.float64]:
+    def _costs(self, sample_weight: ArrayLike | None, X: Any) -> NDArray[np.floating]:
         """Weights of the rows; a ValueError where no machine is found with `C` times them."""
         weight, unit = scaled_weight(sample_weight, X, dtype=np.float64)
         if sample_weight is not None and not _LEAST <= self.C * unit <= _MOST:

@@ -24,7 +24,6 @@ def check_weight(
         sample_weight,
         dtype=dtype or [np.float64, np.float32],
         ensure_2d=False,
-        ensure_min_samples=0,
         input_name="sample_weight",
     )
     if weight.shape != (n_samples,):

@@ -64,7 +64,8 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
         objective : callable, optional
             ``(forward, batch) -> (n_rows,)``, for losses of training batches that need more than
             outputs and targets; then the loss is that of validation rows. It returns several losses
-            by name, to be added, in a dictionary. See
+            by name, to be added, in a dictionary; or losses with weights that replace those of the
+            rows, in a :class:`~sklearn_ldl.deep.training.net.WeightedRows`. See
             :class:`~sklearn_ldl.deep.training.net.Forward` and
             :class:`~sklearn_ldl.deep.training.batches.Batch`. None means the loss.
         """

@@ -59,6 +59,11 @@ def mean_or_rows(
     """Average one value per sample, or with `per_row` return the values."""
     if not per_row:
         return weighted_mean(values, sample_weight)
+    forbid_weights(sample_weight)
+    return values
+
+
+def forbid_weights(sample_weight: ArrayLike | None) -> None:
+    """Raise a ValueError if there are weights, for values of rows."""
     if sample_weight is not None:
         raise ValueError("sample_weight has no effect with per_row=True: pass one of them.")
-    return values

@@ -241,6 +241,9 @@ def test_measures_of_dask_arrays(name):
     for size in (1, 5e307, 1e-308):
         for weight in (size * COUNTS, da.from_array(size * COUNTS, chunks=17)):
             assert_allclose(metric(*lazy, sample_weight=weight).compute(), expected, rtol=1e-12)
+    if name == "kl_divergence":
+        with pytest.raises(ValueError, match="no effect with per_row"):
+            metric(*lazy, sample_weight=COUNTS, per_row=True)
     for weight, message in WRONG.values():
         for given in (weight, da.from_array(weight, chunks=17)):
             with pytest.raises(ValueError, match=message):
