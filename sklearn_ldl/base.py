@@ -18,7 +18,6 @@ from sklearn_ldl._core.label_names import (
     fitted_names,
 )
 from sklearn_ldl._core.simplex import check_distribution, safe_log
-from sklearn_ldl._core.sklearn_compat import check_sample_weight
 from sklearn_ldl.metrics import d2_kl_score
 
 
@@ -163,16 +162,6 @@ class SoftmaxPredictionMixin(LabelDistributionMixin):
             Logarithms.
         """
         return log_softmax(self.decision_function(X), axis=1)
-
-
-def training_weight(
-    sample_weight: ArrayLike | None, X: Any, dtype: type | None = None
-) -> NDArray[np.floating]:
-    """Validate weights of the rows of `X`: non-negative, not all zero; None means ones."""
-    weight = check_sample_weight(sample_weight, X, dtype=dtype, ensure_non_negative=True)
-    if not weight.any():
-        raise ValueError("All sample weights are zero.")
-    return weight
 
 
 def require_y(estimator: BaseEstimator, y: Any) -> None:

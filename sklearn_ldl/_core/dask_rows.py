@@ -11,9 +11,11 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 
 import numpy as np
+from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ldl._core.sklearn_compat import check_feature_names
+from sklearn_ldl._core.weights import require_weights, training_weight
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -103,8 +105,28 @@ def mean_of_rows(values: Any, sample_weight: Any = None) -> Any:
     """Weighted mean over the rows of a Dask array, as a lazy array without dimensions."""
     if sample_weight is None:
         return values.mean(axis=0)
-    weight = align(values, sample_weight, name="sample_weight")
+    if not is_dask(sample_weight):
+        weight = np.asarray(training_weight(sample_weight, np.empty((len(values), 0)), np.float64))
+        weight = align(values, weight, name="sample_weight")
+    else:
+        weight = align(values, sample_weight, name="sample_weight")
+        largest = weight.max(keepdims=True).map_blocks(_largest, dtype=np.float64)
+        weight = weight.map_blocks(_over, largest, dtype=np.float64)
     return weight @ values / weight.sum()
+
+
+def _largest(weight):
+    """Check the largest weight of all rows, once it is known."""
+    require_weights(weight)
+    return np.asarray(weight, dtype=np.float64)
+
+
+def _over(weight, largest):
+    """Divide the weights of a block by the largest one of all."""
+    weight = check_array(weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight")
+    if weight.min() < 0:
+        require_weights(weight)
+    return weight / largest
 
 
 def lazily(method: Decorated) -> Decorated:

@@ -26,7 +26,6 @@ from sklearn.utils.metaestimators import _safe_split as safe_split
 from sklearn.utils.validation import _check_feature_names as check_feature_names
 from sklearn.utils.validation import _check_method_params as check_method_params
 from sklearn.utils.validation import _check_response_method as check_response_method
-from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _get_feature_names as get_feature_names
 from sklearn.utils.validation import _num_samples as num_samples
 
@@ -68,7 +67,6 @@ __all__ = [
     "check_feature_names",
     "check_method_params",
     "check_response_method",
-    "check_sample_weight",
     "fit_context",
     "get_feature_names",
     "num_samples",

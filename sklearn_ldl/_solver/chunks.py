@@ -20,6 +20,7 @@ from sklearn_ldl._core.dask_rows import align, as_rows, is_dask, sum_over_blocks
 from sklearn_ldl._core.label_names import as_before, describe_labels
 from sklearn_ldl._core.simplex import check_distribution
 from sklearn_ldl._core.sklearn_compat import check_feature_names
+from sklearn_ldl._core.weights import require_weights, training_weight
 from sklearn_ldl._solver.design import Design, loses_in_single, uncentred_norm
 from sklearn_ldl._solver.losses import Loss, entropy
 from sklearn_ldl._solver.problem import PreparedProblem
@@ -47,8 +48,19 @@ def validate_chunks(estimator: Any, X: Any, y: Any, sample_weight: Any) -> tuple
     describe_labels(estimator, y, D.shape[1])
     estimator.n_features_in_ = rows.shape[1]
     if sample_weight is not None:
-        sample_weight = align(rows, sample_weight, name="sample_weight")
+        sample_weight = align(rows, _scaled(sample_weight, rows), name="sample_weight")
     return rows, D, sample_weight
+
+
+def _scaled(sample_weight: Any, rows: Any) -> Any:
+    """Weights over about the largest, which is read for it; those of NumPy are validated here."""
+    if not is_dask(sample_weight):
+        return training_weight(sample_weight, np.empty((rows.shape[0], 0)), np.float64)
+    weight = as_rows(sample_weight, name="sample_weight")
+    largest = float(weight.max().compute())
+    if not 0 < largest < np.inf:  # an error of the blocks
+        return weight
+    return weight / 2.0 ** (int(np.frexp(largest)[1]) - 1)
 
 
 class ChunkedDesign:
@@ -194,7 +206,7 @@ def _checked_weight(weight, n_rows):
         return np.ones(n_rows)
     weight = check_array(weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight")
     if weight.min() < 0:
-        raise ValueError("sample_weight must not be negative.")
+        require_weights(weight)
     return weight
 
 

@@ -20,7 +20,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ldl._core.simplex import centred_logits
 from sklearn_ldl._core.sklearn_compat import Interval, RealNotInt, StrOptions, fit_context
-from sklearn_ldl.base import SoftmaxPredictionMixin, training_weight
+from sklearn_ldl._core.weights import scaled_weight
+from sklearn_ldl.base import SoftmaxPredictionMixin
 
 # Curvature below which a label is as good as absent.
 _ABSENT = 1e-8
@@ -212,13 +213,13 @@ class GradientBoostingLDL(SoftmaxPredictionMixin, BaseEstimator):
             there are too few rows to hold some out, or for data that scikit-learn rejects.
         """
         X, D = self._validate_fit(X, y, **_CHECKS)
-        weight = training_weight(sample_weight, X, dtype=np.float64)
+        weight, unit = scaled_weight(sample_weight, X, dtype=np.float64)
         random = check_random_state(self.random_state)
         parts = self._split(X, D, weight, random)
         X, D, weight = parts[0]
         self.intercept_ = centred_logits(weight @ D / weight.sum())
         start = softmax(self.intercept_)
-        ridge = self.l2_regularization * float((start * (1 - start)).mean())
+        ridge = self.l2_regularization * float((start * (1 - start)).mean()) / unit
         train, *others = [_Rows(X, D, w, self.intercept_) for X, D, w in parts]
         held_out: _Rows | None = others[0] if others else None
 

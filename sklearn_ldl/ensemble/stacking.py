@@ -12,18 +12,25 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.ensemble import ExtraTreesRegressor
-from sklearn.model_selection import check_cv, cross_val_predict
+from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ldl._core.label_names import describe_labels, fitted_names, frozen_names
 from sklearn_ldl._core.simplex import check_distribution, check_prediction, normalize
-from sklearn_ldl._core.sklearn_compat import BaseComposition, fit_context, routing_enabled
-from sklearn_ldl.base import LabelDistributionMixin, require_y, training_weight
-from sklearn_ldl.linear import BFGSLDL
+from sklearn_ldl._core.sklearn_compat import (
+    BaseComposition,
+    check_method_params,
+    fit_context,
+    routing_enabled,
+    safe_split,
+)
+from sklearn_ldl._core.weighted_fits import with_weight
+from sklearn_ldl._core.weights import check_folds, training_weight
+from sklearn_ldl.base import LabelDistributionMixin, require_y
 from sklearn_ldl.metrics.divergences import FLOOR
-from sklearn_ldl.wrappers.base import LearnerFeatures, in_order_of_labels, with_weight
+from sklearn_ldl.wrappers.base import LearnerFeatures, default_learner, in_order_of_labels
 
 
 class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, BaseComposition):
@@ -148,8 +155,8 @@ class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, B
         y : array-like of shape (n_samples, n_labels)
             Label distributions; rows sum to one.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows in the choice of the weights, and handed to `fit` of all learners
-            (of those that request them, when metadata routing is enabled).
+            Weights of the rows in the choice of the weights, and in the fits of all learners: in a
+            pipeline the last step gets them, and with metadata routing enabled what requests them.
         **fit_params : dict
             Routed to the learners when metadata routing is enabled.
 
@@ -161,8 +168,9 @@ class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, B
         Raises
         ------
         ValueError
-            If `y` does not hold distributions (see :func:`sklearn_ldl.check_distribution`), or for
-            names or weights that do not fit the learners.
+            If `y` does not hold distributions (see :func:`sklearn_ldl.check_distribution`), for
+            names or weights that do not fit the learners, if a learner takes no weights of rows
+            and there are some, or if no weight is left to train a fold.
         """
         require_y(self, y)
         D = check_distribution(y)
@@ -171,7 +179,12 @@ class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, B
         names, estimators = zip(*self._learners(), strict=True)
         self._validate_names(names)
         weights = self._fixed_weights(len(names))
-        params = self._route(names, sample_weight, fit_params)
+        params = self._route(names, estimators, sample_weight, fit_params)
+        splits = []
+        if weights is None:
+            splits = list(check_cv(self.cv).split(X, D))
+            _check_cover(splits, len(D))
+            check_folds(splits, row_weight)
         fits = (
             delayed(_fit)(estimator, X, D, params[name].fit)
             for name, estimator in zip(names, estimators, strict=True)
@@ -181,24 +194,30 @@ class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, B
         known = [labels for labels in map(frozen_names, estimators) if labels is not None]
         describe_labels(self, y, D.shape[1], known[0] if known else None)
         if weights is None:
-            splits = list(check_cv(self.cv).split(X, D))
-            held_out = [
-                self._distributions(
-                    estimator,
-                    cross_val_predict(
-                        estimator, X, D, cv=splits, n_jobs=self.n_jobs, params=params[name].fit
-                    ),
-                )
+            parts = Parallel(n_jobs=self.n_jobs)(
+                delayed(_predict_held_out)(estimator, X, D, train, test, params[name].fit)
                 for name, estimator in zip(names, estimators, strict=True)
+                for train, test in splits
+            )
+            order = np.argsort(np.concatenate([test for _, test in splits]))
+            held_out = [
+                self._distributions(estimator, np.concatenate(parts[first : first + len(splits)]))
+                for estimator, first in zip(
+                    estimators, range(0, len(parts), len(splits)), strict=True
+                )
             ]
-            weights = mixture_weights(np.array(held_out), D, row_weight / row_weight.sum())
+            weights = mixture_weights(
+                np.array(held_out)[:, order], D, row_weight / row_weight.sum()
+            )
         self.weights_ = weights
         return self
 
     def _learners(self) -> Sequence[tuple[str, BaseEstimator]]:
         if self.estimators is None:
             trees = ExtraTreesRegressor(min_samples_leaf=5, random_state=0)
-            return [("linear", BFGSLDL()), ("trees", trees)]
+            # Whoever leaves the choice to us cannot say that they take weights.
+            trees = trees.set_fit_request(sample_weight=True) if routing_enabled() else trees
+            return [("linear", default_learner()), ("trees", trees)]
         if not self.estimators:
             raise ValueError("estimators must hold at least one (name, estimator) pair.")
         return self.estimators
@@ -215,11 +234,16 @@ class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, B
             )
         return weights / weights.sum()
 
-    def _route(self, names, sample_weight, fit_params) -> Bunch:
+    def _route(self, names, estimators, sample_weight, fit_params) -> Bunch:
+        weighted = [
+            with_weight(estimator, sample_weight, fit_params, may_be_frozen=True)
+            for estimator in estimators
+        ]
         if routing_enabled():
             return process_routing(self, "fit", sample_weight=sample_weight, **fit_params)
-        params = with_weight(sample_weight, fit_params)
-        return Bunch(**{name: Bunch(fit=params) for name in names})
+        return Bunch(
+            **{name: Bunch(fit=params) for name, params in zip(names, weighted, strict=True)}
+        )
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Predict label distributions.
@@ -248,6 +272,9 @@ class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, B
     def _learner(self) -> BaseEstimator:
         return self.estimators_[0]
 
+    def _learners_to_fit(self) -> list[BaseEstimator]:
+        return [estimator for _, estimator in self._learners()]
+
     def get_metadata_routing(self) -> MetadataRouter:
         """Route metadata of `fit` to the learners.
 
@@ -270,6 +297,19 @@ class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, B
 
 def _fit(estimator, X, D, params) -> BaseEstimator:
     return clone(estimator).fit(X, D, **params)
+
+
+def _predict_held_out(estimator, X, D, train, test, params) -> NDArray:
+    X_train, D_train = safe_split(estimator, X, D, train)
+    X_test, _ = safe_split(estimator, X, D, test, train)
+    params = check_method_params(X, params, indices=train)
+    return np.asarray(_fit(estimator, X_train, D_train, params).predict(X_test))
+
+
+def _check_cover(splits: list[tuple[NDArray, NDArray]], n_samples: int) -> None:
+    rows = np.sort(np.concatenate([test for _, test in splits])) if splits else np.empty(0)
+    if not np.array_equal(rows, np.arange(n_samples)):
+        raise ValueError("The test rows of cv must cover every row once: it is no partition.")
 
 
 def mixture_weights(

@@ -11,8 +11,9 @@ from sklearn.utils.extmath import safe_sparse_dot
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ldl._core.dask_rows import lazily
+from sklearn_ldl._core.weights import training_weight
 from sklearn_ldl._solver.design import in_precision
-from sklearn_ldl.base import LabelDistributionMixin, SoftmaxPredictionMixin, training_weight
+from sklearn_ldl.base import LabelDistributionMixin, SoftmaxPredictionMixin
 
 
 class LinearModel(LabelDistributionMixin, BaseEstimator):

@@ -210,7 +210,7 @@ class LabelShiftCorrector(PostHocCorrection):
             Label distributions; rows sum to one.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the rows, not all zero: for the prior and the estimate, and for
-            an estimator that takes them.
+            the fit of the estimator; in a pipeline the last step gets them.
         X_target : {array-like, sparse matrix} of shape (n_target_samples, n_features), default=None
             Samples of the target, of which there are two at least; see :meth:`adapt`.
         **fit_params : dict
@@ -226,13 +226,14 @@ class LabelShiftCorrector(PostHocCorrection):
         ------
         ValueError
             If `y` does not hold distributions (see :func:`sklearn_ldl.check_distribution`), if a
-            given prior is not a distribution over the labels, or if there are too few target rows.
+            given prior is not a distribution over the labels, if there are too few target rows, or
+            if `estimator` takes no weights and there are some, or if no weight is left to train a
+            fold.
 
         Warns
         -----
         UserWarning
-            When `estimator` does not take `sample_weight`, or a given prior has mass on a label
-            that training lacks.
+            When a given prior has mass on a label that training lacks.
         """
         D, weight, self._held_out = self._fit_estimator(
             X, y, sample_weight, fit_params, hold_out=self._estimates

@@ -226,8 +226,8 @@ class TemperatureCalibrator(PostHocCorrection):
         y : array-like of shape (n_samples, n_labels)
             Label distributions; rows sum to one.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows, not all zero: for the temperature, and for an
-            estimator that takes them.
+            Non-negative weights of the rows, not all zero: for the temperature, and for the fit of
+            the estimator; in a pipeline the last step gets them.
         **fit_params : dict
             ``groups`` for the splitter and parameters of `fit` of the estimator, of which each
             split gets its rows; or metadata to route when that is enabled.
@@ -241,13 +241,12 @@ class TemperatureCalibrator(PostHocCorrection):
         ------
         ValueError
             If `y` does not hold distributions (see :func:`sklearn_ldl.check_distribution`), if
-            `bounds` are not two positive numbers in ascending order, or if a frozen estimator
-            predicts another number of labels.
+            `bounds` are not two positive numbers in ascending order, if a frozen estimator
+            predicts another number of labels, or if `estimator` takes no weights and there are
+            some, or if no weight is left to train a fold.
 
         Warns
         -----
-        UserWarning
-            When `estimator` does not take `sample_weight`.
         ConvergenceWarning
             When the best temperature is one of the bounds.
         """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +11,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ldl._core.label_names import columns_in_order, describe_labels, frozen_names
 from sklearn_ldl._core.simplex import check_distribution, check_prediction, safe_log
@@ -22,9 +21,11 @@ from sklearn_ldl._core.sklearn_compat import (
     routing_enabled,
     safe_split,
 )
-from sklearn_ldl.base import SoftmaxPredictionMixin, require_y, training_weight
+from sklearn_ldl._core.weighted_fits import with_weight
+from sklearn_ldl._core.weights import check_folds, training_weight
+from sklearn_ldl.base import SoftmaxPredictionMixin, require_y
 from sklearn_ldl.metrics.divergences import FLOOR
-from sklearn_ldl.wrappers.base import LearnerFeatures, given_or_default, with_weight
+from sklearn_ldl.wrappers.base import LearnerFeatures, given_or_default
 
 
 class HeldOut(NamedTuple):
@@ -79,6 +80,7 @@ class PostHocCorrection(LearnerFeatures, SoftmaxPredictionMixin, MetaEstimatorMi
             splits = [(every_row, every_row)]
         else:
             splits = list(check_cv(self.cv).split(X, D, **routed.splitter.split))
+            check_folds(splits, weight)
         learners, logits = [], []
         for train, test in splits:
             X_train, D_train = safe_split(estimator, X, D, train)
@@ -132,17 +134,11 @@ class PostHocCorrection(LearnerFeatures, SoftmaxPredictionMixin, MetaEstimatorMi
 
     def _route(self, estimator, sample_weight, fit_params) -> Bunch:
         """Say which parameters the fits and the splitter receive."""
+        weighted = with_weight(estimator, sample_weight, fit_params, may_be_frozen=True)
         if routing_enabled():
             return process_routing(self, "fit", sample_weight=sample_weight, **fit_params)
-        groups = fit_params.pop("groups", None)
-        if has_fit_parameter(estimator, "sample_weight"):
-            fit_params = with_weight(sample_weight, fit_params)
-        elif sample_weight is not None and not isinstance(estimator, FrozenEstimator):
-            warnings.warn(
-                f"{type(estimator).__name__} does not take sample_weight: the weights count for "
-                "the correction only. Inside a pipeline, enable metadata routing to pass them on."
-            )
-        return Bunch(estimator=Bunch(fit=fit_params), splitter=Bunch(split={"groups": groups}))
+        groups = weighted.pop("groups", None)
+        return Bunch(estimator=Bunch(fit=weighted), splitter=Bunch(split={"groups": groups}))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

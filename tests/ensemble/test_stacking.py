@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.dummy import DummyRegressor
+from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
@@ -144,8 +145,8 @@ def test_weights_are_routed(data):
     weight = np.linspace(0.1, 1, len(X))
     with config_context(enable_metadata_routing=True):
         linear = BFGSLDL().set_fit_request(sample_weight=True)
-        near = KNeighborsLDL(10)  # takes no weights
-        model = StackingLDL([("linear", linear), ("near", near)]).fit(X, D, sample_weight=weight)
+        trees = ExtraTreesRegressor(random_state=0).set_fit_request(sample_weight=False)
+        model = StackingLDL([("linear", linear), ("trees", trees)]).fit(X, D, sample_weight=weight)
         assert_allclose(
             model.estimators_[0].coef_, BFGSLDL().fit(X, D, sample_weight=weight).coef_, atol=1e-12
         )
