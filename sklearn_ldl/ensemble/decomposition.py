@@ -187,7 +187,9 @@ class DFLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, BaseEst
         X, D = indexable(X, D)
         weight = training_weight(sample_weight, X, dtype=np.float64)
         learner = given_or_default(self.estimator)
-        params = with_weight(learner, sample_weight, fit_params)
+        # Among the neighbours, weights count even if the learner is frozen.
+        counted = self.fusion != "learner"
+        params = with_weight(learner, sample_weight, fit_params, may_be_frozen=counted)
         if routing_enabled():
             params = process_routing(
                 self, "fit", sample_weight=sample_weight, **fit_params

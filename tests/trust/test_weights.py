@@ -31,7 +31,7 @@ pytestmark = [
 
 UNWEIGHTED = [cls for cls in ESTIMATORS if cls not in WEIGHTED]
 REPEATED = np.repeat(np.arange(N), COUNTS)
-LINEAR = {"tol": 1e-10}
+LINEAR = {"alpha": 1e-2, "tol": 1e-10}
 
 
 def folds(rows):
@@ -57,7 +57,10 @@ DETERMINISTIC = {
     "reconstruction_weight": 0.0,
 }
 OF_ONE = {
+    "BFGSLDL": {"alpha": 1e-2},
     "BFGSLDLCV": {"alphas": [1e-3, 1e-1]},
+    # Weights are no neighbours, and groups of pairs count rows.
+    "DFLDL": {"fusion": "learner", "min_samples": 1},
     # In smaller leaves, chance decides between splits that do the same.
     "GradientBoostingLDL": {
         "n_estimators": 10,
@@ -67,7 +70,7 @@ OF_ONE = {
     },
     # The grid is that of all values, of the rows without weight, too.
     "LDLRegressor": {"distributor": GaussianLabelDistributor(np.linspace(-4, 4, 20), sigma=0.5)},
-    "StackingLDL": {"estimators": [("a", BFGSLDL(**LINEAR)), ("b", BFGSLDL(alpha=1, **LINEAR))]},
+    "StackingLDL": {"estimators": [("a", BFGSLDL(**LINEAR)), ("b", BFGSLDL(alpha=1, tol=1e-10))]},
 }
 # Why weights of an estimator are not repeated rows; where they are, it must not be listed.
 NOT_REPEATED = {
