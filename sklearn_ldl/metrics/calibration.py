@@ -16,6 +16,7 @@ from sklearn.utils import check_array
 
 from sklearn_ldl._core.label_names import columns_in_order, columns_of_frame, name_array
 from sklearn_ldl._core.simplex import check_distribution, safe_log
+from sklearn_ldl._core.underflow import underflow_is_zero
 from sklearn_ldl.metrics.checks import check_floor, check_weights, weighted_mean
 from sklearn_ldl.metrics.labels import one_hot
 
@@ -23,6 +24,7 @@ from sklearn_ldl.metrics.labels import one_hot
 _EDGE_TOLERANCE = 1e-6
 
 
+@underflow_is_zero
 def expected_calibration_error(
     y_true: ArrayLike,
     D_pred: ArrayLike,
@@ -87,6 +89,7 @@ def expected_calibration_error(
     return _binned_gap(P.max(axis=1), is_correct(D, P), n_bins, sample_weight)
 
 
+@underflow_is_zero
 def uncertainty_calibration_error(
     y_true: ArrayLike,
     D_pred: ArrayLike,
@@ -148,6 +151,7 @@ def uncertainty_calibration_error(
     return _binned_gap(uncertainty, 1 - is_correct(D, P), n_bins, sample_weight)
 
 
+@underflow_is_zero
 def log_loss(
     y_true: ArrayLike,
     D_pred: ArrayLike,
@@ -208,6 +212,7 @@ def log_loss(
     return weighted_mean(-(D * safe_log(P, floor)).sum(axis=1), sample_weight)
 
 
+@underflow_is_zero
 def brier_score_loss(
     y_true: ArrayLike,
     D_pred: ArrayLike,

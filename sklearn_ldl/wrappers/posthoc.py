@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
+from sklearn_ldl._core.dask_rows import as_rows, check_learners, is_dask, lazily, takes_dask
 from sklearn_ldl._core.label_names import columns_in_order, describe_labels, frozen_names
 from sklearn_ldl._core.simplex import check_distribution, check_prediction, safe_log
 from sklearn_ldl._core.sklearn_compat import (
@@ -22,6 +22,7 @@ from sklearn_ldl._core.sklearn_compat import (
     routing_enabled,
     safe_split,
 )
+from sklearn_ldl._core.splits import splits
 from sklearn_ldl.base import SoftmaxPredictionMixin, require_y, training_weight
 from sklearn_ldl.metrics.divergences import FLOOR
 from sklearn_ldl.wrappers.base import LearnerFeatures, given_or_default, with_weight
@@ -63,35 +64,43 @@ class PostHocCorrection(LearnerFeatures, SoftmaxPredictionMixin, MetaEstimatorMi
         require_y(self, y)
         estimator = given_or_default(self.estimator)
         names = frozen_names(estimator)
+        y = check_learners(self, [estimator], X, y)
         y = columns_in_order(y, names, of_y="y", of_names="estimator")
         D = check_distribution(y)
-        X, D = indexable(X, D)
-        weight = training_weight(sample_weight, X, dtype=np.float64)
+        if not is_dask(X):
+            X, D = indexable(X, D)
+        weight = training_weight(sample_weight, D, dtype=np.float64)
         routed = self._route(estimator, sample_weight, fit_params)
         held_out = self._hold_out(estimator, X, D, weight, routed) if hold_out else None
         self.estimator_ = clone(estimator).fit(X, D, **routed.estimator.fit)
         describe_labels(self, y, D.shape[1], names)
         return D, weight, held_out
 
+    @property
+    def _takes_dask(self) -> bool:
+        return takes_dask(given_or_default(self.estimator))
+
     def _hold_out(self, estimator, X, D, weight, routed) -> HeldOut:
+        X = as_rows(X) if is_dask(X) else X
         if isinstance(estimator, FrozenEstimator):
             every_row = np.arange(len(D))
-            splits = [(every_row, every_row)]
+            folds = [(every_row, every_row)]
         else:
-            splits = list(check_cv(self.cv).split(X, D, **routed.splitter.split))
+            folds = splits(self.cv, X, D, **routed.splitter.split)
         learners, logits = [], []
-        for train, test in splits:
+        for train, test in folds:
             X_train, D_train = safe_split(estimator, X, D, train)
             X_test, _ = safe_split(estimator, X, D, test, train)
             params = check_method_params(X, routed.estimator.fit, indices=train)
             learners.append(clone(estimator).fit(X_train, D_train, **params))
             logits.append(logits_of(learners[-1], X_test))
-        Z, rows = np.concatenate(logits), np.concatenate([test for _, test in splits])
+        Z, rows = np.concatenate(logits), np.concatenate([test for _, test in folds])
         if Z.shape[1] != D.shape[1]:
             raise ValueError(f"estimator predicts {Z.shape[1]} labels, but y has {D.shape[1]}.")
-        fold = np.repeat(np.arange(len(splits)), [len(test) for _, test in splits])
+        fold = np.repeat(np.arange(len(folds)), [len(test) for _, test in folds])
         return HeldOut(Z, D[rows], weight[rows], fold, learners)
 
+    @lazily
     def decision_function(self, X: Any) -> NDArray:
         """Logits of the estimator, corrected.
 
