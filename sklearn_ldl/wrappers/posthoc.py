@@ -13,7 +13,14 @@ from sklearn.utils import Bunch, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-from sklearn_ldl._core.dask_rows import as_rows, check_learners, is_dask, lazily, takes_dask
+from sklearn_ldl._core.dask_rows import (
+    as_rows,
+    check_learners,
+    is_dask,
+    lazily,
+    refuse_dask,
+    takes_dask,
+)
 from sklearn_ldl._core.label_names import columns_in_order, describe_labels, frozen_names
 from sklearn_ldl._core.simplex import check_distribution, check_prediction, safe_log
 from sklearn_ldl._core.sklearn_compat import (
@@ -161,6 +168,8 @@ class PostHocCorrection(LearnerFeatures, SoftmaxPredictionMixin, MetaEstimatorMi
 
 def logits_of(estimator: BaseEstimator, X: Any) -> NDArray:
     """Logits of shape (n_samples, n_labels), whatever the fitted estimator offers."""
+    if not takes_dask(estimator):
+        refuse_dask(estimator, X)
     if hasattr(estimator, "decision_function"):
         Z = np.asarray(estimator.decision_function(X))
         # By scikit-learn's convention a classifier of two classes returns the margin of the second.

@@ -150,6 +150,16 @@ def test_wrappers_of_frozen_learners():
     assert_allclose(model.temperature_, expected.temperature_, rtol=1e-6)
 
 
+def test_targets_of_a_shift():
+    X, D = data()
+    expected = LabelShiftCorrector(cv=2, random_state=0).fit(X, D).adapt(X[:30])
+    model = LabelShiftCorrector(cv=2, random_state=0).fit(X, D).adapt(blocks(X[:30]))
+    assert_allclose(model.target_prior_, expected.target_prior_)
+    trees = LabelShiftCorrector(ExtraTreesRegressor(n_estimators=2), cv=2).fit(X, D)
+    with pytest.raises(TypeError, match=REFUSED):
+        trees.adapt(never_loaded(X))
+
+
 def test_extreme_blocks_are_refused_with_advice():
     X, D = data()
     with pytest.raises(ValueError, match=r"begins with row 17: X holds .*scale the features"):
