@@ -5,7 +5,6 @@ from __future__ import annotations
 from numbers import Integral, Real
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.neighbors import KNeighborsRegressor
 
@@ -106,7 +105,7 @@ class KNeighborsLDL(LabelDistributionMixin, KNeighborsRegressor):
         describe_labels(self, y, D.shape[1])
         return self
 
-    def predict(self, X: Any) -> NDArray[np.float64]:
+    def predict(self, X: Any) -> NDArray:
         """Predict label distributions.
 
         Parameters

@@ -21,7 +21,8 @@ def validate_samples(estimator: Any, X: Any, *, reset: bool = True, **check_para
     Parameters
     ----------
     estimator : estimator
-        Gets `n_features_in_` and perhaps `feature_names_in_`, or has them already.
+        Gets `n_features_in_` and perhaps `feature_names_in_`, or has them already. One with
+        ``_any_scale = True`` can do with numbers of any size.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Samples.
     reset : bool, default=True
@@ -46,7 +47,8 @@ def validate_samples(estimator: Any, X: Any, *, reset: bool = True, **check_para
     if single:  # NumPy would make an infinity of a number that is too large, and warn
         check_params["dtype"] = [np.float64, np.float32]
     X = validate_data(estimator, X, reset=reset, **check_params)
-    check_scale(X, vanishing=reset)
+    if not getattr(estimator, "_any_scale", False):
+        check_scale(X, vanishing=reset)
     return with_short_indices(to_float32(X) if single else X)
 
 
@@ -107,7 +109,10 @@ def check_scale(X: Any, *, vanishing: bool = True) -> None:
         ...
     ValueError: X holds values up to 1e+80, ...
     """
-    values = X.data if sp.issparse(X) else np.asarray(X)
+    if sp.issparse(X):
+        values = X.tocoo().data if X.format in ("dok", "lil") else X.data
+    else:
+        values = np.asarray(X)
     if values.dtype.kind != "f" or not values.size:
         return
     # The greatest and the least need no copy; they skip NaN.

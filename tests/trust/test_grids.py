@@ -17,7 +17,7 @@ def takes_values(cls):
 
 def points(n_dims):
     rng = np.random.default_rng(0)
-    Y = 0.3 * rng.normal(size=(1000, n_dims))
+    Y = rng.normal(size=(1000, n_dims))
     X = np.column_stack([Y, rng.normal(size=1000)])
     return X, Y[:, 0] if n_dims == 1 else Y
 
