@@ -90,7 +90,7 @@ class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, B
     >>> learners = [("linear", BFGSLDL()), ("neighbours", KNeighborsLDL(n_neighbors=10))]
     >>> model = StackingLDL(learners).fit(X, D)
     >>> model.weights_.round(1)
-    array([0.6, 0.4])
+    array([0.7, 0.3])
     >>> model.score(X, D) > model.named_estimators_["linear"].score(X, D)
     True
     """
