@@ -190,6 +190,6 @@ def test_learners_that_are_dropped(data):
     with pytest.raises(ValueError, match="All learners that have a weight are dropped"):
         clone(model).set_params(weights=[0, 0, 5]).fit(X, D)
     model.set_params(linear="drop", neighbours="drop")
-    with pytest.raises(ValueError, match="at least one .* that is not dropped"):
+    with pytest.raises(ValueError, match=r"at least one .* that is not dropped"):
         model.fit(X, D)
     assert_allclose(model.set_params(linear=BFGSLDL()).fit(X, D).weights_, [1.0])
