@@ -22,8 +22,9 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.model_selection import KFold
 from sklearn.svm import SVC, LinearSVC
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ldl._core.samples import validate_samples
 from sklearn_ldl._core.simplex import check_distribution, normalize
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context
 from sklearn_ldl._core.weights import scaled_weight, training_weight
@@ -207,7 +208,7 @@ class PTBayesLDL(SoftmaxPredictionMixin, BaseEstimator):
             ``log(prior) + log(density)``; minus infinity for labels without mass.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+        X = validate_samples(self, X, dtype=np.float64, reset=False)
         center = self.prior_ @ self.theta_
         X, theta = X - center, self.theta_ - center
         precision = 1 / self.var_
@@ -373,7 +374,7 @@ class PTSVMLDL(LabelDistributionMixin, BaseEstimator):
             Rows on the simplex.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
+        X = validate_samples(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
         D = np.zeros((X.shape[0], self.n_labels_))
         if self.estimator_ is None:
             D[:, self.classes_seen_] = 1

@@ -11,9 +11,10 @@ from scipy.linalg import eigh
 from sklearn.base import BaseEstimator
 from sklearn.metrics.pairwise import pairwise_distances, pairwise_kernels
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ldl._core.convergence import warn_not_converged
+from sklearn_ldl._core.samples import validate_samples
 from sklearn_ldl._core.simplex import centred_logits
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context
 from sklearn_ldl._core.weights import scaled_weight
@@ -28,7 +29,7 @@ from sklearn_ldl.base import SoftmaxPredictionMixin
 # Eigenvalues of the kernel below this share of the largest are rounding errors.
 _ROUNDING = 1e-10
 # Manhattan distances of sparse rows need 32-bit indices.
-_CHECKS = {"accept_sparse": "csr", "accept_large_sparse": False, "dtype": np.float64}
+_CHECKS = {"accept_sparse": "csr", "dtype": np.float64}
 
 
 def insensitive_norm(epsilon: float, scale: float = 1.0) -> Loss:
@@ -317,7 +318,7 @@ class LDSVR(SoftmaxPredictionMixin, BaseEstimator):
             Sums of kernels at the landmarks, plus the intercept.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, **_CHECKS)
+        X = validate_samples(self, X, reset=False, **_CHECKS)
         return self._kernel(X) @ self.dual_coef_.T + self.intercept_
 
     def __sklearn_tags__(self):

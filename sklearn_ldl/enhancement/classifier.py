@@ -17,6 +17,7 @@ from sklearn.utils.metadata_routing import (
 )
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ldl._core.dask_rows import refuse_dask
 from sklearn_ldl._core.label_names import describe_labels, fitted_names
 from sklearn_ldl._core.simplex import check_prediction, safe_log
 from sklearn_ldl._core.sklearn_compat import HasMethods, Interval, fit_context, routing_enabled
@@ -194,6 +195,7 @@ class LabelEnhancementClassifier(
             Rows on the simplex, over `classes_`.
         """
         check_is_fitted(self)
+        refuse_dask(self, X)
         D = check_prediction(self.estimator_.predict(X), len(self.classes_))
         return in_order_of_labels(self.estimator_, D, fitted_names(self))
 

@@ -25,6 +25,9 @@ from sklearn_ldl.linear.base import SoftmaxLinearModel
 class MaximumEntropyModel(CallbackSupportMixin, SoftmaxLinearModel):
     """Base of the estimators that minimise the KL divergence and an L2 penalty."""
 
+    #: Whether Dask collections are fitted block by block.
+    _takes_dask = True
+
     @classmethod
     def from_coefficients(
         cls, coef: ArrayLike, intercept: ArrayLike | None = None, **parameters: Any

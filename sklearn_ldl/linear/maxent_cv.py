@@ -11,11 +11,11 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import check_scoring
-from sklearn.model_selection import check_cv
 
 from sklearn_ldl._core.callbacks import with_callbacks
 from sklearn_ldl._core.dask_rows import is_dask
 from sklearn_ldl._core.sklearn_compat import Interval, fit_context, safe_indexing
+from sklearn_ldl._core.splits import splits
 from sklearn_ldl._core.weights import check_folds
 from sklearn_ldl._solver.chunks import ChunkedDesign
 from sklearn_ldl._solver.design import Design
@@ -41,8 +41,8 @@ class BFGSLDLCV(MaximumEntropyModel):
         ``1e-5 * v`` to ``1e2 * v``, where ``v`` is the mean variance of the features (1 when they
         are standardised), so that rescaling all features changes nothing; None means 15.
     cv : int, cross-validation generator or iterable, default=5
-        Splits, as everywhere in scikit-learn; an integer gives that many folds in the order of
-        the rows (shuffle the rows, or pass a splitter, if their order means something).
+        Splits. An integer, or None for 5, gives that many folds of rows shuffled with a fixed seed,
+        ``KFold(cv, shuffle=True, random_state=0)``; anything else is used as it is given.
     scoring : str or callable, default=None
         What to maximise: the name of an LDL scorer (see
         :func:`sklearn_ldl.metrics.get_ldl_scorer`), the name of a scikit-learn scorer, or a scorer.
@@ -101,7 +101,7 @@ class BFGSLDLCV(MaximumEntropyModel):
         "alphas": ["array-like", Interval(Integral, 1, None, closed="left"), None],
         "cv": ["cv_object"],
         "scoring": [str, callable, None],
-        "n_jobs": [Integral, None],
+        "n_jobs": [Interval(Integral, None, None, closed="neither"), None],
     }
     _parameter_constraints.pop("alpha")
 
@@ -144,7 +144,7 @@ class BFGSLDLCV(MaximumEntropyModel):
         X : {array-like, sparse matrix, Dask array or frame} of shape (n_samples, n_features)
             Samples; of a Dask collection, the sums over rows are computed where its blocks are.
         y : {array-like, Dask array or frame} of shape (n_samples, n_labels)
-            Label distributions; rows sum to one. A Dask collection if `X` is one.
+            Label distributions; rows sum to one. A Dask collection only if `X` is one.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the rows, not all zero, in training and (where the scorer takes
             weights) in scoring. A fold whose rows all weigh zero is not scored, as if these rows
@@ -160,21 +160,21 @@ class BFGSLDLCV(MaximumEntropyModel):
         Raises
         ------
         ValueError
-            As :meth:`BFGSLDL.fit`; also for a negative penalty, when no score is finite, or when
-            all rows with a weight are in one fold.
+            As :meth:`BFGSLDL.fit`; also for a negative penalty, splits without rows, when no score
+            is finite, or when all rows with a weight are in one fold.
         """
         X, D, sample_weight = self._validate_data(X, y, sample_weight)
         alphas = self._alpha_grid(X, D, sample_weight)
         scorer = self._scorer()
-        splits = list(check_cv(self.cv, D, classifier=False).split(X, D, groups))
-        counted = _counted(splits, sample_weight)
+        folds = splits(self.cv, X, D, groups=groups)
+        counted = _counted(folds, sample_weight)
         results = Parallel(n_jobs=self.n_jobs)(
             delayed(_score_path)(self, X, D, sample_weight, alphas, scorer, train, test)
-            for (train, test), counts in zip(splits, counted, strict=True)
+            for (train, test), counts in zip(folds, counted, strict=True)
             if counts
         )
         self.alphas_ = alphas
-        self.scores_ = np.full((len(splits), len(alphas)), np.nan)
+        self.scores_ = np.full((len(folds), len(alphas)), np.nan)
         self.scores_[counted] = [scores for scores, _ in results]
         mean_scores = self.scores_[counted].mean(axis=0)
         if not np.isfinite(mean_scores).any():

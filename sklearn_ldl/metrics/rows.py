@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sklearn_ldl._core.dask_rows import is_dask, map_rows, mean_of_rows
+from sklearn_ldl._core.underflow import underflow_is_zero
 from sklearn_ldl.metrics.checks import check_pair, forbid_weights, in_order_of, mean_or_rows
 
 
@@ -57,6 +58,7 @@ def row_metric(formula: Callable[..., NDArray]) -> RowMetric:
     The docstring of the formula is that of the metric, so it documents these as well.
     """
 
+    @underflow_is_zero
     def metric(D_true, D_pred, *, sample_weight=None, per_row=False, **options):
         if is_dask(D_true, D_pred):
             D_true = in_order_of(D_pred, D_true)

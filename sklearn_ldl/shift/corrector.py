@@ -67,8 +67,8 @@ class LabelShiftCorrector(PostHocCorrection):
         1, 2, 4, ..., 256 the one that does best on simulated shifts of the training rows.
     cv : int, cross-validation generator or iterable, default=5
         The splits that give predictions for rows held out; used for "estimate" only. An integer
-        makes folds of consecutive rows, so pass ``KFold(5, shuffle=True)`` when the rows are
-        sorted; None means 5.
+        makes folds of rows shuffled with a fixed seed,
+        ``KFold(cv, shuffle=True, random_state=0)``; None means 5.
     n_bootstrap : int, default=100
         Bootstrap draws that the estimate averages; 2 at least.
     random_state : int, RandomState instance or None, default=None

@@ -16,6 +16,7 @@ from sklearn.utils.metadata_routing import (
 )
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ldl._core.dask_rows import refuse_dask
 from sklearn_ldl._core.label_names import frozen_names, label_order
 from sklearn_ldl._core.simplex import check_prediction, safe_log
 from sklearn_ldl._core.sklearn_compat import routing_enabled
@@ -78,6 +79,7 @@ class TargetWrapper(LearnerFeatures, MetaEstimatorMixin, BaseEstimator):
     def _fit_wrapped(
         self, X: Any, y: NDArray, distributor: BaseEstimator, fit_params: dict[str, Any]
     ) -> None:
+        refuse_dask(self, X)
         if routing_enabled():
             routed = process_routing(self, "fit", **fit_params)
         else:
@@ -115,6 +117,7 @@ class TargetWrapper(LearnerFeatures, MetaEstimatorMixin, BaseEstimator):
             something else, as ``MLPRegressor`` does, the nearest distribution.
         """
         check_is_fitted(self)
+        refuse_dask(self, X)
         D = check_prediction(self.estimator_.predict(X), self._n_labels)
         return in_order_of_labels(self.estimator_, D, getattr(self, "classes_", None))
 

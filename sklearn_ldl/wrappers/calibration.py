@@ -140,8 +140,9 @@ class TemperatureCalibrator(PostHocCorrection):
         all the given data serve to find the temperature. They should not be its training data.
     cv : int, cross-validation generator or iterable, default=5
         The splits. On each, a clone of `estimator` is fitted to the training rows and predicts the
-        others. They are ignored for a frozen estimator. An integer makes folds of consecutive
-        rows, so pass ``KFold(5, shuffle=True)`` when the rows are sorted; None means 5.
+        others. They are ignored for a frozen estimator. An integer makes folds of rows
+        shuffled with a fixed seed, ``KFold(cv, shuffle=True, random_state=0)``;
+        None means 5.
     bounds : tuple of two floats, default=(0.05, 20.0)
         Least and greatest temperature.
 

@@ -228,8 +228,8 @@ def with_nan(X):
 @pytest.mark.parametrize(
     ("change", "error", "match"),
     [
-        (lambda X, D: (blocks(X), D), TypeError, "both be Dask collections"),
-        (lambda X, D: (X, blocks(D)), TypeError, "both be Dask collections"),
+        (lambda X, D: (X, blocks(D)), TypeError, "y is a Dask collection, X is not"),
+        (lambda X, D: (blocks(X), D[:-1]), ValueError, "X has 1000 rows, y has shape"),
         (lambda X, D: (blocks(X), dask.delayed(D)), TypeError, "y must be a Dask array or Data"),
         (lambda X, D: (blocks(X), blocks(D[:-1])), ValueError, "X has 1000 rows, y has shape"),
         (lambda X, D: (blocks(X), blocks(bad_row(D))), ValueError, "begins with row 340: .* sums"),

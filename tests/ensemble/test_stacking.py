@@ -175,3 +175,22 @@ def test_bad_targets(data):
         StackingLDL(learners()).fit(X, 2 * D)
     with pytest.raises(ValueError, match="inconsistent"):
         StackingLDL(learners()).fit(X, D[:-1])
+
+
+def test_learners_that_are_dropped(data):
+    X, D = data
+    learners = [("linear", BFGSLDL()), ("neighbours", KNeighborsLDL()), ("other", BFGSLDL(alpha=1))]
+    model = StackingLDL(learners, cv=2).set_params(other="drop").fit(X, D)
+    expected = StackingLDL(learners[:2], cv=2).fit(X, D)
+    assert_array_equal(model.predict(X), expected.predict(X))
+    assert_array_equal(model.weights_, expected.weights_)
+    assert len(model.estimators_) == 2
+    assert model.named_estimators_["other"] == "drop"
+    weighted = clone(model).set_params(weights=[1, 1, 5]).fit(X, D)
+    assert_allclose(weighted.weights_, [0.5, 0.5])
+    with pytest.raises(ValueError, match="All learners that have a weight are dropped"):
+        clone(model).set_params(weights=[0, 0, 5]).fit(X, D)
+    model.set_params(linear="drop", neighbours="drop")
+    with pytest.raises(ValueError, match=r"at least one .* that is not dropped"):
+        model.fit(X, D)
+    assert_allclose(model.set_params(linear=BFGSLDL()).fit(X, D).weights_, [1.0])

@@ -130,7 +130,8 @@ def test_rows_may_be_held_out_twice_or_never():
 def test_parameters_of_fit_follow_their_rows(fits):
     tags, weight = np.arange(60), np.arange(1.0, 61)
     Unchanged(Remembering(), cv=3).fit(X, D, weight, tags=tags, name="all")
-    splits = [train for train, _ in KFold(3).split(X)]
+    folds = KFold(3, shuffle=True, random_state=0)
+    splits = [train for train, _ in folds.split(X)]
     for (seen, targets, weights, parameters), rows in zip(fits, [*splits, tags], strict=True):
         assert_array_equal(seen, X[rows])
         assert_allclose(targets, D[rows])

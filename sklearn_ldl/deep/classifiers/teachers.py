@@ -9,13 +9,13 @@ import torch
 from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone
-from sklearn.model_selection import check_cv
 from sklearn.utils import check_array
 from torch import Tensor
 from torch.utils.data import Dataset, Subset
 
 from sklearn_ldl._core.label_names import columns_in_order, fitted_names, innermost, names_of
 from sklearn_ldl._core.sklearn_compat import HasMethods, num_samples, safe_indexing
+from sklearn_ldl._core.splits import splits
 from sklearn_ldl._core.weighted_fits import with_weight
 from sklearn_ldl._core.weights import check_folds
 from sklearn_ldl.deep.classifiers.base import DeepClassifier
@@ -143,8 +143,7 @@ class TaughtClassifier(DeepClassifier):
             self.teachers_ = self._fit_teachers(lesson, random_state)
             return self._mean_answer(self.teachers_, lesson.X)
         n_samples = num_samples(lesson.X)
-        splitter = check_cv(self.teacher_cv, lesson.y, classifier=True)
-        folds = list(splitter.split(lesson.X, lesson.y))
+        folds = splits(self.teacher_cv, lesson.X, lesson.y, name="teacher_cv", classifier=True)
         times = np.bincount(np.concatenate([test for _, test in folds]), minlength=n_samples)
         if not times.all():
             raise ValueError(
