@@ -6,19 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils.validation import check_consistent_length, validate_data
+from sklearn.utils.validation import check_consistent_length
 
-from sklearn_ldl._core.dask_rows import lazily
+from sklearn_ldl._core.dask_rows import lazily, refuse_dask, takes_dask
 from sklearn_ldl._core.label_names import (
     as_before,
     columns_in_order,
     describe_labels,
     fitted_names,
 )
-from sklearn_ldl._core.simplex import check_distribution, safe_log
-from sklearn_ldl._core.sklearn_compat import check_sample_weight
+from sklearn_ldl._core.samples import validate_samples
+from sklearn_ldl._core.simplex import check_distribution, log_softmax, safe_log, softmax
 from sklearn_ldl.metrics import d2_kl_score
 
 
@@ -119,7 +118,7 @@ class LabelDistributionMixin(RegressorMixin):
         """Validate `X` and the distributions `y`; set the attributes that describe them."""
         require_y(self, y)
         y = as_before(self, y)
-        X = validate_data(self, X, **check_params)
+        X = validate_samples(self, X, **check_params)
         D = check_distribution(y)
         check_consistent_length(X, D)
         describe_labels(self, y, D.shape[1])
@@ -165,20 +164,12 @@ class SoftmaxPredictionMixin(LabelDistributionMixin):
         return log_softmax(self.decision_function(X), axis=1)
 
 
-def training_weight(
-    sample_weight: ArrayLike | None, X: Any, dtype: type | None = None
-) -> NDArray[np.floating]:
-    """Validate weights of the rows of `X`: non-negative, not all zero; None means ones."""
-    weight = check_sample_weight(sample_weight, X, dtype=dtype, ensure_non_negative=True)
-    if not weight.any():
-        raise ValueError("All sample weights are zero.")
-    return weight
-
-
 def require_y(estimator: BaseEstimator, y: Any) -> None:
-    """Raise the error that scikit-learn users know when `y` is None."""
+    """Raise errors for a `y` that is None, or of Dask where it would be loaded into memory."""
     if y is None:
         raise ValueError(
             f"This {type(estimator).__name__} estimator requires y to be passed, but the target y "
             "is None."
         )
+    if not takes_dask(estimator):
+        refuse_dask(estimator, y)

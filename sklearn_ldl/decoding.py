@@ -26,6 +26,7 @@ from sklearn.utils import check_array
 
 from sklearn_ldl._core.peaks import highest_peaks, product_axes
 from sklearn_ldl._core.simplex import check_distribution
+from sklearn_ldl._core.underflow import underflow_is_zero
 
 __all__ = ["argmax", "decode", "expectation", "median", "mode", "threshold_sets"]
 
@@ -141,6 +142,7 @@ def argmax(D: ArrayLike, grid: ArrayLike) -> NDArray[np.float64]:
     return grid[D.argmax(axis=1)]
 
 
+@underflow_is_zero
 def expectation(D: ArrayLike, grid: ArrayLike) -> NDArray[np.float64]:
     r"""Mean of the distribution, :math:`\sum_j d_j l_j`.
 
@@ -179,6 +181,7 @@ def expectation(D: ArrayLike, grid: ArrayLike) -> NDArray[np.float64]:
     return D @ grid
 
 
+@underflow_is_zero
 def median(D: ArrayLike, grid: ArrayLike) -> NDArray[np.float64]:
     """Smallest value up to which half of the mass lies.
 
@@ -220,6 +223,7 @@ def median(D: ArrayLike, grid: ArrayLike) -> NDArray[np.float64]:
     return y.reshape(len(D), *grid.shape[1:])
 
 
+@underflow_is_zero
 def mode(D: ArrayLike, grid: ArrayLike, *, bandwidth: float | None = None) -> NDArray[np.float64]:
     r"""Peak of the distribution after smoothing with a Gaussian kernel.
 
@@ -279,6 +283,7 @@ def mode(D: ArrayLike, grid: ArrayLike, *, bandwidth: float | None = None) -> ND
     return (centre + bandwidth * peaks).reshape(len(D), *grid.shape[1:])
 
 
+@underflow_is_zero
 def threshold_sets(
     D: ArrayLike, threshold: float, *, empty: Literal["allow", "top1"] = "allow"
 ) -> NDArray[np.bool_]:

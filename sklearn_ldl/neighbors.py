@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from numbers import Integral, Real
 from typing import Any
 
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.neighbors import KNeighborsRegressor
 
+from sklearn_ldl._core.dask_rows import refuse_dask
 from sklearn_ldl._core.label_names import describe_labels
+from sklearn_ldl._core.samples import check_scale
 from sklearn_ldl._core.simplex import check_distribution
+from sklearn_ldl._core.sklearn_compat import Interval
 from sklearn_ldl.base import LabelDistributionMixin, require_y
 
 
@@ -64,6 +68,14 @@ class KNeighborsLDL(LabelDistributionMixin, KNeighborsRegressor):
     array([[0.75, 0.25]])
     """
 
+    _parameter_constraints: dict = {
+        **KNeighborsRegressor._parameter_constraints,
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "leaf_size": [Interval(Integral, 1, None, closed="left")],
+        "p": [Interval(Real, 0, None, closed="neither"), None],
+        "n_jobs": [Interval(Integral, None, None, closed="neither"), None],
+    }
+
     def fit(self, X: Any, y: ArrayLike) -> KNeighborsLDL:
         """Store the training samples and their distributions.
 
@@ -86,7 +98,27 @@ class KNeighborsLDL(LabelDistributionMixin, KNeighborsRegressor):
             data that scikit-learn rejects.
         """
         require_y(self, y)
+        refuse_dask(self, X, y)
+        check_scale(X)
         D = check_distribution(y)
         super().fit(X, D)
         describe_labels(self, y, D.shape[1])
         return self
+
+    def predict(self, X: Any) -> NDArray:
+        """Predict label distributions.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        D : ndarray of shape (n_samples, n_labels)
+            Rows on the simplex.
+        """
+        refuse_dask(self, X)
+        if X is not None:
+            check_scale(X, vanishing=False)
+        return super().predict(X)

@@ -16,16 +16,22 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn import config_context
 from sklearn.base import BaseEstimator
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.model_selection import KFold
 from sklearn.svm import SVC, LinearSVC
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ldl._core.samples import validate_samples
 from sklearn_ldl._core.simplex import check_distribution, normalize
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context
-from sklearn_ldl.base import LabelDistributionMixin, SoftmaxPredictionMixin, training_weight
+from sklearn_ldl._core.weights import scaled_weight, training_weight
+from sklearn_ldl.base import LabelDistributionMixin, SoftmaxPredictionMixin
+
+# Costs, `C` times a weight, between which support vector machines find a solution.
+_LEAST, _MOST = 1e-12, 1e12
 
 
 def as_weighted_rows(
@@ -88,13 +94,8 @@ def as_weighted_rows(
            [0.3, 0.3, 0.4]])
     """
     D = check_distribution(D, input_name="D")
-    return _examples(_weighted(D, sample_weight, D))
-
-
-def _weighted(D: NDArray, sample_weight: ArrayLike | None, X: NDArray) -> NDArray[np.float64]:
-    """Weight of every (row, label) example; not all zero."""
-    weight = training_weight(sample_weight, X, dtype=np.float64)
-    return D * weight[:, None]
+    weight, unit = scaled_weight(sample_weight, D, dtype=np.float64)
+    return _examples(D * (weight * unit)[:, None])
 
 
 def _examples(weight: NDArray) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray]:
@@ -176,7 +177,7 @@ class PTBayesLDL(SoftmaxPredictionMixin, BaseEstimator):
             data that scikit-learn rejects.
         """
         X, D = self._validate_fit(X, y, dtype=np.float64)
-        weight = _weighted(D, sample_weight, X)
+        weight = D * training_weight(sample_weight, X, dtype=np.float64)[:, None]
         mass = weight.sum(axis=0)
         row_weight = weight.sum(axis=1) / mass.sum()
         # Second moments are taken around the mean: around zero they would cancel.
@@ -207,7 +208,7 @@ class PTBayesLDL(SoftmaxPredictionMixin, BaseEstimator):
             ``log(prior) + log(density)``; minus infinity for labels without mass.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+        X = validate_samples(self, X, dtype=np.float64, reset=False)
         center = self.prior_ @ self.theta_
         X, theta = X - center, self.theta_ - center
         precision = 1 / self.var_
@@ -312,10 +313,11 @@ class PTSVMLDL(LabelDistributionMixin, BaseEstimator):
         ------
         ValueError
             If `y` does not hold distributions (see :func:`sklearn_ldl.check_distribution`), if
-            fewer than 2 rows have weight, or for data that scikit-learn rejects.
+            fewer than 2 rows have weight, if weights times `C` are beyond what the machine can
+            compute with, or for data that scikit-learn rejects.
         """
         X, D = self._validate_fit(X, y, accept_sparse="csr", dtype=np.float64)
-        weight = _weighted(D, sample_weight, X)
+        weight = D * self._costs(sample_weight, X)[:, None]
         random = check_random_state(self.random_state)
         used = np.flatnonzero(weight.any(axis=1))
         if self.max_samples is not None and len(used) > self.max_samples:
@@ -341,9 +343,22 @@ class PTSVMLDL(LabelDistributionMixin, BaseEstimator):
             for train, test in folds.split(used)
         ]
         self.estimator_ = CalibratedClassifierCV(machine, cv=splits, ensemble=False)
-        self.estimator_.fit(X[used[rows]], labels, sample_weight=weights)
+        # What is routed to this estimator has arrived: the machine inside makes no requests.
+        with config_context(enable_metadata_routing=False):
+            self.estimator_.fit(X[used[rows]], labels, sample_weight=weights)
         self.estimator_.cv = folds  # the splits list every row, and would be pickled
         return self
+
+    def _costs(self, sample_weight: ArrayLike | None, X: Any) -> NDArray[np.floating]:
+        """Weights of the rows; a ValueError where no machine is found with `C` times them."""
+        weight, unit = scaled_weight(sample_weight, X, dtype=np.float64)
+        if sample_weight is not None and not _LEAST <= self.C * unit <= _MOST:
+            raise ValueError(
+                f"C={self.C:g} times a sample_weight of up to {weight.max() * unit:g} is out of "
+                f"the range of a support vector machine, {_LEAST:g} to {_MOST:g}: scale the "
+                "weights, for example to a mean of 1."
+            )
+        return weight * unit
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Predict label distributions.
@@ -359,7 +374,7 @@ class PTSVMLDL(LabelDistributionMixin, BaseEstimator):
             Rows on the simplex.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
+        X = validate_samples(self, X, accept_sparse="csr", dtype=np.float64, reset=False)
         D = np.zeros((X.shape[0], self.n_labels_))
         if self.estimator_ is None:
             D[:, self.classes_seen_] = 1

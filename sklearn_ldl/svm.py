@@ -11,23 +11,25 @@ from scipy.linalg import eigh
 from sklearn.base import BaseEstimator
 from sklearn.metrics.pairwise import pairwise_distances, pairwise_kernels
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ldl._core.convergence import warn_not_converged
+from sklearn_ldl._core.samples import validate_samples
 from sklearn_ldl._core.simplex import centred_logits
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context
+from sklearn_ldl._core.weights import scaled_weight
 from sklearn_ldl._solver.design import Design
 from sklearn_ldl._solver.lbfgs import State, minimize
 from sklearn_ldl._solver.losses import Loss, probabilities, pull_back
 from sklearn_ldl._solver.penalties import l2
 from sklearn_ldl._solver.rows import RowsInMemory
 from sklearn_ldl._solver.whitening import choose_metric, label_moments
-from sklearn_ldl.base import SoftmaxPredictionMixin, training_weight
+from sklearn_ldl.base import SoftmaxPredictionMixin
 
 # Eigenvalues of the kernel below this share of the largest are rounding errors.
 _ROUNDING = 1e-10
 # Manhattan distances of sparse rows need 32-bit indices.
-_CHECKS = {"accept_sparse": "csr", "accept_large_sparse": False, "dtype": np.float64}
+_CHECKS = {"accept_sparse": "csr", "dtype": np.float64}
 
 
 def insensitive_norm(epsilon: float, scale: float = 1.0) -> Loss:
@@ -217,8 +219,8 @@ class LDSVR(SoftmaxPredictionMixin, BaseEstimator):
             data that scikit-learn rejects.
         """
         X, D = self._validate_fit(X, y, **_CHECKS)
-        weight = training_weight(sample_weight, X, dtype=np.float64)
-        total = weight.sum()
+        weight, unit = scaled_weight(sample_weight, X, dtype=np.float64)
+        total = float(weight.sum())
         weight = weight / total
 
         rows = np.flatnonzero(weight)
@@ -235,7 +237,9 @@ class LDSVR(SoftmaxPredictionMixin, BaseEstimator):
         to_coordinates = vectors[:, keep] / np.sqrt(np.maximum(values[keep], _ROUNDING))
         design = Design(K @ to_coordinates, weight, center=True)
 
-        state = self._solve(design, D, penalty=float(1 / (self.C * total)))
+        # Beyond, all coefficients are zero.
+        penalty = min(1 / self.C / total / unit, 1e300)
+        state = self._solve(design, D, penalty=penalty)
         self.dual_coef_ = state.coef @ to_coordinates.T
         self.intercept_ = state.intercept - state.coef @ design.mean
         if not state.converged:
@@ -314,7 +318,7 @@ class LDSVR(SoftmaxPredictionMixin, BaseEstimator):
             Sums of kernels at the landmarks, plus the intercept.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, **_CHECKS)
+        X = validate_samples(self, X, reset=False, **_CHECKS)
         return self._kernel(X) @ self.dual_coef_.T + self.intercept_
 
     def __sklearn_tags__(self):

@@ -150,7 +150,7 @@ def test_classifier_passes_weights_on(iris):
     assert_array_equal(
         LDLClassifier(Echo()).fit(X, y, sample_weight=weight).estimator_.weight_, weight
     )
-    with pytest.raises(TypeError, match="sample_weight"):
+    with pytest.raises(ValueError, match="KNeighborsRegressor takes no sample_weight"):
         LDLClassifier(KNeighborsRegressor()).fit(X, y, sample_weight=weight)
     with config_context(enable_metadata_routing=True):
         scaler = StandardScaler().set_fit_request(sample_weight=False)

@@ -78,7 +78,7 @@ def test_examples_of_single_labels_are_the_labels():
         ([[0.5, 0.6]], None, ValueError, "D is not a label distribution: row 0"),
         ([[np.nan, 1.0]], None, ValueError, "NaN"),
         (sp.csr_array(np.eye(2)), None, TypeError, "[Ss]parse"),
-        (np.eye(2), [1.0], ValueError, "sample_weight.shape"),
+        (np.eye(2), [1.0], ValueError, "sample_weight has shape"),
         (np.eye(2), [-1.0, 1.0], ValueError, "[Nn]egative"),
         (np.eye(2), [0.0, 0.0], ValueError, "(?i)sample weights.*zero"),
     ],

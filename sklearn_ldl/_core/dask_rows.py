@@ -5,15 +5,17 @@ Nothing is imported here before a Dask collection is met.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import copy
 from functools import wraps
 from typing import Any, TypeVar, cast
 
 import numpy as np
+from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ldl._core.sklearn_compat import check_feature_names
+from sklearn_ldl._core.weights import require_weights, training_weight
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -24,6 +26,42 @@ _FAN_IN = 8
 def is_dask(*values: Any) -> bool:
     """Whether any value is a Dask collection."""
     return any(hasattr(type(value), "__dask_graph__") for value in values)
+
+
+def refuse_dask(estimator: Any, *values: Any) -> None:
+    """Raise a TypeError for a Dask collection, which NumPy would silently load into memory."""
+    if is_dask(*values):
+        raise TypeError(
+            f"{type(estimator).__name__} does not take Dask collections here. BFGSLDL and BFGSLDLCV"
+            " do, and corrections and mixtures of them; for anything else, load the data into"
+            " memory: X.compute()."
+        )
+
+
+def takes_dask(estimator: Any) -> bool:
+    """Whether an estimator is fitted to Dask collections, block by block."""
+    return bool(getattr(estimator, "_takes_dask", False))
+
+
+def check_learners(owner: Any, learners: Iterable[Any], X: Any, y: Any) -> Any:
+    """Return the targets of a wrapper in memory, where its learners take the samples of Dask.
+
+    They are few numbers per row, which the wrapper needs at every step; samples stay where they
+    are.
+
+    Raises
+    ------
+    TypeError
+        If `X` or `y` is a Dask collection and a learner does not take these, or `X` is none.
+    """
+    if not is_dask(X, y):
+        return y
+    for learner in learners:
+        if not takes_dask(learner):
+            refuse_dask(learner, X, y)
+    if not is_dask(X):
+        raise TypeError("y is a Dask collection, X is not: make both of them one, or compute y.")
+    return y.compute() if is_dask(y) else y
 
 
 def as_rows(X: Any, *, name: str = "X") -> Any:
@@ -103,8 +141,40 @@ def mean_of_rows(values: Any, sample_weight: Any = None) -> Any:
     """Weighted mean over the rows of a Dask array, as a lazy array without dimensions."""
     if sample_weight is None:
         return values.mean(axis=0)
-    weight = align(values, sample_weight, name="sample_weight")
+    if not is_dask(sample_weight):
+        weight = np.asarray(training_weight(sample_weight, np.empty((len(values), 0)), np.float64))
+        weight = align(values, weight, name="sample_weight")
+    else:
+        weight = align(values, sample_weight, name="sample_weight")
+        largest = weight.max(keepdims=True).map_blocks(_largest, dtype=np.float64)
+        weight = weight.map_blocks(_over, largest, dtype=np.float64)
     return weight @ values / weight.sum()
+
+
+def _largest(weight):
+    """Check the largest weight of all rows, once it is known."""
+    require_weights(weight)
+    return np.asarray(weight, dtype=np.float64)
+
+
+def _over(weight, largest):
+    """Divide the weights of a block by the largest one of all."""
+    weight = check_array(weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight")
+    if weight.min() < 0:
+        require_weights(weight)
+    return weight / largest
+
+
+def _without_names(estimator: Any) -> Any:
+    """Copy an estimator for blocks: arrays, whose columns have no names to be checked again."""
+    estimator = copy(estimator)
+    attributes = vars(estimator)
+    attributes.pop("feature_names_in_", None)
+    if "estimator_" in attributes:
+        attributes["estimator_"] = _without_names(attributes["estimator_"])
+    if isinstance(attributes.get("estimators_"), list):
+        attributes["estimators_"] = [_without_names(e) for e in attributes["estimators_"]]
+    return estimator
 
 
 def lazily(method: Decorated) -> Decorated:
@@ -116,9 +186,7 @@ def lazily(method: Decorated) -> Decorated:
             return method(self, X)
         check_is_fitted(self)
         check_feature_names(self, X._meta, reset=False)
-        # Blocks are arrays, whose columns have no names to be checked again.
-        estimator = copy(self)
-        vars(estimator).pop("feature_names_in_", None)
+        estimator = _without_names(self)
         X = as_rows(X)
         dtype = X.dtype if X.dtype == np.float32 else np.float64
         on_block = getattr(estimator, method.__name__)

@@ -19,6 +19,8 @@ from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 from sklearn.utils import gen_batches
 
+from sklearn_ldl._core.underflow import underflow_is_zero
+
 #: Spacing of a lattice. Ripples too narrow for it are below 1e-8 of the density.
 STEP = 0.5
 #: Peaks of a row that are climbed; a flat row has one at every centre, all of a height.
@@ -168,6 +170,7 @@ def product_axes(points: NDArray[np.float64]) -> list[NDArray[np.float64]] | Non
     return axes if len(points) == math.prod(map(len, axes)) else None
 
 
+@underflow_is_zero
 def highest_peaks(D: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.float64]:
     """Find the highest peak of every density.
 

@@ -9,9 +9,12 @@ from math import fsum
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import special
 from sklearn.utils import check_array
 
+from sklearn_ldl._core.dask_rows import is_dask
 from sklearn_ldl._core.label_names import columns_of_frame
+from sklearn_ldl._core.underflow import underflow_is_zero
 
 # Files store degrees rounded to three decimals, which moves a sum by 5e-4 for every label at most.
 _ROUNDED, _PER_LABEL, _MOST = 1e-3, 5e-4, 1e-2
@@ -21,6 +24,10 @@ _BINARY = 1e-7
 PREDICTION_TOLERANCE = 1e-3
 #: Degrees down to this value are rounding errors and become zero.
 NEGATIVE_TOLERANCE = 1e-6
+
+# Those of SciPy; degrees that underflow are zero.
+softmax = underflow_is_zero(special.softmax)
+log_softmax = underflow_is_zero(special.log_softmax)
 
 _USE_INSTEAD = (
     "For class labels use LDLClassifier, for real values LDLRegressor with a "
@@ -56,7 +63,7 @@ def check_distribution(D: ArrayLike, *, input_name: str = "y") -> NDArray[np.flo
         degree, or if a row does not sum to one; the message names the first bad row. If two
         columns of a data frame have the same name.
     TypeError
-        If `D` is sparse.
+        If `D` is sparse, or a Dask collection.
 
     Examples
     --------
@@ -69,6 +76,11 @@ def check_distribution(D: ArrayLike, *, input_name: str = "y") -> NDArray[np.flo
         ...
     ValueError: y is not a label distribution: row 1 sums to 3, not to 1. ...
     """
+    if is_dask(D):
+        raise TypeError(
+            f"{input_name} is a Dask collection, which would be loaded into memory here: do that "
+            "first, by its method compute."
+        )
     columns_of_frame(D)
     raw = check_array(
         D,

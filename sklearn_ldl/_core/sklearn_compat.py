@@ -9,26 +9,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
 from sklearn.metrics._scorer import _Scorer as Scorer
 from sklearn.utils import _safe_indexing as safe_indexing
 from sklearn.utils._param_validation import (
     HasMethods,
-    Interval,
     InvalidParameterError,
-    Options,
     RealNotInt,
     StrOptions,
     validate_parameter_constraints,
 )
+from sklearn.utils._param_validation import Interval as AnyInterval
+from sklearn.utils._param_validation import Options as AnyOptions
 from sklearn.utils.metadata_routing import _routing_enabled as routing_enabled
 from sklearn.utils.metaestimators import _BaseComposition as BaseComposition
 from sklearn.utils.metaestimators import _safe_split as safe_split
 from sklearn.utils.validation import _check_feature_names as check_feature_names
 from sklearn.utils.validation import _check_method_params as check_method_params
 from sklearn.utils.validation import _check_response_method as check_response_method
-from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 from sklearn.utils.validation import _get_feature_names as get_feature_names
 from sklearn.utils.validation import _num_samples as num_samples
+
+from sklearn_ldl._core.underflow import underflow_is_zero
 
 if TYPE_CHECKING:
     Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -40,9 +42,37 @@ if TYPE_CHECKING:
     def available_if(check: Callable[[Any], bool]) -> Callable[[Decorated], Decorated]: ...
 
 else:
-    from sklearn.base import _fit_context as fit_context
+    from sklearn.base import _fit_context
     from sklearn.utils._param_validation import validate_params
     from sklearn.utils.metaestimators import available_if
+
+    def fit_context(*, prefer_skip_nested_validation):
+        """Decorate a fit as scikit-learn does; what underflows in it is zero."""
+        context = _fit_context(prefer_skip_nested_validation=prefer_skip_nested_validation)
+        return lambda fit: context(underflow_is_zero(fit))
+
+
+class Interval(AnyInterval):
+    """Numbers of an interval; True and False, which Python takes for numbers, are not among them.
+
+    Examples
+    --------
+    >>> from numbers import Integral
+    >>> from sklearn_ldl._core.sklearn_compat import Interval
+    >>> several = Interval(Integral, 1, None, closed="left")
+    >>> several.is_satisfied_by(1), several.is_satisfied_by(True)
+    (True, False)
+    """
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        return not isinstance(val, (bool, np.bool_)) and super().is_satisfied_by(val)
+
+
+class Options(AnyOptions):
+    """Some numbers; True and False are not among them."""
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        return not isinstance(val, (bool, np.bool_)) and super().is_satisfied_by(val)
 
 
 def shared_predictions(method_caller: Callable[..., Any]) -> dict[str, Any]:
@@ -68,7 +98,6 @@ __all__ = [
     "check_feature_names",
     "check_method_params",
     "check_response_method",
-    "check_sample_weight",
     "fit_context",
     "get_feature_names",
     "num_samples",

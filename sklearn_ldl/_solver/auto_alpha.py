@@ -137,6 +137,8 @@ def choose_alpha(
     else:
         pi = np.full(D.shape[1], 1 / D.shape[1])
     X *= root
+    variances = np.einsum("ij,ij->j", X, X)
+    X[:, ~_varies(variances, mean)] = 0
     R = (D - pi) * root
     gamma = np.diag(pi) - np.outer(pi, pi)
     total = float(_whitened(R, gamma, None)[1].sum())
@@ -144,7 +146,7 @@ def choose_alpha(
 
     best: tuple[float, Choice] = (np.inf, Choice(1.0, bool(scalings[0]), 0, 1.0, 1.0))
     for standardize in scalings:
-        Z = X / deviations(np.einsum("ij,ij->j", X, X), mean) if standardize else X
+        Z = X / deviations(variances, mean) if standardize else X
         lam, ZR = _spectrum(Z, R)
         variance = float(lam.sum()) / Z.shape[1]
         if not variance > 0:
@@ -166,8 +168,11 @@ def choose_alpha(
 
 def deviations(variance: NDArray, mean: NDArray) -> NDArray:
     """Return what standardises features: roots of variances, and one where they do not vary."""
-    varies = variance > (_ROUNDING * mean) ** 2
-    return np.sqrt(np.where(varies, variance, 1.0))
+    return np.sqrt(np.where(_varies(variance, mean), variance, 1.0))
+
+
+def _varies(variance: NDArray, mean: NDArray) -> NDArray[np.bool_]:
+    return variance > (_ROUNDING * mean) ** 2
 
 
 def _spectrum(X: NDArray, R: NDArray) -> tuple[NDArray, NDArray]:
@@ -198,6 +203,7 @@ def _score(lam, XR, R, gamma, basis, total, n, n_free):
     """Generalised cross-validation as a function of the logarithm of the penalty."""
     g, variances, Q = _whitened(R, gamma, basis)
     power = (XR @ Q) ** 2
+    spare = n - n_free - len(lam)
     # Rounding in a basis that smooths may drop directions, which then stay as they are.
     rest = max(total - variances.sum(), 0) / (1 - min(n_free / n, 0.999)) ** 2
 
@@ -205,8 +211,10 @@ def _score(lam, XR, R, gamma, basis, total, n, n_free):
         penalty = np.exp(log_alpha) / g
         left = penalty / (lam[:, None] + penalty)  # 1 - h
         residual = variances - ((1 - left**2) * power).sum(axis=0)
-        freedom = (1 - left).sum(axis=0) + n_free
-        return float((residual / np.maximum(1 - freedom / n, 1e-3) ** 2).sum() + rest)
+        freedom = left.sum(axis=0) + spare
+        if freedom.min() <= 0:  # weights leave fewer rows than there are directions
+            return np.inf
+        return float((residual / (freedom / n) ** 2).sum() + rest)
 
     return score
 

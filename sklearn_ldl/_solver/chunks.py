@@ -18,10 +18,18 @@ from sklearn.utils import check_array
 
 from sklearn_ldl._core.dask_rows import align, as_rows, is_dask, sum_over_blocks
 from sklearn_ldl._core.label_names import as_before, describe_labels
+from sklearn_ldl._core.samples import check_scale
 from sklearn_ldl._core.simplex import check_distribution
 from sklearn_ldl._core.sklearn_compat import check_feature_names
+from sklearn_ldl._core.weights import require_weights, training_weight
 from sklearn_ldl._solver.auto_alpha import Sample, effective_size, sampled_rows
-from sklearn_ldl._solver.design import Design, loses_in_single, scaled, uncentred_norm
+from sklearn_ldl._solver.design import (
+    Design,
+    loses_in_single,
+    scaled,
+    squares_overflow,
+    uncentred_norm,
+)
 from sklearn_ldl._solver.losses import Loss, entropy
 from sklearn_ldl._solver.problem import PreparedProblem
 from sklearn_ldl._solver.whitening import choose_metric, label_moments
@@ -35,8 +43,8 @@ def validate_chunks(estimator: Any, X: Any, y: Any, sample_weight: Any) -> tuple
 
     The content of the blocks is validated when they are read first.
     """
-    if not (is_dask(X) and is_dask(y)):
-        raise TypeError("X and y must both be Dask collections, or neither.")
+    if not is_dask(X):
+        raise TypeError("y is a Dask collection, X is not: make both of them one, or compute y.")
     y = as_before(estimator, y)
     rows = as_rows(X)
     D = align(rows, y, name="y")
@@ -48,8 +56,19 @@ def validate_chunks(estimator: Any, X: Any, y: Any, sample_weight: Any) -> tuple
     describe_labels(estimator, y, D.shape[1])
     estimator.n_features_in_ = rows.shape[1]
     if sample_weight is not None:
-        sample_weight = align(rows, sample_weight, name="sample_weight")
+        sample_weight = align(rows, _scaled(sample_weight, rows), name="sample_weight")
     return rows, D, sample_weight
+
+
+def _scaled(sample_weight: Any, rows: Any) -> Any:
+    """Weights over about the largest, which is read for it; those of NumPy are validated here."""
+    if not is_dask(sample_weight):
+        return training_weight(sample_weight, np.empty((rows.shape[0], 0)), np.float64)
+    weight = as_rows(sample_weight, name="sample_weight")
+    largest = float(weight.max().compute())
+    if not 0 < largest < np.inf:  # an error of the blocks
+        return weight
+    return weight / 2.0 ** (int(np.frexp(largest)[1]) - 1)
 
 
 class ChunkedDesign:
@@ -72,8 +91,9 @@ class ChunkedDesign:
         weight, sums, squares, *_ = surveyed
         if weight == 0:
             raise ValueError("All sample weights are zero.")
-        mean = sums / weight
-        if self.dtype == np.float32 and loses_in_single(mean, squares / weight - mean**2):
+        mean, square = sums / weight, squares / weight
+        in_single = np.isfinite(square).all() and not loses_in_single(mean, square - mean**2)
+        if self.dtype == np.float32 and not in_single:
             self.dtype = np.dtype(np.float64)
             surveyed = self.sum(_survey, self.dtype)
         weight, sums, _, label_sums, entropy, n_sparse = surveyed
@@ -203,13 +223,16 @@ def _survey(first, X, D, weight, dtype):
     """Validate a block; its weight, sums of features, of their squares and of labels, entropy."""
     try:
         X = check_array(X, accept_sparse="csr", dtype=dtype, input_name="X")
+        check_scale(X, vanishing=False)
         D = check_distribution(D)
         weight = _checked_weight(weight, X.shape[0])
     except ValueError as exc:
         raise ValueError(f"In the block that begins with row {first}: {exc}") from exc
     sums = np.asarray(X.T @ weight.astype(dtype), dtype=np.float64)
     squares = 0.0
-    if dtype == np.float32:  # whether that is enough is what they are for
+    if dtype == np.float32 and squares_overflow(X):
+        squares = np.inf
+    elif dtype == np.float32:  # whether that is enough is what they are for
         squares = np.asarray((X.multiply(X) if sp.issparse(X) else X * X).T @ weight)
     return weight.sum(), sums, squares, weight @ D, entropy(D, weight), int(sp.issparse(X))
 
@@ -220,7 +243,7 @@ def _checked_weight(weight, n_rows):
         return np.ones(n_rows)
     weight = check_array(weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight")
     if weight.min() < 0:
-        raise ValueError("sample_weight must not be negative.")
+        require_weights(weight)
     return weight
 
 

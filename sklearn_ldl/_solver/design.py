@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 _CACHED = 100_000
 # Means that are larger than the deviation by this factor cost single precision two digits of seven.
 _LARGE_MEAN = 100
+# Sums of squares of numbers that are larger may overflow in single precision.
+_LARGE_SQUARE = 1e15
 
 
 def uncentred_norm(G: NDArray, total: NDArray, mean: NDArray, unit: float) -> float:
@@ -151,7 +153,8 @@ class Design:
 def in_precision(X: Any, sample_weight: NDArray) -> Any:
     """Return the features in double precision where single would lose what tells rows apart.
 
-    That is so where means are much larger than deviations, as of time stamps.
+    That is so where means are much larger than deviations, as of time stamps, and where squares
+    would overflow.
 
     Parameters
     ----------
@@ -167,9 +170,16 @@ def in_precision(X: Any, sample_weight: NDArray) -> Any:
     """
     if X.dtype != np.float32:
         return X
+    if squares_overflow(X):
+        return X.astype(np.float64)
     design = Design(X, sample_weight / sample_weight.sum(), center=True)
     lost = loses_in_single(design.mean, design.variance())
     return X.astype(np.float64) if lost else X
+
+
+def squares_overflow(X: Any) -> bool:
+    """Whether sums of squares of some numbers may overflow in single precision."""
+    return bool(max(X.max(), -X.min()) > _LARGE_SQUARE)
 
 
 def loses_in_single(mean: NDArray, variance: NDArray) -> bool:

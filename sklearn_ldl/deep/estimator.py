@@ -17,7 +17,8 @@ from torch.utils.data import Dataset
 
 from sklearn_ldl._core.callbacks import CallbackSupportMixin, IterationReporter, with_callbacks
 from sklearn_ldl._core.sklearn_compat import fit_context, num_samples
-from sklearn_ldl.base import require_y, training_weight
+from sklearn_ldl._core.weights import scaled_weight
+from sklearn_ldl.base import require_y
 from sklearn_ldl.deep.features import validate_features
 from sklearn_ldl.deep.losses.base import Loss
 from sklearn_ldl.deep.parameters import NetConstructor
@@ -63,7 +64,8 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
         objective : callable, optional
             ``(forward, batch) -> (n_rows,)``, for losses of training batches that need more than
             outputs and targets; then the loss is that of validation rows. It returns several losses
-            by name, to be added, in a dictionary. See
+            by name, to be added, in a dictionary; or losses with weights that replace those of the
+            rows, in a :class:`~sklearn_ldl.deep.training.net.WeightedRows`. See
             :class:`~sklearn_ldl.deep.training.net.Forward` and
             :class:`~sklearn_ldl.deep.training.batches.Batch`. None means the loss.
         """
@@ -91,7 +93,8 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
             require_y(self, y)
         features = validate_features(self, X, reset=True)
         if sample_weight is not None:
-            sample_weight = training_weight(sample_weight, features)
+            weight, unit = scaled_weight(sample_weight, features)
+            sample_weight = weight * weight.dtype.type(unit)
         targets, output_shape = self._prepare_targets(features, y, sample_weight)
         self._check_warm_start(output_shape)
         data = TrainingData(

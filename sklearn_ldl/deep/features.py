@@ -10,9 +10,11 @@ from scipy import sparse
 from sklearn.utils.validation import validate_data
 from torch.utils.data import Dataset, IterableDataset
 
+from sklearn_ldl._core.dask_rows import refuse_dask
 from sklearn_ldl._core.fitted import forget
+from sklearn_ldl._core.samples import check_scale, to_float32
 from sklearn_ldl.deep.training.seeds import restored
-from sklearn_ldl.deep.training.stored_rows import check_mapped, to_float32
+from sklearn_ldl.deep.training.stored_rows import check_mapped
 
 
 def validate_features(estimator: Any, X: Any, *, reset: bool) -> Any:
@@ -41,6 +43,7 @@ def validate_features(estimator: Any, X: Any, *, reset: bool) -> Any:
     """
     if isinstance(X, Dataset):
         return _validate_dataset(estimator, X, reset=reset)
+    refuse_dask(estimator, X)
     mapped = isinstance(X, np.memmap)
     checked = validate_data(
         estimator,
@@ -54,6 +57,7 @@ def validate_features(estimator: Any, X: Any, *, reset: bool) -> Any:
     if mapped:
         check_mapped(X)
     X32 = X if mapped else to_float32(checked)
+    check_scale(checked, vanishing=reset)
     X = X if mapped else checked
     shape = X.shape[1:]
     if X.ndim == 2 and estimator.input_shape is not None:

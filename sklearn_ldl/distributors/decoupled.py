@@ -10,6 +10,7 @@ from sklearn.utils import check_array
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ldl._core.dask_rows import refuse_dask
 from sklearn_ldl._core.label_names import columns_in_order, describe_labels, fitted_names
 from sklearn_ldl._core.simplex import check_distribution, check_prediction
 from sklearn_ldl.distributors.base import TargetTransformer
@@ -166,6 +167,7 @@ class DecoupledLabelSplitter(TargetTransformer):
         ValueError
             If `y` is not a label distribution.
         """
+        refuse_dask(self, y)
         describe_labels(self, y, check_distribution(y).shape[1])
         return self
 
@@ -187,6 +189,7 @@ class DecoupledLabelSplitter(TargetTransformer):
         ValueError
             If `y` is not a label distribution or has another number of columns.
         """
+        refuse_dask(self, y)
         check_is_fitted(self)
         y = columns_in_order(y, fitted_names(self), of_y="y", of_names=type(self).__name__)
         D = check_distribution(y)

@@ -7,12 +7,14 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
 from sklearn.utils import check_array
 
+from sklearn_ldl._core.underflow import underflow_is_zero
 from sklearn_ldl.decoding import check_grid, label_spacing
 
 # A standard deviation below this part of the label spacing means "all mass on the nearest label".
 _SHARP = 1e-3
 
 
+@underflow_is_zero
 def gaussian_label_distribution(
     y: ArrayLike,
     grid: ArrayLike,

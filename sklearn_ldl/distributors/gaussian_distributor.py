@@ -11,6 +11,7 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ldl import decoding
+from sklearn_ldl._core.dask_rows import refuse_dask
 from sklearn_ldl._core.simplex import check_prediction
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context
 from sklearn_ldl.distributors.base import TargetTransformer
@@ -159,6 +160,7 @@ class GaussianLabelDistributor(TargetTransformer):
             of 1,000 labels suits `sigma` (100,000 with a `spacing`), or if points of a given grid
             are to be padded.
         """
+        refuse_dask(self, y)
         y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
         values = y.reshape(len(y), -1)
         n_dims = values.shape[1]
@@ -207,6 +209,7 @@ class GaussianLabelDistributor(TargetTransformer):
         ValueError
             If `y` is not finite or does not fit the grid, or if `sigma` is invalid.
         """
+        refuse_dask(self, y)
         check_is_fitted(self)
         if sigma is not None:
             return gaussian_label_distribution(y, self.grid_, sigma)

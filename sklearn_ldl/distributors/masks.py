@@ -10,6 +10,7 @@ from scipy.ndimage import correlate1d
 
 from sklearn_ldl._core.simplex import normalize
 from sklearn_ldl._core.sklearn_compat import Interval, validate_params
+from sklearn_ldl._core.underflow import underflow_is_zero
 
 
 @validate_params(
@@ -19,10 +20,11 @@ from sklearn_ldl._core.sklearn_compat import Interval, validate_params
         "sigma": [Interval(Real, 0, None, closed="neither")],
         "padding": [Interval(Integral, 0, None, closed="left")],
         "stride": [Interval(Integral, 1, None, closed="left")],
-        "ignore": [Integral, None],
+        "ignore": [Interval(Integral, None, None, closed="neither"), None],
     },
     prefer_skip_nested_validation=True,
 )
+@underflow_is_zero
 def smooth_mask(
     mask: ArrayLike,
     n_classes: int,

@@ -11,6 +11,7 @@ from sklearn.utils import check_array
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ldl._core.dask_rows import refuse_dask
 from sklearn_ldl._core.label_names import columns_in_order, describe_labels, fitted_names
 from sklearn_ldl._core.simplex import check_prediction, normalize
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context
@@ -125,6 +126,7 @@ class MultiLabelDistributor(TargetTransformer):
             If `y` has other entries, fewer than two columns or zeros but no -1 (a matrix of zeros
             and ones, in which a zero would mean "difficult"), or if the weights are not ordered.
         """
+        refuse_dask(self, y)
         if not self.p_pos > self.p_dif > self.p_neg:
             raise ValueError(
                 "The weights must satisfy p_pos > p_dif > p_neg, got"
@@ -158,6 +160,7 @@ class MultiLabelDistributor(TargetTransformer):
             If `y` has other entries or another number of columns, or, with ``empty="error"``, if
             a sample has neither positive nor difficult labels; the message names the row.
         """
+        refuse_dask(self, y)
         check_is_fitted(self)
         y = columns_in_order(y, fitted_names(self), of_y="y", of_names=type(self).__name__)
         states = _check_states(y)

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from sklearn_ldl._core.dask_rows import refuse_dask
 from sklearn_ldl._core.simplex import check_distribution, check_prediction
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context, validate_params
 from sklearn_ldl.distributors.base import TargetTransformer
@@ -157,6 +158,7 @@ class LabelSmoother(TargetTransformer):
         ValueError
             If `y` is continuous, has missing entries, several columns or fewer than 2 classes.
         """
+        refuse_dask(self, y)
         classes, _ = encode(y, "y")
         check_labels(column_or_1d(y))
         if len(classes) < 2:
@@ -184,6 +186,7 @@ class LabelSmoother(TargetTransformer):
         ValueError
             If a label was not seen by :meth:`fit`.
         """
+        refuse_dask(self, y)
         check_is_fitted(self)
         labels, codes = encode(y, "y")
         columns = columns_of(labels.tolist(), self.classes_.tolist(), "y")[codes]

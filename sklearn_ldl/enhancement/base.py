@@ -7,19 +7,18 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import softmax
 from sklearn.base import BaseEstimator
 from sklearn.utils import TransformerTags
 from sklearn.utils.validation import (
     check_consistent_length,
     check_is_fitted,
     column_or_1d,
-    validate_data,
 )
 
 from sklearn_ldl._core.fitted import forget
 from sklearn_ldl._core.label_names import describe_labels
-from sklearn_ldl._core.simplex import check_logical_labels, normalize
+from sklearn_ldl._core.samples import validate_samples
+from sklearn_ldl._core.simplex import check_logical_labels, normalize, softmax
 from sklearn_ldl._core.sklearn_compat import StrOptions, fit_context
 from sklearn_ldl.base import require_y
 from sklearn_ldl.distributors import LabelSmoother
@@ -69,7 +68,7 @@ class LabelEnhancer(BaseEstimator, metaclass=ABCMeta):
             that scikit-learn rejects.
         """
         require_y(self, y)
-        X = validate_data(self, X, accept_sparse=self._accept_sparse, dtype=np.float64)
+        X = validate_samples(self, X, accept_sparse=self._accept_sparse, dtype=np.float64)
         L = self._validate_labels(y)
         check_consistent_length(X, L)
         empty = ~L.any(axis=1)
@@ -167,7 +166,9 @@ class InductiveLabelEnhancer(LabelEnhancer):
             Rows on the simplex.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse=self._accept_sparse, dtype=np.float64, reset=False)
+        X = validate_samples(
+            self, X, accept_sparse=self._accept_sparse, dtype=np.float64, reset=False
+        )
         return self._normalize(self._new_scores(X))
 
     @abstractmethod

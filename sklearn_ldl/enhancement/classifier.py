@@ -9,12 +9,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.utils import Bunch, get_tags
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metadata_routing import (
+    UNUSED,
+    MetadataRouter,
+    MethodMapping,
+    process_routing,
+)
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ldl._core.dask_rows import refuse_dask
 from sklearn_ldl._core.label_names import describe_labels, fitted_names
 from sklearn_ldl._core.simplex import check_prediction, safe_log
 from sklearn_ldl._core.sklearn_compat import HasMethods, Interval, fit_context, routing_enabled
+from sklearn_ldl._core.weighted_fits import with_weight
 from sklearn_ldl.base import require_y
 from sklearn_ldl.decoding import threshold_sets
 from sklearn_ldl.enhancement.base import encode_labels
@@ -23,7 +30,6 @@ from sklearn_ldl.wrappers.base import (
     LearnerFeatures,
     given_or_default,
     in_order_of_labels,
-    with_weight,
 )
 
 
@@ -110,6 +116,8 @@ class LabelEnhancementClassifier(
         "threshold": [Interval(Real, 0, 1, closed="both"), None],
     }
 
+    __metadata_request__fit = {"sample_weight": UNUSED}
+
     def __init__(
         self,
         estimator: BaseEstimator | None = None,
@@ -140,7 +148,8 @@ class LabelEnhancementClassifier(
             Class labels of at least two classes, or label sets: 1 where a label describes the
             sample and 0 elsewhere.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights, for an estimator that takes them.
+            Weights of the rows in the fit of the estimator, where in a pipeline the last step gets
+            them. The enhancer takes every row once.
         **fit_params : dict
             Passed to `fit` of the estimator; routed when metadata routing is enabled.
 
@@ -152,11 +161,12 @@ class LabelEnhancementClassifier(
         Raises
         ------
         ValueError
-            If `y` is neither, or if a sample has no label and the enhancer does not allow it.
+            If `y` is neither, if a sample has no label and the enhancer does not allow it, or if
+            `estimator` takes no weights and there are some.
         """
         require_y(self, y)
         L, classes = encode_labels(y)
-        fit_params = with_weight(sample_weight, fit_params)
+        fit_params = with_weight(given_or_default(self.estimator), sample_weight, fit_params)
         if routing_enabled():
             routed = process_routing(self, "fit", **fit_params)
         else:
@@ -185,6 +195,7 @@ class LabelEnhancementClassifier(
             Rows on the simplex, over `classes_`.
         """
         check_is_fitted(self)
+        refuse_dask(self, X)
         D = check_prediction(self.estimator_.predict(X), len(self.classes_))
         return in_order_of_labels(self.estimator_, D, fitted_names(self))
 
@@ -233,9 +244,13 @@ class LabelEnhancementClassifier(
         routing : MetadataRouter
             ``estimator.fit`` receives what it requests; enhancers take no metadata.
         """
-        return MetadataRouter(owner=self).add(
-            estimator=given_or_default(self.estimator),
-            method_mapping=MethodMapping().add(caller="fit", callee="fit"),
+        return (
+            MetadataRouter(owner=self)
+            .add_self_request(self)
+            .add(
+                estimator=given_or_default(self.estimator),
+                method_mapping=MethodMapping().add(caller="fit", callee="fit"),
+            )
         )
 
     def __sklearn_tags__(self):

@@ -11,21 +11,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array, issparse
-from scipy.special import rel_entr, softmax
+from scipy.special import rel_entr
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
 from sklearn.tree import DecisionTreeRegressor
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ldl._core.simplex import centred_logits
+from sklearn_ldl._core.samples import validate_samples
+from sklearn_ldl._core.simplex import centred_logits, softmax
 from sklearn_ldl._core.sklearn_compat import Interval, RealNotInt, StrOptions, fit_context
-from sklearn_ldl.base import SoftmaxPredictionMixin, training_weight
+from sklearn_ldl._core.weights import scaled_weight
+from sklearn_ldl.base import SoftmaxPredictionMixin
 
 # Curvature below which a label is as good as absent.
 _ABSENT = 1e-8
 # What the trees work on; they take sparse rows with 32-bit indices only.
-_CHECKS = {"accept_sparse": "csr", "accept_large_sparse": False, "dtype": np.float32}
+_CHECKS = {"accept_sparse": "csr", "dtype": np.float32}
 
 
 class _Rows:
@@ -212,13 +214,13 @@ class GradientBoostingLDL(SoftmaxPredictionMixin, BaseEstimator):
             there are too few rows to hold some out, or for data that scikit-learn rejects.
         """
         X, D = self._validate_fit(X, y, **_CHECKS)
-        weight = training_weight(sample_weight, X, dtype=np.float64)
+        weight, unit = scaled_weight(sample_weight, X, dtype=np.float64)
         random = check_random_state(self.random_state)
         parts = self._split(X, D, weight, random)
         X, D, weight = parts[0]
         self.intercept_ = centred_logits(weight @ D / weight.sum())
         start = softmax(self.intercept_)
-        ridge = self.l2_regularization * float((start * (1 - start)).mean())
+        ridge = self.l2_regularization * float((start * (1 - start)).mean()) / unit
         train, *others = [_Rows(X, D, w, self.intercept_) for X, D, w in parts]
         held_out: _Rows | None = others[0] if others else None
 
@@ -297,7 +299,7 @@ class GradientBoostingLDL(SoftmaxPredictionMixin, BaseEstimator):
     def _staged_logits(self, X: Any) -> Iterator[NDArray[np.float64]]:
         """Logits at the start and after every tree; one array, changed in place."""
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, **_CHECKS)
+        X = validate_samples(self, X, reset=False, **_CHECKS)
         Z = np.tile(self.intercept_, (X.shape[0], 1))
         yield Z
         for tree in self.estimators_:

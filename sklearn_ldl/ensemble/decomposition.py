@@ -26,8 +26,10 @@ from sklearn_ldl._core.sklearn_compat import (
     routing_enabled,
     safe_indexing,
 )
-from sklearn_ldl.base import LabelDistributionMixin, require_y, training_weight
-from sklearn_ldl.wrappers.base import LearnerFeatures, given_or_default, with_weight
+from sklearn_ldl._core.weighted_fits import with_weight
+from sklearn_ldl._core.weights import training_weight
+from sklearn_ldl.base import LabelDistributionMixin, require_y
+from sklearn_ldl.wrappers.base import LearnerFeatures, given_or_default
 
 # Groups of rows, by the two degrees of a pair: the first is higher, the second is, both are equal.
 _FIRST, _SECOND, _EQUAL = range(3)
@@ -177,25 +179,27 @@ class DFLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, BaseEst
         Raises
         ------
         ValueError
-            If `y` does not hold distributions (see :func:`sklearn_ldl.check_distribution`).
+            If `y` does not hold distributions (see :func:`sklearn_ldl.check_distribution`), or if
+            the learner takes no weights and there are some.
         """
         require_y(self, y)
         D = check_distribution(y)
         X, D = indexable(X, D)
         weight = training_weight(sample_weight, X, dtype=np.float64)
+        learner = given_or_default(self.estimator)
+        # Among the neighbours, weights count even if the learner is frozen.
+        counted = self.fusion != "learner"
+        params = with_weight(learner, sample_weight, fit_params, may_be_frozen=counted)
         if routing_enabled():
             params = process_routing(
                 self, "fit", sample_weight=sample_weight, **fit_params
             ).estimator.fit
-        else:
-            params = with_weight(sample_weight, fit_params)
         params = check_method_params(X, params)
         if not weight.all():
             kept = np.flatnonzero(weight)
             params = check_method_params(X, params, kept)
             X, D, weight = safe_indexing(X, kept), D[kept], weight[kept]
 
-        learner = given_or_default(self.estimator)
         self.estimator_ = clone(learner).fit(X, D, **params)
         describe_labels(self, y, D.shape[1])
         self.pairs_ = np.array(list(combinations(range(D.shape[1]), 2)))

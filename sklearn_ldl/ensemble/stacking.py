@@ -12,18 +12,28 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.ensemble import ExtraTreesRegressor
-from sklearn.model_selection import check_cv, cross_val_predict
 from sklearn.utils import Bunch, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ldl._core.dask_rows import as_rows, check_learners, is_dask, lazily, takes_dask
 from sklearn_ldl._core.label_names import describe_labels, fitted_names, frozen_names
+from sklearn_ldl._core.samples import with_short_indices
 from sklearn_ldl._core.simplex import check_distribution, check_prediction, normalize
-from sklearn_ldl._core.sklearn_compat import BaseComposition, fit_context, routing_enabled
-from sklearn_ldl.base import LabelDistributionMixin, require_y, training_weight
-from sklearn_ldl.linear import BFGSLDL
+from sklearn_ldl._core.sklearn_compat import (
+    BaseComposition,
+    Interval,
+    check_method_params,
+    fit_context,
+    routing_enabled,
+    safe_split,
+)
+from sklearn_ldl._core.splits import splits
+from sklearn_ldl._core.weighted_fits import with_weight
+from sklearn_ldl._core.weights import check_folds, training_weight
+from sklearn_ldl.base import LabelDistributionMixin, require_y
 from sklearn_ldl.metrics.divergences import FLOOR
-from sklearn_ldl.wrappers.base import LearnerFeatures, in_order_of_labels, with_weight
+from sklearn_ldl.wrappers.base import LearnerFeatures, given_or_default, in_order_of_labels
 
 
 class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, BaseComposition):
@@ -44,22 +54,25 @@ class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, B
     estimators : list of (str, estimator), default=None
         Learners of distributions: estimators of this package, or any multi-output regressor
         (predictions off the simplex are projected onto it). The labels of those that are frozen are
-        matched by name with the columns of `y`. None means :class:`BFGSLDL` and
+        matched by name with the columns of `y`. "drop" in place of one leaves it out, as
+        ``set_params(name="drop")`` does. None means :class:`BFGSLDL` and
         ``ExtraTreesRegressor(min_samples_leaf=5)``.
     weights : array-like of shape (n_estimators,), default=None
         Fixed non-negative weights, which spare the cross-validation; ones mean plain averaging.
-        None learns them.
+        Those of learners left out do not count. None learns the weights.
     cv : int, cross-validation generator or iterable, default=5
-        Splits for the rows held out; they must cover every row once.
+        Splits for the rows held out; they must cover every row once. An integer, or None for 5,
+        makes folds of rows shuffled with a fixed seed,
+        ``KFold(cv, shuffle=True, random_state=0)``.
     n_jobs : int, default=None
         Learners fitted in parallel.
 
     Attributes
     ----------
     estimators_ : list of estimators
-        The learners, fitted to all rows.
+        The learners, fitted to all rows, without those left out.
     named_estimators_ : Bunch
-        The same by name.
+        The same by name, "drop" for those left out.
     weights_ : ndarray of shape (n_estimators,)
         Weights of the mixture; they sum to one.
     n_labels_, label_names_, n_features_in_, feature_names_in_
@@ -79,7 +92,7 @@ class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, B
     >>> learners = [("linear", BFGSLDL()), ("neighbours", KNeighborsLDL(n_neighbors=10))]
     >>> model = StackingLDL(learners).fit(X, D)
     >>> model.weights_.round(1)
-    array([0.6, 0.4])
+    array([0.7, 0.3])
     >>> model.score(X, D) > model.named_estimators_["linear"].score(X, D)
     True
     """
@@ -88,7 +101,7 @@ class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, B
         "estimators": [list, None],
         "weights": ["array-like", None],
         "cv": ["cv_object"],
-        "n_jobs": [Integral, None],
+        "n_jobs": [Interval(Integral, None, None, closed="neither"), None],
     }
 
     def __init__(
@@ -122,6 +135,8 @@ class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, B
     def set_params(self, **params: Any) -> StackingLDL:
         """Set parameters, of learners as ``name__parameter``; replace one as ``name=learner``.
 
+        ``name="drop"`` leaves a learner out.
+
         Parameters
         ----------
         **params : dict
@@ -143,13 +158,13 @@ class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, B
 
         Parameters
         ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Samples, handed to the learners as they are.
-        y : array-like of shape (n_samples, n_labels)
-            Label distributions; rows sum to one.
+        X : {array-like, sparse matrix, Dask array or frame} of shape (n_samples, n_features)
+            Samples, handed to the learners as they are; of Dask where all learners take that.
+        y : {array-like, Dask array or frame} of shape (n_samples, n_labels)
+            Label distributions; rows sum to one. They are held in memory.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows in the choice of the weights, and handed to `fit` of all learners
-            (of those that request them, when metadata routing is enabled).
+            Weights of the rows in the choice of the weights, and in the fits of all learners: in a
+            pipeline the last step gets them, and with metadata routing enabled what requests them.
         **fit_params : dict
             Routed to the learners when metadata routing is enabled.
 
@@ -161,51 +176,83 @@ class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, B
         Raises
         ------
         ValueError
-            If `y` does not hold distributions (see :func:`sklearn_ldl.check_distribution`), or for
-            names or weights that do not fit the learners.
+            If `y` does not hold distributions (see :func:`sklearn_ldl.check_distribution`), for
+            names or weights that do not fit the learners, when all learners are left out, if a
+            learner takes no weights of rows and there are some, or if no weight is left to train
+            a fold.
+        TypeError
+            For Dask collections, if a learner does not take them.
         """
         require_y(self, y)
-        D = check_distribution(y)
-        X, D = indexable(X, D)
-        row_weight = training_weight(sample_weight, X, dtype=np.float64)
+        self._validate_names([name for name, _ in self._members()])
+        if not self._learners():
+            raise ValueError(
+                "estimators must hold at least one (name, estimator) pair that is not dropped."
+            )
         names, estimators = zip(*self._learners(), strict=True)
-        self._validate_names(names)
-        weights = self._fixed_weights(len(names))
-        params = self._route(names, sample_weight, fit_params)
+        weights = self._fixed_weights()
+        y = check_learners(self, estimators, X, y)
+        D = check_distribution(y)
+        if not is_dask(X):
+            X, D = indexable(with_short_indices(X), D)
+        row_weight = training_weight(sample_weight, D, dtype=np.float64)
+        params = self._route(names, estimators, sample_weight, fit_params)
+        folds = []
+        if weights is None:
+            folds = splits(self.cv, X, D)
+            _check_cover(folds, len(D))
+            check_folds(folds, row_weight)
         fits = (
             delayed(_fit)(estimator, X, D, params[name].fit)
             for name, estimator in zip(names, estimators, strict=True)
         )
         self.estimators_ = Parallel(n_jobs=self.n_jobs)(fits)
-        self.named_estimators_ = Bunch(**dict(zip(names, self.estimators_, strict=True)))
+        fitted = dict(zip(names, self.estimators_, strict=True))
+        self.named_estimators_ = Bunch(**{n: fitted.get(n, "drop") for n, _ in self._members()})
         known = [labels for labels in map(frozen_names, estimators) if labels is not None]
         describe_labels(self, y, D.shape[1], known[0] if known else None)
         if weights is None:
-            splits = list(check_cv(self.cv).split(X, D))
-            held_out = [
-                self._distributions(
-                    estimator,
-                    cross_val_predict(
-                        estimator, X, D, cv=splits, n_jobs=self.n_jobs, params=params[name].fit
-                    ),
-                )
+            X = as_rows(X) if is_dask(X) else X
+            parts = Parallel(n_jobs=self.n_jobs)(
+                delayed(_predict_held_out)(estimator, X, D, train, test, params[name].fit)
                 for name, estimator in zip(names, estimators, strict=True)
+                for train, test in folds
+            )
+            order = np.argsort(np.concatenate([test for _, test in folds]))
+            held_out = [
+                self._distributions(estimator, np.concatenate(parts[first : first + len(folds)]))
+                for estimator, first in zip(
+                    estimators, range(0, len(parts), len(folds)), strict=True
+                )
             ]
-            weights = mixture_weights(np.array(held_out), D, row_weight / row_weight.sum())
+            weights = mixture_weights(
+                np.array(held_out)[:, order], D, row_weight / row_weight.sum()
+            )
         self.weights_ = weights
         return self
 
-    def _learners(self) -> Sequence[tuple[str, BaseEstimator]]:
+    def _members(self) -> Sequence[tuple[str, Any]]:
+        """Names and learners, or "drop"."""
         if self.estimators is None:
             trees = ExtraTreesRegressor(min_samples_leaf=5, random_state=0)
-            return [("linear", BFGSLDL()), ("trees", trees)]
-        if not self.estimators:
-            raise ValueError("estimators must hold at least one (name, estimator) pair.")
+            # Whoever leaves the choice to us cannot say that they take weights.
+            trees = trees.set_fit_request(sample_weight=True) if routing_enabled() else trees
+            return [("linear", given_or_default(None)), ("trees", trees)]
         return self.estimators
 
-    def _fixed_weights(self, n_estimators: int) -> NDArray[np.float64] | None:
+    def _learners(self) -> list[tuple[str, BaseEstimator]]:
+        """Those that are not left out."""
+        return [member for member in self._members() if not _is_dropped(member)]
+
+    @property
+    def _takes_dask(self) -> bool:
+        return all(takes_dask(estimator) for _, estimator in self._learners())
+
+    def _fixed_weights(self) -> NDArray[np.float64] | None:
         if self.weights is None:
             return None
+        members = self._members()
+        n_estimators = len(members)
         weights = np.asarray(self.weights, dtype=np.float64)
         proper = weights.shape == (n_estimators,) and np.isfinite(weights).all()
         if not proper or weights.min() < 0 or not weights.any():
@@ -213,14 +260,23 @@ class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, B
                 f"weights must be {n_estimators} non-negative numbers, not all zero; got "
                 f"{self.weights}."
             )
+        weights = weights[[not _is_dropped(member) for member in members]]
+        if not weights.any():
+            raise ValueError("All learners that have a weight are dropped.")
         return weights / weights.sum()
 
-    def _route(self, names, sample_weight, fit_params) -> Bunch:
+    def _route(self, names, estimators, sample_weight, fit_params) -> Bunch:
+        weighted = [
+            with_weight(estimator, sample_weight, fit_params, may_be_frozen=True)
+            for estimator in estimators
+        ]
         if routing_enabled():
             return process_routing(self, "fit", sample_weight=sample_weight, **fit_params)
-        params = with_weight(sample_weight, fit_params)
-        return Bunch(**{name: Bunch(fit=params) for name in names})
+        return Bunch(
+            **{name: Bunch(fit=params) for name, params in zip(names, weighted, strict=True)}
+        )
 
+    @lazily
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Predict label distributions.
 
@@ -235,6 +291,7 @@ class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, B
             Rows on the simplex.
         """
         check_is_fitted(self)
+        X = with_short_indices(X)
         pairs = zip(self.weights_, self.estimators_, strict=True)
         # A learner without weight need not be asked.
         pool = [w * self._distributions(e, e.predict(X)) for w, e in pairs if w > 0]
@@ -242,11 +299,14 @@ class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, B
 
     def _distributions(self, learner: BaseEstimator, P: ArrayLike) -> NDArray[np.float64]:
         """Make distributions of what a learner predicts, their columns in the order of `y`."""
-        P = check_prediction(P, self.n_labels_)
+        P = check_prediction(np.asarray(P), self.n_labels_)
         return in_order_of_labels(learner, P, fitted_names(self))
 
     def _learner(self) -> BaseEstimator:
         return self.estimators_[0]
+
+    def _learners_to_fit(self) -> list[BaseEstimator]:
+        return [estimator for _, estimator in self._learners()]
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Route metadata of `fit` to the learners.
@@ -268,8 +328,25 @@ class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, B
         return tags
 
 
+def _is_dropped(member: tuple[str, Any]) -> bool:
+    return isinstance(member[1], str) and member[1] == "drop"
+
+
 def _fit(estimator, X, D, params) -> BaseEstimator:
     return clone(estimator).fit(X, D, **params)
+
+
+def _predict_held_out(estimator, X, D, train, test, params) -> NDArray:
+    X_train, D_train = safe_split(estimator, X, D, train)
+    X_test, _ = safe_split(estimator, X, D, test, train)
+    params = check_method_params(X, params, indices=train)
+    return np.asarray(_fit(estimator, X_train, D_train, params).predict(X_test))
+
+
+def _check_cover(splits: list[tuple[NDArray, NDArray]], n_samples: int) -> None:
+    rows = np.sort(np.concatenate([test for _, test in splits])) if splits else np.empty(0)
+    if not np.array_equal(rows, np.arange(n_samples)):
+        raise ValueError("The test rows of cv must cover every row once: it is no partition.")
 
 
 def mixture_weights(

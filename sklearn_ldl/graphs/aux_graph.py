@@ -16,9 +16,10 @@ from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.neighbors import KNeighborsTransformer
 from sklearn.preprocessing import FunctionTransformer
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ldl._core.extras import MissingExtraError
+from sklearn_ldl._core.samples import validate_samples
 from sklearn_ldl._core.sklearn_compat import HasMethods, Interval, StrOptions, fit_context
 from sklearn_ldl.graphs.copies import Copies, distinct_rows, places_at_distance_zero
 from sklearn_ldl.graphs.search import (
@@ -150,7 +151,7 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
             StrOptions({"precomputed"}),
             None,
         ],
-        "n_jobs": [Integral, None],
+        "n_jobs": [Interval(Integral, None, None, closed="neither"), None],
         "random_state": ["random_state"],
     }
 
@@ -294,7 +295,7 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
 
     def _validate_aux(self, A: Any, **options: Any) -> Any:
         kind = "csr" if self._is_precomputed() else False
-        return validate_data(self, A, accept_sparse=kind, dtype=np.float64, **options)
+        return validate_samples(self, A, accept_sparse=kind, dtype=np.float64, **options)
 
     def _new_search(self, n_samples: int) -> Any:
         """Return an unfitted transformer of points into a sparse graph of distances."""

@@ -13,7 +13,7 @@ def similarity(distances: csr_array, sigma: float) -> csr_array:
     """Turn distances into similarities; those that are zero are no edges."""
     d = distances.data
     # A sigma of zero is the limit of small ones: similarity 1 at distance 0, else 0.
-    with np.errstate(divide="ignore", over="ignore"):
+    with np.errstate(divide="ignore", over="ignore", under="ignore"):
         scaled = np.divide(d, sigma, out=np.zeros_like(d), where=d > 0)
         weights = np.exp(-0.5 * scaled**2)
     graph = distances.copy()

@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.extmath import safe_sparse_dot
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ldl._core.dask_rows import lazily
+from sklearn_ldl._core.samples import validate_samples
+from sklearn_ldl._core.weights import training_weight
 from sklearn_ldl._solver.design import in_precision
-from sklearn_ldl.base import LabelDistributionMixin, SoftmaxPredictionMixin, training_weight
+from sklearn_ldl.base import LabelDistributionMixin, SoftmaxPredictionMixin
 
 
 class LinearModel(LabelDistributionMixin, BaseEstimator):
@@ -48,7 +50,9 @@ class LinearModel(LabelDistributionMixin, BaseEstimator):
             Any real numbers.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
+        X = validate_samples(
+            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
+        )
         Z = safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
         # Coefficients are in double precision where the features, of single, needed it.
         return Z.astype(X.dtype, copy=False)

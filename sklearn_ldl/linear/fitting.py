@@ -31,6 +31,9 @@ class MaximumEntropyModel(CallbackSupportMixin, SoftmaxLinearModel):
     `tol`, `warm_start` and `verbose`.
     """
 
+    #: Whether Dask collections are fitted block by block.
+    _takes_dask = True
+
     @classmethod
     def from_coefficients(
         cls, coef: ArrayLike, intercept: ArrayLike | None = None, **parameters: Any

@@ -173,7 +173,7 @@ class BFGSLDL(MaximumEntropyModel):
             collection, the sums over rows are computed where its blocks are, and memory is bounded
             by their size.
         y : {array-like, Dask array or frame} of shape (n_samples, n_labels)
-            Label distributions; rows sum to one. A Dask collection if `X` is one.
+            Label distributions; rows sum to one. A Dask collection only if `X` is one.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the rows, not all zero.
 
@@ -188,7 +188,7 @@ class BFGSLDL(MaximumEntropyModel):
             If `y` does not hold distributions (see :func:`sklearn_ldl.check_distribution`), or for
             data that scikit-learn rejects.
         TypeError
-            If only one of `X` and `y` is a Dask collection.
+            If `y` is a Dask collection and `X` is not.
         """
         X, D, sample_weight = self._validate_data(X, y, sample_weight)
         self._fit_chosen(X, D, sample_weight, self.alpha)

@@ -11,11 +11,12 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import check_scoring
-from sklearn.model_selection import check_cv
 
 from sklearn_ldl._core.callbacks import with_callbacks
 from sklearn_ldl._core.dask_rows import is_dask
 from sklearn_ldl._core.sklearn_compat import Interval, fit_context, safe_indexing
+from sklearn_ldl._core.splits import splits
+from sklearn_ldl._core.weights import check_folds
 from sklearn_ldl._solver.problem import warn_if_not_converged
 from sklearn_ldl.linear.choosing import choose, moments
 from sklearn_ldl.linear.fitting import MaximumEntropyModel
@@ -39,8 +40,8 @@ class BFGSLDLCV(MaximumEntropyModel):
         ``1e-5 * v`` to ``1e2 * v``, where ``v`` is the mean variance of the features (1 when they
         are standardised), so that rescaling all features changes nothing; None means 15.
     cv : int, cross-validation generator or iterable, default=5
-        Splits, as everywhere in scikit-learn; an integer gives that many folds in the order of
-        the rows (shuffle the rows, or pass a splitter, if their order means something).
+        Splits. An integer, or None for 5, gives that many folds of rows shuffled with a fixed seed,
+        ``KFold(cv, shuffle=True, random_state=0)``; anything else is used as it is given.
     scoring : str or callable, default=None
         What to maximise: the name of an LDL scorer (see
         :func:`sklearn_ldl.metrics.get_ldl_scorer`), the name of a scikit-learn scorer, or a scorer.
@@ -69,9 +70,9 @@ class BFGSLDLCV(MaximumEntropyModel):
     alphas_ : ndarray of shape (n_alphas,)
         The penalties, largest first.
     scores_ : ndarray of shape (n_folds, n_alphas)
-        Scores on the held-out folds.
+        Scores on the held-out folds; NaN for a fold whose rows all weigh zero.
     best_score_ : float
-        Mean over folds of the score at `alpha_`.
+        Mean over the folds with a score, at `alpha_`.
     coef_, intercept_, loss_, gradient_norm_, n_iter_, n_evaluations_
         As in :class:`BFGSLDL`, of the final fit to all rows.
     n_labels_, label_names_, n_features_in_, feature_names_in_
@@ -103,7 +104,7 @@ class BFGSLDLCV(MaximumEntropyModel):
         "alphas": ["array-like", Interval(Integral, 1, None, closed="left"), None],
         "cv": ["cv_object"],
         "scoring": [str, callable, None],
-        "n_jobs": [Integral, None],
+        "n_jobs": [Interval(Integral, None, None, closed="neither"), None],
     }
     _parameter_constraints.pop("alpha")
 
@@ -148,9 +149,11 @@ class BFGSLDLCV(MaximumEntropyModel):
         X : {array-like, sparse matrix, Dask array or frame} of shape (n_samples, n_features)
             Samples; of a Dask collection, the sums over rows are computed where its blocks are.
         y : {array-like, Dask array or frame} of shape (n_samples, n_labels)
-            Label distributions; rows sum to one. A Dask collection if `X` is one.
+            Label distributions; rows sum to one. A Dask collection only if `X` is one.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows, in training and (where the scorer takes weights) in scoring.
+            Non-negative weights of the rows, not all zero, in training and (where the scorer takes
+            weights) in scoring. A fold whose rows all weigh zero is not scored, as if these rows
+            were absent.
         groups : array-like of shape (n_samples,), default=None
             Groups for splitters that keep them together.
 
@@ -162,20 +165,24 @@ class BFGSLDLCV(MaximumEntropyModel):
         Raises
         ------
         ValueError
-            As :meth:`BFGSLDL.fit`; also for a negative penalty or when no score is finite.
+            As :meth:`BFGSLDL.fit`; also for a negative penalty, splits without rows, when no score
+            is finite, or when all rows with a weight are in one fold.
         """
         X, D, sample_weight = self._validate_data(X, y, sample_weight)
         scale = self._chosen_scale(X, D, sample_weight)
         alphas, unit = self._alpha_grid(X, D, sample_weight, scale)
         settings = alphas, unit, scale, self._scorer()
-        splits = list(check_cv(self.cv, D, classifier=False).split(X, D, groups))
+        folds = splits(self.cv, X, D, groups=groups)
+        counted = _counted(folds, sample_weight)
         results = Parallel(n_jobs=self.n_jobs)(
             delayed(_score_path)(self, X, D, sample_weight, *settings, train, test)
-            for train, test in splits
+            for (train, test), counts in zip(folds, counted, strict=True)
+            if counts
         )
         self.alphas_ = alphas
-        self.scores_ = np.array([scores for scores, _ in results])
-        mean_scores = self.scores_.mean(axis=0)
+        self.scores_ = np.full((len(folds), len(alphas)), np.nan)
+        self.scores_[counted] = [scores for scores, _ in results]
+        mean_scores = self.scores_[counted].mean(axis=0)
         if not np.isfinite(mean_scores).any():
             raise ValueError("No penalty has a finite score on every fold; check the scorer.")
         best = int(np.nanargmax(mean_scores))
@@ -225,6 +232,15 @@ class BFGSLDLCV(MaximumEntropyModel):
         if isinstance(self.scoring, str) and self.scoring in get_ldl_scorer_names():
             return get_ldl_scorer(self.scoring)
         return check_scoring(self, scoring=self.scoring)
+
+
+def _counted(splits, sample_weight) -> NDArray[np.bool_]:
+    """Tell which splits have held-out rows with a weight; an error if one has none to train on."""
+    if sample_weight is None:
+        return np.full(len(splits), True)
+    weight = np.asarray(sample_weight)
+    check_folds(splits, weight)
+    return np.array([weight[test].any() for _, test in splits])
 
 
 def _score_path(model, X, D, sample_weight, alphas, unit, scale, scorer, train, test):

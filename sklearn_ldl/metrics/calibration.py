@@ -17,6 +17,7 @@ from sklearn.utils import check_array
 
 from sklearn_ldl._core.label_names import columns_in_order, columns_of_frame, name_array
 from sklearn_ldl._core.simplex import check_distribution, safe_log
+from sklearn_ldl._core.underflow import underflow_is_zero
 from sklearn_ldl.metrics.checks import check_floor, check_weights, weighted_mean
 from sklearn_ldl.metrics.divergences import FLOOR
 from sklearn_ldl.metrics.labels import Truth, choose_truth, one_hot, true_degree
@@ -25,6 +26,7 @@ from sklearn_ldl.metrics.labels import Truth, choose_truth, one_hot, true_degree
 _EDGE_TOLERANCE = 1e-6
 
 
+@underflow_is_zero
 def expected_calibration_error(
     y_true: ArrayLike,
     D_pred: ArrayLike,
@@ -102,6 +104,7 @@ def expected_calibration_error(
     return _binned_gap(P.max(axis=1), true_degree(D, P), n_bins, sample_weight)
 
 
+@underflow_is_zero
 def uncertainty_calibration_error(
     y_true: ArrayLike,
     D_pred: ArrayLike,
@@ -174,6 +177,7 @@ def uncertainty_calibration_error(
     return _binned_gap(uncertainty, 1 - true_degree(D, P), n_bins, sample_weight)
 
 
+@underflow_is_zero
 def log_loss(
     y_true: ArrayLike,
     D_pred: ArrayLike,
@@ -234,6 +238,7 @@ def log_loss(
     return weighted_mean(-(D * safe_log(P, floor)).sum(axis=1), sample_weight)
 
 
+@underflow_is_zero
 def brier_score_loss(
     y_true: ArrayLike,
     D_pred: ArrayLike,

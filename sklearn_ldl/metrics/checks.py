@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_array
 
 from sklearn_ldl._core.label_names import columns_in_order, columns_of_frame
 from sklearn_ldl._core.simplex import check_distribution
+from sklearn_ldl._core.weights import check_weight
 
 
 def check_pair(
@@ -37,13 +37,7 @@ def check_weights(sample_weight: ArrayLike | None, n_samples: int) -> NDArray[np
     """Validate sample weights; the largest returned weight is one."""
     if sample_weight is None:
         return np.ones(n_samples)
-    weights = check_array(
-        sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
-    )
-    if weights.shape != (n_samples,):
-        raise ValueError(f"sample_weight has shape {weights.shape}, expected ({n_samples},).")
-    if weights.min() < 0 or weights.max() == 0:
-        raise ValueError("sample_weight must be non-negative, with at least one positive weight.")
+    weights = check_weight(sample_weight, n_samples, np.float64)
     # Only the ratios matter, and this way no sum of weights overflows.
     return weights / weights.max()
 
@@ -65,6 +59,11 @@ def mean_or_rows(
     """Average one value per sample, or with `per_row` return the values."""
     if not per_row:
         return weighted_mean(values, sample_weight)
+    forbid_weights(sample_weight)
+    return values
+
+
+def forbid_weights(sample_weight: ArrayLike | None) -> None:
+    """Raise a ValueError if there are weights, for values of rows."""
     if sample_weight is not None:
         raise ValueError("sample_weight has no effect with per_row=True: pass one of them.")
-    return values

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sklearn_ldl._core.dask_rows import is_dask, map_rows, mean_of_rows
-from sklearn_ldl.metrics.checks import check_pair, in_order_of, mean_or_rows
+from sklearn_ldl._core.underflow import underflow_is_zero
+from sklearn_ldl.metrics.checks import check_pair, forbid_weights, in_order_of, mean_or_rows
 
 
 class RowMetric(Protocol):
@@ -57,12 +58,16 @@ def row_metric(formula: Callable[..., NDArray]) -> RowMetric:
     The docstring of the formula is that of the metric, so it documents these as well.
     """
 
+    @underflow_is_zero
     def metric(D_true, D_pred, *, sample_weight=None, per_row=False, **options):
         if is_dask(D_true, D_pred):
             D_true = in_order_of(D_pred, D_true)
             on_rows = partial(metric, per_row=True, **options)
             values = map_rows(on_rows, D_true, D_pred, n_columns=None, dtype=np.float64)
-            return values if per_row else mean_of_rows(values, sample_weight)
+            if not per_row:
+                return mean_of_rows(values, sample_weight)
+            forbid_weights(sample_weight)
+            return values
         values = formula(*check_pair(D_true, D_pred), **options)
         return mean_or_rows(values, sample_weight, per_row)
 

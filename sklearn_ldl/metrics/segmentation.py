@@ -13,7 +13,7 @@ from sklearn_ldl._core.sklearn_compat import Interval, validate_params
 @validate_params(
     {
         "n_classes": [Interval(Integral, 1, None, closed="left"), None],
-        "ignore": [Integral, None],
+        "ignore": [Interval(Integral, None, None, closed="neither"), None],
     },
     prefer_skip_nested_validation=True,
 )

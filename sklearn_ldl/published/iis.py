@@ -121,6 +121,9 @@ class IISLDL(SoftmaxLinearModel):
     True
     """
 
+    #: Steps are ratios of sums, in which no feature is squared.
+    _any_scale = True
+
     _parameter_constraints: dict = {
         "alpha": [Interval(Real, 0, None, closed="left")],
         "fit_intercept": ["boolean"],

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh
 
+from sklearn_ldl._core.dask_rows import lazily
 from sklearn_ldl._core.simplex import project_simplex
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context
 from sklearn_ldl._solver.design import Design
@@ -270,6 +271,7 @@ class LDLSF(LinearModel):
             )
         return values, vectors
 
+    @lazily
     def predict(self, X: Any) -> NDArray:
         """Predict label distributions: the nearest ones to the linear degrees, above the floor.
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.linear_model import Ridge
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ldl._core.samples import validate_samples
 from sklearn_ldl._core.sklearn_compat import Interval, fit_context
 from sklearn_ldl._solver.lbfgs import State
 from sklearn_ldl._solver.problem import SoftmaxLinearProblem, warn_if_not_converged
@@ -263,7 +264,9 @@ class LDLSCL(SoftmaxLinearModel):
             What the regression says, between zero and the largest code of a training row.
         """
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False)
+        X = validate_samples(
+            self, X, accept_sparse="csr", dtype=[np.float64, np.float32], reset=False
+        )
         codes = self.code_model_.predict(X).reshape(X.shape[0], -1)
         return np.clip(codes, 0, self.codes_.max(axis=0)).astype(X.dtype)
 

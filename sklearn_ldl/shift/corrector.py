@@ -67,8 +67,8 @@ class LabelShiftCorrector(PostHocCorrection):
         1, 2, 4, ..., 256 the one that does best on simulated shifts of the training rows.
     cv : int, cross-validation generator or iterable, default=5
         The splits that give predictions for rows held out; used for "estimate" only. An integer
-        makes folds of consecutive rows, so pass ``KFold(5, shuffle=True)`` when the rows are
-        sorted; None means 5.
+        makes folds of rows shuffled with a fixed seed,
+        ``KFold(cv, shuffle=True, random_state=0)``; None means 5.
     n_bootstrap : int, default=100
         Bootstrap draws that the estimate averages; 2 at least.
     random_state : int, RandomState instance or None, default=None
@@ -210,7 +210,7 @@ class LabelShiftCorrector(PostHocCorrection):
             Label distributions; rows sum to one.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the rows, not all zero: for the prior and the estimate, and for
-            an estimator that takes them.
+            the fit of the estimator; in a pipeline the last step gets them.
         X_target : {array-like, sparse matrix} of shape (n_target_samples, n_features), default=None
             Samples of the target, of which there are two at least; see :meth:`adapt`.
         **fit_params : dict
@@ -226,13 +226,14 @@ class LabelShiftCorrector(PostHocCorrection):
         ------
         ValueError
             If `y` does not hold distributions (see :func:`sklearn_ldl.check_distribution`), if a
-            given prior is not a distribution over the labels, or if there are too few target rows.
+            given prior is not a distribution over the labels, if there are too few target rows, or
+            if `estimator` takes no weights and there are some, or if no weight is left to train a
+            fold.
 
         Warns
         -----
         UserWarning
-            When `estimator` does not take `sample_weight`, or a given prior has mass on a label
-            that training lacks.
+            When a given prior has mass on a label that training lacks.
         """
         D, weight, self._held_out = self._fit_estimator(
             X, y, sample_weight, fit_params, hold_out=self._estimates

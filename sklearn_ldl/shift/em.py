@@ -25,9 +25,8 @@ import numpy as np
 from numpy.random import RandomState
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from scipy.special import log_softmax, softmax
 
-from sklearn_ldl._core.simplex import normalize
+from sklearn_ldl._core.simplex import log_softmax, normalize, softmax
 from sklearn_ldl.shift.estimate import PriorEstimate, best_strength
 from sklearn_ldl.shift.evidence import Evidence
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.random import RandomState
 from numpy.typing import NDArray
-from scipy.special import softmax
 
+from sklearn_ldl._core.simplex import softmax
 from sklearn_ldl.wrappers.posthoc import HeldOut, logits_of
 
 

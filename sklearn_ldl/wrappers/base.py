@@ -9,12 +9,19 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.utils import Bunch, get_tags
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metadata_routing import (
+    UNUSED,
+    MetadataRouter,
+    MethodMapping,
+    process_routing,
+)
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ldl._core.dask_rows import refuse_dask
 from sklearn_ldl._core.label_names import frozen_names, label_order
 from sklearn_ldl._core.simplex import check_prediction, safe_log
 from sklearn_ldl._core.sklearn_compat import routing_enabled
+from sklearn_ldl._core.weighted_fits import with_weight
 from sklearn_ldl.linear import BFGSLDL
 
 # Without metadata routing, parameters of `fit` go to the distributor by this prefix.
@@ -39,6 +46,10 @@ class LearnerFeatures:
         """Return a fitted learner; an AttributeError before the fit."""
         return self.estimator_  # type: ignore[attr-defined]
 
+    def _learners_to_fit(self) -> list[BaseEstimator]:
+        """Return the learners that `fit` hands weights to."""
+        return [given_or_default(self.estimator)]  # type: ignore[attr-defined]
+
     @property
     def n_features_in_(self) -> int:
         """Number of features that the learner was fitted to."""
@@ -58,9 +69,17 @@ class TargetWrapper(LearnerFeatures, MetaEstimatorMixin, BaseEstimator):
         "distributor": [BaseEstimator, None],
     }
 
+    #: Weights are the learner's; by its request they are routed.
+    __metadata_request__fit = {"sample_weight": UNUSED}
+
+    def _weigh(self, sample_weight: ArrayLike | None, fit_params: dict[str, Any]) -> dict[str, Any]:
+        """Add weights, when given, to what the learner gets; an error if it cannot take them."""
+        return with_weight(given_or_default(self.estimator), sample_weight, fit_params)
+
     def _fit_wrapped(
         self, X: Any, y: NDArray, distributor: BaseEstimator, fit_params: dict[str, Any]
     ) -> None:
+        refuse_dask(self, X)
         if routing_enabled():
             routed = process_routing(self, "fit", **fit_params)
         else:
@@ -98,6 +117,7 @@ class TargetWrapper(LearnerFeatures, MetaEstimatorMixin, BaseEstimator):
             something else, as ``MLPRegressor`` does, the nearest distribution.
         """
         check_is_fitted(self)
+        refuse_dask(self, X)
         D = check_prediction(self.estimator_.predict(X), self._n_labels)
         return in_order_of_labels(self.estimator_, D, getattr(self, "classes_", None))
 
@@ -126,7 +146,8 @@ class TargetWrapper(LearnerFeatures, MetaEstimatorMixin, BaseEstimator):
             is how ``sigma``, one standard deviation per sample, reaches a
             :class:`~sklearn_ldl.GaussianLabelDistributor`.
         """
-        router = MetadataRouter(owner=self).add(
+        router = MetadataRouter(owner=self).add_self_request(self)
+        router.add(
             estimator=given_or_default(self.estimator),
             method_mapping=MethodMapping().add(caller="fit", callee="fit"),
         )
@@ -146,8 +167,3 @@ def in_order_of_labels(learner: BaseEstimator, A: NDArray, names: ArrayLike | No
     """Bring the columns that a frozen learner predicts into the order of a wrapper's labels."""
     order = label_order(frozen_names(learner), names, of_have="estimator", of_want="y")
     return A if order is None else A[:, order]
-
-
-def with_weight(sample_weight: ArrayLike | None, fit_params: dict[str, Any]) -> dict[str, Any]:
-    """Add `sample_weight`, when given, to the other parameters of `fit`."""
-    return fit_params if sample_weight is None else {**fit_params, "sample_weight": sample_weight}

@@ -140,8 +140,9 @@ class TemperatureCalibrator(PostHocCorrection):
         all the given data serve to find the temperature. They should not be its training data.
     cv : int, cross-validation generator or iterable, default=5
         The splits. On each, a clone of `estimator` is fitted to the training rows and predicts the
-        others. They are ignored for a frozen estimator. An integer makes folds of consecutive
-        rows, so pass ``KFold(5, shuffle=True)`` when the rows are sorted; None means 5.
+        others. They are ignored for a frozen estimator. An integer makes folds of rows
+        shuffled with a fixed seed, ``KFold(cv, shuffle=True, random_state=0)``;
+        None means 5.
     bounds : tuple of two floats, default=(0.05, 20.0)
         Least and greatest temperature.
 
@@ -226,8 +227,8 @@ class TemperatureCalibrator(PostHocCorrection):
         y : array-like of shape (n_samples, n_labels)
             Label distributions; rows sum to one.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows, not all zero: for the temperature, and for an
-            estimator that takes them.
+            Non-negative weights of the rows, not all zero: for the temperature, and for the fit of
+            the estimator; in a pipeline the last step gets them.
         **fit_params : dict
             ``groups`` for the splitter and parameters of `fit` of the estimator, of which each
             split gets its rows; or metadata to route when that is enabled.
@@ -241,13 +242,12 @@ class TemperatureCalibrator(PostHocCorrection):
         ------
         ValueError
             If `y` does not hold distributions (see :func:`sklearn_ldl.check_distribution`), if
-            `bounds` are not two positive numbers in ascending order, or if a frozen estimator
-            predicts another number of labels.
+            `bounds` are not two positive numbers in ascending order, if a frozen estimator
+            predicts another number of labels, or if `estimator` takes no weights and there are
+            some, or if no weight is left to train a fold.
 
         Warns
         -----
-        UserWarning
-            When `estimator` does not take `sample_weight`.
         ConvergenceWarning
             When the best temperature is one of the bounds.
         """

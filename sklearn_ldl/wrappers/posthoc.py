@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ldl._core.dask_rows import (
+    as_rows,
+    check_learners,
+    is_dask,
+    lazily,
+    refuse_dask,
+    takes_dask,
+)
 from sklearn_ldl._core.label_names import columns_in_order, describe_labels, frozen_names
 from sklearn_ldl._core.simplex import check_distribution, check_prediction, safe_log
 from sklearn_ldl._core.sklearn_compat import (
@@ -22,9 +28,12 @@ from sklearn_ldl._core.sklearn_compat import (
     routing_enabled,
     safe_split,
 )
-from sklearn_ldl.base import SoftmaxPredictionMixin, require_y, training_weight
+from sklearn_ldl._core.splits import splits
+from sklearn_ldl._core.weighted_fits import with_weight
+from sklearn_ldl._core.weights import check_folds, training_weight
+from sklearn_ldl.base import SoftmaxPredictionMixin, require_y
 from sklearn_ldl.metrics.divergences import FLOOR
-from sklearn_ldl.wrappers.base import LearnerFeatures, given_or_default, with_weight
+from sklearn_ldl.wrappers.base import LearnerFeatures, given_or_default
 
 
 class HeldOut(NamedTuple):
@@ -63,35 +72,44 @@ class PostHocCorrection(LearnerFeatures, SoftmaxPredictionMixin, MetaEstimatorMi
         require_y(self, y)
         estimator = given_or_default(self.estimator)
         names = frozen_names(estimator)
+        y = check_learners(self, [estimator], X, y)
         y = columns_in_order(y, names, of_y="y", of_names="estimator")
         D = check_distribution(y)
-        X, D = indexable(X, D)
-        weight = training_weight(sample_weight, X, dtype=np.float64)
+        if not is_dask(X):
+            X, D = indexable(X, D)
+        weight = training_weight(sample_weight, D, dtype=np.float64)
         routed = self._route(estimator, sample_weight, fit_params)
         held_out = self._hold_out(estimator, X, D, weight, routed) if hold_out else None
         self.estimator_ = clone(estimator).fit(X, D, **routed.estimator.fit)
         describe_labels(self, y, D.shape[1], names)
         return D, weight, held_out
 
+    @property
+    def _takes_dask(self) -> bool:
+        return takes_dask(given_or_default(self.estimator))
+
     def _hold_out(self, estimator, X, D, weight, routed) -> HeldOut:
+        X = as_rows(X) if is_dask(X) else X
         if isinstance(estimator, FrozenEstimator):
             every_row = np.arange(len(D))
-            splits = [(every_row, every_row)]
+            folds = [(every_row, every_row)]
         else:
-            splits = list(check_cv(self.cv).split(X, D, **routed.splitter.split))
+            folds = splits(self.cv, X, D, **routed.splitter.split)
+            check_folds(folds, weight)
         learners, logits = [], []
-        for train, test in splits:
+        for train, test in folds:
             X_train, D_train = safe_split(estimator, X, D, train)
             X_test, _ = safe_split(estimator, X, D, test, train)
             params = check_method_params(X, routed.estimator.fit, indices=train)
             learners.append(clone(estimator).fit(X_train, D_train, **params))
             logits.append(logits_of(learners[-1], X_test))
-        Z, rows = np.concatenate(logits), np.concatenate([test for _, test in splits])
+        Z, rows = np.concatenate(logits), np.concatenate([test for _, test in folds])
         if Z.shape[1] != D.shape[1]:
             raise ValueError(f"estimator predicts {Z.shape[1]} labels, but y has {D.shape[1]}.")
-        fold = np.repeat(np.arange(len(splits)), [len(test) for _, test in splits])
+        fold = np.repeat(np.arange(len(folds)), [len(test) for _, test in folds])
         return HeldOut(Z, D[rows], weight[rows], fold, learners)
 
+    @lazily
     def decision_function(self, X: Any) -> NDArray:
         """Logits of the estimator, corrected.
 
@@ -132,17 +150,11 @@ class PostHocCorrection(LearnerFeatures, SoftmaxPredictionMixin, MetaEstimatorMi
 
     def _route(self, estimator, sample_weight, fit_params) -> Bunch:
         """Say which parameters the fits and the splitter receive."""
+        weighted = with_weight(estimator, sample_weight, fit_params, may_be_frozen=True)
         if routing_enabled():
             return process_routing(self, "fit", sample_weight=sample_weight, **fit_params)
-        groups = fit_params.pop("groups", None)
-        if has_fit_parameter(estimator, "sample_weight"):
-            fit_params = with_weight(sample_weight, fit_params)
-        elif sample_weight is not None and not isinstance(estimator, FrozenEstimator):
-            warnings.warn(
-                f"{type(estimator).__name__} does not take sample_weight: the weights count for "
-                "the correction only. Inside a pipeline, enable metadata routing to pass them on."
-            )
-        return Bunch(estimator=Bunch(fit=fit_params), splitter=Bunch(split={"groups": groups}))
+        groups = weighted.pop("groups", None)
+        return Bunch(estimator=Bunch(fit=weighted), splitter=Bunch(split={"groups": groups}))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -152,6 +164,8 @@ class PostHocCorrection(LearnerFeatures, SoftmaxPredictionMixin, MetaEstimatorMi
 
 def logits_of(estimator: BaseEstimator, X: Any) -> NDArray:
     """Logits of shape (n_samples, n_labels), whatever the fitted estimator offers."""
+    if not takes_dask(estimator):
+        refuse_dask(estimator, X)
     if hasattr(estimator, "decision_function"):
         Z = np.asarray(estimator.decision_function(X))
         # By scikit-learn's convention a classifier of two classes returns the margin of the second.

@@ -24,7 +24,6 @@ from sklearn_ldl.wrappers.base import (
     TargetWrapper,
     given_or_default,
     in_order_of_labels,
-    with_weight,
 )
 
 # Standard deviations in the range of the values, by the number of dimensions.
@@ -101,7 +100,7 @@ class LDLClassifier(ClassifierMixin, TargetWrapper):
         y : array-like of shape (n_samples,)
             Class labels of at least two classes.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights, for an estimator that takes them.
+            Weights of the rows in the fit of the estimator; in a pipeline the last step gets them.
         **fit_params : dict
             Passed to `fit` of the estimator, or to `transform` of the distributor by the prefix
             ``distributor__``; routed without prefixes when metadata routing is enabled.
@@ -114,17 +113,18 @@ class LDLClassifier(ClassifierMixin, TargetWrapper):
         Raises
         ------
         ValueError
-            If `y` holds continuous values, missing labels or a single class, or if `distributor`
-            is one of other targets.
+            If `y` holds continuous values, missing labels or a single class, if `distributor` is
+            one of other targets, or if `estimator` takes no weights and there are some.
         """
         if self.distributor is not None:
             check_role(self.distributor, "class labels", self)
         require_y(self, y)
+        fit_params = self._weigh(sample_weight, fit_params)
         y = column_or_1d(y, warn=True)
         if y.dtype.kind == "f":
             check_labels(y)
         distributor = LabelSmoother(smoothing=0) if self.distributor is None else self.distributor
-        self._fit_wrapped(X, y, distributor, with_weight(sample_weight, fit_params))
+        self._fit_wrapped(X, y, distributor, fit_params)
         self.classes_ = self.distributor_.classes_
         return self
 
@@ -259,7 +259,7 @@ class LDLRegressor(RegressorMixin, TargetWrapper):
         y : array-like of shape (n_samples,) or (n_samples, n_dims)
             Values or points.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights, for an estimator that takes them.
+            Weights of the rows in the fit of the estimator; in a pipeline the last step gets them.
         **fit_params : dict
             Passed to `fit` of the estimator, or to `transform` of the distributor by the prefix
             ``distributor__``; routed without prefixes when metadata routing is enabled.
@@ -273,17 +273,18 @@ class LDLRegressor(RegressorMixin, TargetWrapper):
         ------
         ValueError
             If `y` is not finite or does not fit the distributor, if there is none for points of
-            more than three dimensions, if it is one of other targets, or if it does not know
-            `decode`.
+            more than three dimensions, if it is one of other targets, if it does not know
+            `decode`, or if `estimator` takes no weights and there are some.
         """
         if self.distributor is not None:
             self._check_distributor(self.distributor)
         require_y(self, y)
+        fit_params = self._weigh(sample_weight, fit_params)
         y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         distributor = _default_distributor(y) if self.distributor is None else self.distributor
-        self._fit_wrapped(X, y, distributor, with_weight(sample_weight, fit_params))
+        self._fit_wrapped(X, y, distributor, fit_params)
         if hasattr(self.distributor_, "grid_"):
             self.grid_ = self.distributor_.grid_
         else:

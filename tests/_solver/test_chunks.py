@@ -228,8 +228,8 @@ def with_nan(X):
 @pytest.mark.parametrize(
     ("change", "error", "match"),
     [
-        (lambda X, D: (blocks(X), D), TypeError, "both be Dask collections"),
-        (lambda X, D: (X, blocks(D)), TypeError, "both be Dask collections"),
+        (lambda X, D: (X, blocks(D)), TypeError, "y is a Dask collection, X is not"),
+        (lambda X, D: (blocks(X), D[:-1]), ValueError, "X has 1000 rows, y has shape"),
         (lambda X, D: (blocks(X), dask.delayed(D)), TypeError, "y must be a Dask array or Data"),
         (lambda X, D: (blocks(X), blocks(D[:-1])), ValueError, "X has 1000 rows, y has shape"),
         (lambda X, D: (blocks(X), blocks(bad_row(D))), ValueError, "begins with row 340: .* sums"),
@@ -248,8 +248,18 @@ def test_bad_collections(data, change, error, match):
     ("weight", "match"), [(-np.ones(N), "negative"), (np.zeros(N), "All sample weights are zero")]
 )
 def test_bad_weights(data, weight, match):
-    with pytest.raises(ValueError, match=match):
-        BFGSLDL().fit(blocks(data[0]), blocks(data[1]), sample_weight=weight)
+    for given in (weight, blocks(weight)):
+        with pytest.raises(ValueError, match=match):
+            BFGSLDL().fit(blocks(data[0]), blocks(data[1]), sample_weight=given)
+
+
+@pytest.mark.parametrize("size", [1.7e308, 1e-308])
+def test_size_of_weights(data, size):
+    X, D = blocks(data[0]), blocks(data[1])
+    weight = np.linspace(0.1, 1, N)
+    expected = BFGSLDL().fit(X, D, sample_weight=weight).coef_
+    for given in (size * weight, blocks(size * weight)):
+        assert_allclose(BFGSLDL().fit(X, D, sample_weight=given).coef_, expected, rtol=1e-9)
 
 
 def test_not_fitted(data):

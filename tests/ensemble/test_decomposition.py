@@ -119,7 +119,7 @@ def test_weights_act_in_learners_and_in_shares(data):
 
 def test_a_learner_that_cannot_use_weights_says_so(data):
     X, D = data
-    with pytest.raises(TypeError, match="sample_weight"):
+    with pytest.raises(ValueError, match="KNeighborsLDL takes no sample_weight"):
         DFLDL(KNeighborsLDL()).fit(X, D, sample_weight=np.ones(len(X)))
 
 

@@ -9,6 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.dummy import DummyRegressor
+from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict
 from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
@@ -144,8 +145,8 @@ def test_weights_are_routed(data):
     weight = np.linspace(0.1, 1, len(X))
     with config_context(enable_metadata_routing=True):
         linear = BFGSLDL().set_fit_request(sample_weight=True)
-        near = KNeighborsLDL(10)  # takes no weights
-        model = StackingLDL([("linear", linear), ("near", near)]).fit(X, D, sample_weight=weight)
+        trees = ExtraTreesRegressor(random_state=0).set_fit_request(sample_weight=False)
+        model = StackingLDL([("linear", linear), ("trees", trees)]).fit(X, D, sample_weight=weight)
         assert_allclose(
             model.estimators_[0].coef_, BFGSLDL().fit(X, D, sample_weight=weight).coef_, atol=1e-12
         )
@@ -174,3 +175,22 @@ def test_bad_targets(data):
         StackingLDL(learners()).fit(X, 2 * D)
     with pytest.raises(ValueError, match="inconsistent"):
         StackingLDL(learners()).fit(X, D[:-1])
+
+
+def test_learners_that_are_dropped(data):
+    X, D = data
+    learners = [("linear", BFGSLDL()), ("neighbours", KNeighborsLDL()), ("other", BFGSLDL(alpha=1))]
+    model = StackingLDL(learners, cv=2).set_params(other="drop").fit(X, D)
+    expected = StackingLDL(learners[:2], cv=2).fit(X, D)
+    assert_array_equal(model.predict(X), expected.predict(X))
+    assert_array_equal(model.weights_, expected.weights_)
+    assert len(model.estimators_) == 2
+    assert model.named_estimators_["other"] == "drop"
+    weighted = clone(model).set_params(weights=[1, 1, 5]).fit(X, D)
+    assert_allclose(weighted.weights_, [0.5, 0.5])
+    with pytest.raises(ValueError, match="All learners that have a weight are dropped"):
+        clone(model).set_params(weights=[0, 0, 5]).fit(X, D)
+    model.set_params(linear="drop", neighbours="drop")
+    with pytest.raises(ValueError, match=r"at least one .* that is not dropped"):
+        model.fit(X, D)
+    assert_allclose(model.set_params(linear=BFGSLDL()).fit(X, D).weights_, [1.0])

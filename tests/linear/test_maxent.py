@@ -368,7 +368,7 @@ def test_bad_features(X, text):
     [
         ([0.0, 0.0], "(?i)sample weights.*zero"),
         ([-1.0, 2.0], "[Nn]egative"),
-        ([1.0], "sample_weight.shape"),
+        ([1.0], "sample_weight has shape"),
         ([np.nan, 1.0], "NaN"),
     ],
 )

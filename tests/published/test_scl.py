@@ -129,7 +129,7 @@ def test_a_strong_penalty_on_codes_leaves_the_maximum_entropy_model(
     X, D = data
     options = {"code_alpha": code_alpha, "correlation_weight": correlation_weight, "tol": 1e-8}
     model = LDLSCL(**options, random_state=0).fit(X, D)
-    reference = BFGSLDL(tol=1e-9).fit(X, D)
+    reference = BFGSLDL(model.alpha, tol=1e-9).fit(X, D)
     assert_allclose(model.predict(X), reference.predict(X), atol=1e-6)
     assert_allclose(model.coef_, reference.coef_, atol=1e-6)
     assert_allclose(model.intercept_, reference.intercept_, atol=1e-6)

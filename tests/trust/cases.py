@@ -4,7 +4,10 @@ import inspect
 from functools import cache
 from importlib.util import find_spec
 
+import numpy as np
 import pandas as pd
+from sklearn.base import is_classifier
+from sklearn.utils.validation import has_fit_parameter
 
 from sklearn_ldl import BFGSLDL, LabelDistributionMixin, metrics
 from sklearn_ldl.datasets import make_ldl
@@ -96,3 +99,21 @@ def classifiers():
 
 
 CLASSIFIERS = classifiers()
+
+
+# Small whole weights of the rows of `data`, zeros among them.
+N = 60
+COUNTS = np.random.default_rng(0).integers(0, 4, N)
+WEIGHTED = [cls for cls in ESTIMATORS if has_fit_parameter(cls, "sample_weight")]
+
+
+def target(cls):
+    """What an estimator is fitted to: distributions, labels or values."""
+    X, D = data()
+    if issubclass(cls, LabelDistributionMixin):
+        return D
+    return D.argmax(axis=1) if is_classifier(cls()) else np.round(X[:, 0], 1)
+
+
+def degrees(model, X):
+    return getattr(model, "predict_proba", model.predict)(X)

@@ -426,14 +426,14 @@ def test_weights_equal_repetition_with_the_same_splits(data, rng):
     assert plain.temperature_ != pytest.approx(weighted.temperature_, rel=1e-3)
 
 
-def test_weights_reach_the_estimator_or_a_warning_says_not(rng):
+def test_weights_reach_the_estimator(rng):
     X, D = steep_data(rng)
     weight = np.arange(1.0, 61)
     model = TemperatureCalibrator(Steep()).fit(X, D, sample_weight=weight)
     assert_array_equal(model.estimator_.weight_, weight)
     assert TemperatureCalibrator(Steep()).fit(X, D).estimator_.weight_ is None
-    with pytest.warns(UserWarning, match="Pipeline does not take sample_weight"):
-        TemperatureCalibrator(make_pipeline(Steep())).fit(X, D, sample_weight=weight)
+    last = TemperatureCalibrator(make_pipeline(Steep())).fit(X, D, sample_weight=weight)
+    assert_array_equal(last.estimator_[-1].weight_, weight)
     step = TemperatureCalibrator(make_pipeline(Steep())).fit(X, D, steep__sample_weight=weight)
     assert_array_equal(step.estimator_[-1].weight_, weight)
 

@@ -13,6 +13,7 @@ from sklearn.base import clone
 from sklearn.utils import check_array, get_tags
 from torch import Tensor
 
+from sklearn_ldl._core.dask_rows import refuse_dask
 from sklearn_ldl._core.fitted import forget
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, num_samples
 from sklearn_ldl.deep.classifiers.base import DeepClassifier
@@ -189,6 +190,7 @@ class AuxGraphLDLClassifier(DeepClassifier):
         UserWarning
             If there are no auxiliary labels.
         """
+        refuse_dask(self, aux)
         return self._fit(X, y, sample_weight, aux=aux)
 
     def _losses(self, data: TrainingData) -> Losses:

@@ -6,7 +6,6 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_consistent_length, column_or_1d
@@ -20,7 +19,7 @@ from sklearn_ldl._core.label_names import (
     name_array,
     names_of,
 )
-from sklearn_ldl._core.simplex import check_distribution
+from sklearn_ldl._core.simplex import check_distribution, log_softmax, softmax
 from sklearn_ldl.deep.dataset_targets import dataset_targets
 from sklearn_ldl.deep.estimator import DeepEstimator
 from sklearn_ldl.distributors import LabelSmoother, smooth_labels

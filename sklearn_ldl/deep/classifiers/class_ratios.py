@@ -90,6 +90,7 @@ class RatioObjective:
         row_loss: Callable[[Tensor, Tensor], Tensor],
         D: Tensor,
         parts: list[Tensor],
+        weight: Tensor | None = None,
         *,
         gap: int,
         max_smoothing: float | None,
@@ -97,6 +98,8 @@ class RatioObjective:
         self.row_loss = row_loss
         self.D = D
         self.parts = parts
+        #: Degrees times the weight of their row.
+        self.mass = D if weight is None else D * weight[:, None]
         self.gap = gap
         self.max_smoothing = max_smoothing
         self.steps = 0
@@ -126,9 +129,9 @@ class RatioObjective:
     def _class_losses(
         self, forward: Forward, source: RowSource, rows: Tensor
     ) -> NDArray[np.float64]:
-        D = self.D[rows]
+        mass = self.mass[rows]
         losses = [
             self.row_loss(forward.evaluate(source.take(part)), self.D[part])
             for part in rows.split(source.batch_size)
         ]
-        return (torch.cat(losses) @ D / D.sum(0)).double().cpu().numpy()
+        return (torch.cat(losses) @ mass / mass.sum(0)).double().cpu().numpy()

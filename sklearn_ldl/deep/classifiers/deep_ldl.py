@@ -35,7 +35,7 @@ class DeepLDLClassifier(DeepClassifier):
         Turns labels into distributions over `classes_`; None means one-hot rows. See
         :class:`~sklearn_ldl.LabelSmoother`. Distributions given as `y` need none.
     augment : {"mixup", "cutmix", "ricap"} or callable, default=None
-        How batches are mixed, and their targets with them: a name, or
+        How batches are mixed, and their targets and weights with them: a name, or
         :class:`~sklearn_ldl.deep.MixUp`, :class:`~sklearn_ldl.deep.CutMix` or
         :class:`~sklearn_ldl.deep.RICAP` with parameters of your own. Only mixup does without
         images. None leaves them as they are.

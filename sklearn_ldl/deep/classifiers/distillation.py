@@ -7,11 +7,10 @@ from numbers import Real
 from typing import Unpack
 
 import torch
-from scipy.special import softmax
 from sklearn.base import BaseEstimator
 from torch import Tensor
 
-from sklearn_ldl._core.simplex import safe_log
+from sklearn_ldl._core.simplex import safe_log, softmax
 from sklearn_ldl._core.sklearn_compat import Interval
 from sklearn_ldl.deep.classifiers.teachers import TaughtClassifier
 from sklearn_ldl.deep.losses.base import Loss
@@ -49,8 +48,8 @@ class DistillationClassifier(TaughtClassifier):
         Whether the part of the teacher has the factor :math:`\tau^2`, which keeps the size of its
         gradient about the same at all temperatures.
     teacher_cv : int, cross-validation splitter or iterable of splits, default=None
-        How to make the teachers predict rows that they were not fitted to. None fits them to all
-        rows.
+        How to make the teachers predict rows that they were not fitted to. A number of folds
+        shuffles the rows, with a fixed seed. None fits teachers to all rows.
     keep_teachers : bool, default=True
         Whether the fitted teachers stay, in `teachers_`. Predictions do not need them.
     <net parameters>

@@ -40,8 +40,8 @@ class OfflineLDLClassifier(TaughtClassifier, omit=("label_smoothing",)):
         Notes.
     teacher_cv : int, cross-validation splitter or iterable of splits, default=None
         How to make the teachers predict rows that they were not fitted to. A teacher that has
-        memorised the training set predicts its labels, and teaches nothing more than these. None
-        fits teachers to all rows.
+        memorised the training set predicts its labels, and teaches nothing more than these. A
+        number of folds shuffles the rows, with a fixed seed. None fits teachers to all rows.
     keep_teachers : bool, default=True
         Whether the fitted teachers stay, in `teachers_`. Predictions do not need them.
     <net parameters>

@@ -28,7 +28,7 @@ from sklearn_ldl.deep.classifiers.teachers import (
 from sklearn_ldl.deep.losses.base import Loss
 from sklearn_ldl.deep.losses.registry import get_loss
 from sklearn_ldl.deep.mixing.augmentations import AUGMENTATIONS, get_augmentation
-from sklearn_ldl.deep.mixing.mixed import Augmentation
+from sklearn_ldl.deep.mixing.mixed import Augmentation, mix_targets
 from sklearn_ldl.deep.mixing.objective import mix
 from sklearn_ldl.deep.networks.dropout import MCDropout
 from sklearn_ldl.deep.networks.outputs import first_output
@@ -37,7 +37,7 @@ from sklearn_ldl.deep.training.batches import Batch
 from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.deep.training.device import resolve_device
 from sklearn_ldl.deep.training.inference import forward_batches
-from sklearn_ldl.deep.training.net import Forward, LDLNet, Objective
+from sklearn_ldl.deep.training.net import Forward, LDLNet, Objective, WeightedRows
 from sklearn_ldl.deep.training.seeds import seeded
 
 _PASSES = Interval(Integral, 0, None, closed="left")
@@ -180,11 +180,16 @@ class OnlineLDLClassifier(TaughtClassifier, omit=("label_smoothing",)):
         loss = get_loss(self.loss)
         scale = len(voices) if self.combine == "sum" else 1
 
-        def objective(forward: Forward, batch: Batch) -> Tensor:
-            X = batch.X if augment is None else mix(augment, batch.X).X
+        def objective(forward: Forward, batch: Batch) -> Tensor | WeightedRows:
+            X, weight = batch.X, batch.weight
+            if augment is not None:
+                mixed = mix(augment, X)
+                X = mixed.X
+                weight = None if weight is None else mix_targets(weight, mixed)
             with torch.no_grad():
                 Q = torch.stack([voice(X) for voice in voices]).mean(0)
-            return scale * loss(forward(X), Q)
+            losses = scale * loss(forward(X), Q)
+            return losses if weight is None else WeightedRows(losses, weight)
 
         return loss, objective
 

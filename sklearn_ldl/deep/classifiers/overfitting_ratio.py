@@ -134,10 +134,14 @@ class OGRClassifier(DeepClassifier):
             raise ValueError("The classes of all rows must be known: give y besides the Dataset.")
         device = resolve_device(self.device)
         loss = get_loss(self.loss)
+        weight = data.weight
+        if weight is not None:
+            weight = torch.from_numpy(weight.astype(np.float32)).to(device)
         objective = RatioObjective(
             loss,
             torch.from_numpy(data.targets).to(device),
             [torch.from_numpy(rows).to(device) for rows in data.rows],
+            weight,
             gap=self.gap,
             max_smoothing=self.max_smoothing if self.use == "smooth" else None,
         )

@@ -9,14 +9,15 @@ import torch
 from numpy.random import RandomState
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, clone
-from sklearn.model_selection import check_cv
 from sklearn.utils import check_array
-from sklearn.utils.validation import has_fit_parameter
 from torch import Tensor
 from torch.utils.data import Dataset, Subset
 
 from sklearn_ldl._core.label_names import columns_in_order, fitted_names, innermost, names_of
 from sklearn_ldl._core.sklearn_compat import HasMethods, num_samples, safe_indexing
+from sklearn_ldl._core.splits import splits
+from sklearn_ldl._core.weighted_fits import with_weight
+from sklearn_ldl._core.weights import check_folds
 from sklearn_ldl.deep.classifiers.base import DeepClassifier
 from sklearn_ldl.deep.classifiers.deep_ldl import DeepLDLClassifier
 from sklearn_ldl.deep.losses.base import Loss
@@ -50,8 +51,7 @@ class Lesson(NamedTuple):
             if name.rpartition("__")[2] == "random_state" and value is None
         }
         teacher.set_params(**seeds)
-        weighted = self.sample_weight is not None and has_fit_parameter(teacher, "sample_weight")
-        weight = {"sample_weight": self.sample_weight} if weighted else {}
+        weight = with_weight(teacher, self.sample_weight, {}, may_be_frozen=True)
         return teacher.fit(self.X, self.y, **weight)
 
 
@@ -84,8 +84,8 @@ class TaughtClassifier(DeepClassifier):
             Class labels, or label distributions, for teachers that take them. None takes the
             targets of a Dataset.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights, not all zero, for the student and for those teachers whose `fit`
-            has this parameter.
+            Non-negative weights, not all zero, for the student and the teachers that are fitted; in
+            a pipeline the last step gets them.
 
         Returns
         -------
@@ -96,9 +96,9 @@ class TaughtClassifier(DeepClassifier):
         ------
         ValueError
             If features or targets are not valid, if a teacher knows none of the classes, if
-            `teacher_cv` leaves rows out, if samples are no images and `augment` needs these, if
-            there is no dropout to take `mc_samples` of, or for what :meth:`DeepLDLClassifier.fit`
-            raises it.
+            `teacher_cv` leaves rows out, if a teacher takes no weights and there are some, if
+            samples are no images and `augment` needs these, if there is no dropout to take
+            `mc_samples` of, or for what :meth:`DeepLDLClassifier.fit` raises it.
         """
         return self._fit(X, y, sample_weight)
 
@@ -110,6 +110,7 @@ class TaughtClassifier(DeepClassifier):
         for teacher in teachers:
             if not hasattr(teacher, "predict_proba"):
                 raise TypeError(f"teacher: {type(teacher).__name__} has no method predict_proba.")
+            with_weight(teacher, data.sample_weight, {}, may_be_frozen=True)
         # A device that is absent is an error before any teacher is fitted.
         resolve_device(self.device)
         y = data.y
@@ -142,14 +143,15 @@ class TaughtClassifier(DeepClassifier):
             self.teachers_ = self._fit_teachers(lesson, random_state)
             return self._mean_answer(self.teachers_, lesson.X)
         n_samples = num_samples(lesson.X)
-        splitter = check_cv(self.teacher_cv, lesson.y, classifier=True)
-        folds = list(splitter.split(lesson.X, lesson.y))
+        folds = splits(self.teacher_cv, lesson.X, lesson.y, name="teacher_cv", classifier=True)
         times = np.bincount(np.concatenate([test for _, test in folds]), minlength=n_samples)
         if not times.all():
             raise ValueError(
                 f"teacher_cv must test every row: {np.count_nonzero(times == 0)} of {n_samples} "
                 "are in no test set."
             )
+        if lesson.sample_weight is not None:
+            check_folds(folds, lesson.sample_weight)
         Q = np.zeros((n_samples, self.n_labels_))
         self.teachers_ = []
         for train, test in folds:

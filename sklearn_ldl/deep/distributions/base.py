@@ -6,11 +6,10 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import log_softmax, softmax
 from sklearn.utils.validation import check_consistent_length
 
 from sklearn_ldl._core.label_names import as_before, describe_labels
-from sklearn_ldl._core.simplex import check_distribution
+from sklearn_ldl._core.simplex import check_distribution, log_softmax, softmax
 from sklearn_ldl.base import LabelDistributionMixin
 from sklearn_ldl.deep.dataset_targets import dataset_targets
 from sklearn_ldl.deep.estimator import DeepEstimator

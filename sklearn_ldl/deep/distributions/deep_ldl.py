@@ -41,7 +41,7 @@ class DeepLDLRegressor(DeepDistributionRegressor):
         distributions; predictions are the softmax of :math:`z`. With 1 they are those for equally
         frequent labels; 0 leaves the prior of training in them.
     augment : {"mixup", "cutmix", "ricap"} or callable, default=None
-        How batches are mixed, and their targets with them: a name, or
+        How batches are mixed, and their targets and weights with them: a name, or
         :class:`~sklearn_ldl.deep.MixUp`, :class:`~sklearn_ldl.deep.CutMix` or
         :class:`~sklearn_ldl.deep.RICAP` with parameters of your own. Only mixup does without
         images. None leaves them as they are.

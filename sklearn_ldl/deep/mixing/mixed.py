@@ -85,3 +85,48 @@ def mix_targets(D: torch.Tensor, mixed: Mixed) -> torch.Tensor:
     if len(D) != mixed.indices.shape[1]:
         raise ValueError(f"D has {len(D)} rows, the mixed batch {mixed.indices.shape[1]}.")
     return sum(w * D[rows] for w, rows in zip(mixed.weights.tolist(), mixed.indices, strict=True))
+
+
+def mix_weighted_targets(
+    D: torch.Tensor, weight: torch.Tensor, mixed: Mixed
+) -> tuple[torch.Tensor, torch.Tensor]:
+    r"""Mix targets whose rows have weights: every part of a row counts by its own.
+
+    A mixed row has the weight :math:`\sum_p w_p s_p` and the target
+    :math:`\sum_p w_p s_p d_p / \sum_p w_p s_p` of its parts: a loss that is linear in the target
+    is then that of the parts.
+
+    Parameters
+    ----------
+    D : torch.Tensor of shape (B, n_labels) or (B, ...)
+        Targets of the batch before mixing.
+    weight : torch.Tensor of shape (B,)
+        Weights of its rows.
+    mixed : Mixed
+        What the augmentation returned for the batch.
+
+    Returns
+    -------
+    D : torch.Tensor of shape (B, n_labels) or (B, ...)
+        New targets.
+    weight : torch.Tensor of shape (B,)
+        Weights of the mixed rows.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_ldl.deep.mixing.mixed import Mixed, mix_weighted_targets
+    >>> mixed = Mixed(
+    ...     X=torch.zeros(2, 3),
+    ...     weights=torch.tensor([0.5, 0.5]),
+    ...     indices=torch.tensor([[0, 1], [1, 0]]),
+    ... )
+    >>> mix_weighted_targets(torch.eye(2), torch.tensor([9.0, 1.0]), mixed)
+    (tensor([[0.9000, 0.1000],
+            [0.9000, 0.1000]]), tensor([5., 5.]))
+    """
+    shape = (-1, *[1] * (D.ndim - 1))
+    total = mix_targets(weight, mixed)
+    # In single precision all weights of a row may be zero, beside much larger ones.
+    divisor = total.clamp_min(torch.finfo(total.dtype).tiny).reshape(shape)
+    return mix_targets(weight.reshape(shape) * D, mixed) / divisor, total

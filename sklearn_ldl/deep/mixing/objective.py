@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from sklearn_ldl.deep.mixing.augmentations import get_augmentation
-from sklearn_ldl.deep.mixing.mixed import Augmentation, Mixed, mix_targets
+from sklearn_ldl.deep.mixing.mixed import Augmentation, Mixed, mix_targets, mix_weighted_targets
 from sklearn_ldl.deep.training.batches import Batch
-from sklearn_ldl.deep.training.net import Forward, Objective
+from sklearn_ldl.deep.training.net import Forward, Objective, WeightedRows
 
 
 def mix(augment: Augmentation, X: Tensor) -> Mixed:
@@ -23,7 +23,7 @@ def mix(augment: Augmentation, X: Tensor) -> Mixed:
 def mixing_objective(
     row_loss: Callable[[Tensor, Tensor], Tensor], augment: str | Augmentation | None
 ) -> Objective | None:
-    """Loss of mixed samples to the targets mixed in the same way.
+    """Loss of mixed samples to the targets, and with the weights, mixed in the same way.
 
     Parameters
     ----------
@@ -41,8 +41,11 @@ def mixing_objective(
     if augmentation is None:
         return None
 
-    def objective(forward: Forward, batch: Batch) -> Tensor:
+    def objective(forward: Forward, batch: Batch) -> Tensor | WeightedRows:
         mixed = mix(augmentation, batch.X)
-        return row_loss(forward(mixed.X), mix_targets(batch.target, mixed))
+        if batch.weight is None:
+            return row_loss(forward(mixed.X), mix_targets(batch.target, mixed))
+        target, weight = mix_weighted_targets(batch.target, batch.weight, mixed)
+        return WeightedRows(row_loss(forward(mixed.X), target), weight)
 
     return objective

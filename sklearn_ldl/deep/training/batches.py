@@ -21,7 +21,7 @@ class Batch(NamedTuple):
     X: Tensor
     #: What the objective compares the output with, one entry per row.
     target: Tensor
-    #: Weights of the rows, with a mean of one over the training set, or None.
+    #: Weights of the rows, with a mean of one over the rows of the source, or None.
     weight: Tensor | None
     #: Positions of the rows in the data of the source.
     rows: Tensor
@@ -29,6 +29,8 @@ class Batch(NamedTuple):
     source: RowSource
     #: Rows here, by those of the batches of all processes.
     share: float = 1.0
+    #: How many rows, the first ones, count here; the others fill up a part that is too small.
+    n_own: int | None = None
 
 
 class RowSource:
@@ -95,10 +97,8 @@ class RowSource:
     def _batch(self, part: Part, X: Tensor, target: Tensor) -> Batch:
         rows = part.rows.to(self.device)
         weight = None if self.weight is None else self.weight[rows]
-        if part.n_own < len(rows):
-            weight = torch.ones(len(rows), device=self.device) if weight is None else weight
-            weight[part.n_own :] = 0
-        return Batch(X, target, weight, rows, self, len(rows) / part.n_rows)
+        n_own = part.n_own if part.n_own < len(rows) else None
+        return Batch(X, target, weight, rows, self, len(rows) / part.n_rows, n_own)
 
     def __iter__(self) -> Iterator[Batch]:
         raise NotImplementedError

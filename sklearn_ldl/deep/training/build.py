@@ -14,6 +14,7 @@ from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from sklearn_ldl._core.weights import with_mean_one
 from sklearn_ldl.deep.networks.outputs import first_output
 from sklearn_ldl.deep.networks.perceptron import INITIALIZERS, MLP, make_module
 from sklearn_ldl.deep.training.batches import ArraySource, DatasetSource, RowSource
@@ -126,14 +127,12 @@ def build_sources(
     processes: Processes,
 ) -> Sources:
     """Batches of the rows for training, and of those for validation if there are any."""
-    weight = data.weight
-    tensor = None if weight is None else torch.from_numpy(weight.astype(np.float32))
 
     def source(rows: NDArray, *, shuffle: bool) -> RowSource:
         options = {
             "batch_size": len(rows) if settings.batch_size == "all" else int(settings.batch_size),
             "shuffle": shuffle,
-            "weight": tensor,
+            "weight": _weights(data.sample_weight, rows),
             "device": device,
             "processes": processes,
         }
@@ -153,6 +152,13 @@ def build_sources(
     return Sources(
         source(train, shuffle=True), source(valid, shuffle=False) if len(valid) else None
     )
+
+
+def _weights(sample_weight: NDArray | None, rows: NDArray) -> Tensor | None:
+    """Weights of all rows, with a mean of one over some."""
+    if sample_weight is None or not len(rows):
+        return None
+    return torch.from_numpy(with_mean_one(sample_weight, rows).astype(np.float32))
 
 
 def identify_fit(

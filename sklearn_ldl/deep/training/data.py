@@ -13,6 +13,7 @@ from numpy.random import RandomState
 from numpy.typing import NDArray
 
 from sklearn_ldl._core.sklearn_compat import num_samples
+from sklearn_ldl._core.weights import with_mean_one
 from sklearn_ldl.deep.training.seeds import seeded
 
 
@@ -75,7 +76,7 @@ class TrainingData:
         """Weights of all rows, with a mean of one over those for training; None for equal ones."""
         if self.sample_weight is None:
             return None
-        return self.sample_weight / self.sample_weight[self.rows[0]].mean()
+        return with_mean_one(self.sample_weight, self.rows[0])
 
     def label_sums(self) -> NDArray[np.float64]:
         """Weighted sums of the targets over the rows for training.

@@ -61,8 +61,16 @@ class Forward:
             self.module.train(training)
 
 
-#: ``objective(forward, batch)``: losses of the rows, or several by name, which are added.
-Objective = Callable[[Forward, Batch], Tensor | dict[str, Tensor]]
+class WeightedRows(NamedTuple):
+    """Losses of rows with weights that replace those of the batch."""
+
+    losses: Tensor
+    weight: Tensor
+
+
+#: ``objective(forward, batch)``: losses of the rows, with weights of their own where these are not
+#: those of the batch; or several by name, which are added.
+Objective = Callable[[Forward, Batch], Tensor | WeightedRows | dict[str, Tensor]]
 
 
 def plain_objective(row_loss: Callable[[Tensor, Tensor], Tensor]) -> Objective:
@@ -225,13 +233,16 @@ class PrintEpochs(PrintLog):
             super().on_epoch_end(net, **kwargs)
 
 
-def _mean(rows: Tensor, batch: Batch) -> Tensor:
+def _mean(rows: Tensor | WeightedRows, batch: Batch) -> Tensor:
+    rows, weight = rows if isinstance(rows, WeightedRows) else (rows, batch.weight)
     if rows.shape != batch.rows.shape:
         raise ValueError(
             f"The loss must be one number per row: expected shape {tuple(batch.rows.shape)}, got "
             f"{tuple(rows.shape)}."
         )
-    mean = rows.mean() if batch.weight is None else (rows * batch.weight).mean()
+    if weight is not None:
+        rows = rows * weight
+    mean = rows.mean() if batch.n_own is None else rows[: batch.n_own].sum() / len(rows)
     return mean * batch.share
 
 

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils import assert_all_finite, gen_batches
 
+from sklearn_ldl._core.samples import to_float32
+
 # A row that is read brings its neighbours in the file with it, about so many bytes.
 _NEIGHBOURHOOD = 2**16
 # Bytes of a memory map after which its pages are given back, and numbers of a part of it.
@@ -57,21 +59,6 @@ def check_mapped(X: np.memmap) -> None:
         assert_all_finite(part, input_name="X")
         to_float32(part)
         _give_back(X)
-
-
-def to_float32(X: Any) -> Any:
-    """Convert a finite array or CSR matrix, where it is not in float32 already.
-
-    Raises
-    ------
-    ValueError
-        If it has entries that are too large.
-    """
-    with np.errstate(over="ignore"):
-        X32 = X.astype(np.float32, copy=False)
-    if X32 is not X and not np.isfinite(X32.data if sparse.issparse(X32) else X32).all():
-        raise ValueError("X holds values too large for float32: scale the features.")
-    return X32
 
 
 def _give_back(X: np.memmap) -> None:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import log_softmax, softmax
 from sklearn.metrics import r2_score
 
 from sklearn_ldl import decoding
+from sklearn_ldl._core.simplex import log_softmax, softmax
 from sklearn_ldl.deep.values.base import check_levels, check_targets
 from sklearn_ldl.deep.values.mixtures import KernelMixture
 

@@ -12,6 +12,7 @@ from scipy.special import ndtr, ndtri
 from sklearn.utils import gen_batches
 
 from sklearn_ldl import decoding
+from sklearn_ldl._core.underflow import underflow_is_zero
 from sklearn_ldl.deep.losses.density import kernel_density_nll
 
 Kernel = Literal["gaussian", "uniform"]
@@ -75,6 +76,7 @@ class KernelMixture:
         """Invert :meth:`to_units`."""
         return self.origin + self.unit * points
 
+    @underflow_is_zero
     def decode(self, P: NDArray[np.float64], rule: decoding.Rule) -> NDArray[np.float64]:
         """Return the mean, the highest peak or the centre with the largest weight.
 
@@ -98,6 +100,7 @@ class KernelMixture:
         # Uniform kernels are highest on the whole cell of the largest weight.
         return self.grid[P.argmax(axis=1)].reshape(len(P), -1)
 
+    @underflow_is_zero
     def covariance(self, P: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return covariance matrices: that of the centres plus that of the kernel.
 
@@ -120,6 +123,7 @@ class KernelMixture:
         scatter = (scatter + scatter.transpose(0, 2, 1)) / 2
         return (scatter + VARIANCE[self.kernel] * np.eye(n_dims)) * np.outer(self.unit, self.unit)
 
+    @underflow_is_zero
     def log_density(self, Z: NDArray[np.float64], points: NDArray) -> NDArray[np.float64]:
         """Return the logarithms of densities.
 
@@ -143,6 +147,7 @@ class KernelMixture:
             log_density[distance > 0.5 + _ROUNDING] = -np.inf
         return log_density - np.log(self.unit).sum()
 
+    @underflow_is_zero
     def quantile(self, P: NDArray[np.float64], q: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return quantiles of mixtures on the line.
 

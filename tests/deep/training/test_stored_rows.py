@@ -10,9 +10,10 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("skorch")
 
 from sklearn_ldl import DeepLDLClassifier, DeepLDLRegressor, OnlineLDLClassifier  # noqa: E402
+from sklearn_ldl._core.samples import to_float32  # noqa: E402
 from sklearn_ldl.datasets import make_ldl  # noqa: E402
 from sklearn_ldl.deep.training import stored_rows  # noqa: E402
-from sklearn_ldl.deep.training.stored_rows import Rows, check_mapped, is_stored, to_float32  # noqa: E402
+from sklearn_ldl.deep.training.stored_rows import Rows, check_mapped, is_stored  # noqa: E402
 
 X, D = make_ldl(60, random_state=0)
 X = X.astype(np.float32).astype(np.float64)

@@ -1,0 +1,70 @@
+"""Splits of cross-validation inside of an estimator."""
+
+from __future__ import annotations
+
+from numbers import Integral
+from typing import Any
+
+from numpy.typing import NDArray
+from sklearn.model_selection import check_cv
+
+
+def splitter(cv: Any, y: Any = None, *, classifier: bool = False) -> Any:
+    """Return a splitter; that of a number of folds shuffles the rows, always in the same way.
+
+    Files are often sorted, and folds in their order are then no samples of the whole.
+
+    Parameters
+    ----------
+    cv : int, cross-validation generator, iterable or None
+        As of ``sklearn.model_selection.check_cv``. Anything but a number, or None for 5, is used as
+        it is given.
+    y : array-like of shape (n_samples,), default=None
+        Labels.
+    classifier : bool, default=False
+        Whether folds of a number are stratified by `y`.
+
+    Returns
+    -------
+    splitter : cross-validation generator
+        Has the method `split`.
+
+    Examples
+    --------
+    >>> from sklearn_ldl._core.splits import splitter
+    >>> splitter(3)
+    KFold(n_splits=3, random_state=0, shuffle=True)
+    """
+    if cv is None or isinstance(cv, Integral):
+        plain = check_cv(cv, y, classifier=classifier)
+        return type(plain)(plain.n_splits, shuffle=True, random_state=0)
+    return check_cv(cv, y, classifier=classifier)
+
+
+def splits(
+    cv: Any, X: Any, y: Any, *, name: str = "cv", classifier: bool = False, **split_params: Any
+) -> list[tuple[NDArray, NDArray]]:
+    """Rows to train on and rows held out; see :func:`splitter`.
+
+    Raises
+    ------
+    ValueError
+        If there is no split, or one without rows to train on or to hold out.
+
+    Examples
+    --------
+    >>> from sklearn_ldl._core.splits import splits
+    >>> splits([], [[0.0]], None)
+    Traceback (most recent call last):
+        ...
+    ValueError: cv=[] has no splits: give a number of folds, a splitter, or pairs of rows.
+    """
+    found = list(splitter(cv, y, classifier=classifier).split(X, y, **split_params))
+    if not found:
+        raise ValueError(
+            f"{name}={cv} has no splits: give a number of folds, a splitter, or pairs of rows."
+        )
+    for i, rows in enumerate(found):
+        if not all(map(len, rows)):
+            raise ValueError(f"Split {i} of {name} has no rows to train on, or none held out.")
+    return found
