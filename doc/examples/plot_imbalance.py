@@ -121,13 +121,14 @@ predicted = compare(X, D, X_new, D_new)
 print_errors(D_new, predicted)
 
 # %%
-# The black-box estimate is far off, and the predictions made with it are much worse than without any
-# correction: something has changed, as the test says, but no other prior explains it. It all but
-# rules out a label, which gives a warning. The default sees that labels do not explain the change,
-# warns of that, and asks what each correction does where training rows are selected by their
-# degrees: it never takes the black-box estimate here. The uniform prior does better than even the
-# true one. It is a bet that wins here, because the new labels happen to be about equally frequent;
-# the constant that predicts just this is better, too, than the model that was not corrected.
+# The black-box estimate is far off, and the predictions made with it are much worse than without
+# any correction: something has changed, as the test says, but no other prior explains it. It all
+# but rules out a label, which gives a warning. The default sees that labels do not explain the
+# change, warns of that, and asks what each correction does where training rows are selected by
+# their degrees: there, the black-box estimate fails, too. The uniform prior does better than even
+# the true one. It is a bet that wins here, because the new labels happen to be about equally
+# frequent; the constant that predicts just this is better, too, than the model that was not
+# corrected.
 
 names = ["uniform", "linear", "linear, uniform prior", "network, adjusted logits"]
 _, ax = plt.subplots(figsize=(8, 3.8), layout="constrained")

@@ -82,9 +82,9 @@ for method, marker in {"bbse": "o", "em": "s"}.items():
         for seed in range(n_repeats):
             rows = make_label_shift(n_rows, prior=source, random_state=seed)
             unlabelled, _ = make_label_shift(n_rows, prior=target, random_state=100 + seed)
-            model = LabelShiftCorrector(
-                truth, method=method, significance=1, n_bootstrap=10
-            ).fit(*rows, X_target=unlabelled)
+            model = LabelShiftCorrector(truth, method=method, significance=1, n_bootstrap=10).fit(
+                *rows, X_target=unlabelled
+            )
             squared[k, seed] = np.square(model.target_prior_ - target).sum()
     error = np.sqrt(squared.mean(axis=1))
     slope, _ = np.polyfit(np.log(sizes), np.log(error), deg=1)
@@ -107,7 +107,8 @@ for share in (0.7, 0.65, 0.5, 0.3):
     prior = [share, 0.9 - share, 0.1]
     model.adapt(make_label_shift(500, prior=prior, random_state=2)[0])
     found = "yes" if model.shift_detected_ else "no"
-    print(f"{share:<16}{model.p_value_:7.1e}{found:>8}   {model.method_:<4}   {model.target_prior_.round(2)}")
+    in_use = f"{model.method_:<4}   {model.target_prior_.round(2)}"
+    print(f"{share:<16}{model.p_value_:7.1e}{found:>8}   {in_use}")
 
 # %%
 # Label distributions are not always class probabilities, and other things than the labels may
