@@ -11,9 +11,10 @@ correct are compared with the truth.
 * Where labels do not explain it, rows are *selected*: drawn with the powers
   :math:`(\sum_j d_{ij} \, \pi_j / \pi^s_j)^t`, :math:`t \ge 0` as large as takes their mean
   distribution to :math:`\pi` or leaves a tenth of the effective rows, and their truth stays
-  :math:`d_i`. Full corrections alone are judged, none by the likelihood that has been refuted.
+  :math:`d_i`. Full corrections alone are judged.
 
-A correction in part mixes the training prior with the estimated one. None is made unless it is
+The estimate of maximum likelihood is a candidate only where labels explain most of the change. A
+correction in part mixes the training prior with the estimated one. None is made unless it is
 better by a standard error; and unless another correction is better by two of them, it is the whole
 black-box estimate.
 """
@@ -35,7 +36,7 @@ from sklearn_ldl.shift.confusion import mean_by_label, soft_confusion
 from sklearn_ldl.shift.em import climb, estimate_em, fit_bias_corrected_temperature
 from sklearn_ldl.shift.estimate import PriorEstimate, hedged
 from sklearn_ldl.shift.evidence import Evidence
-from sklearn_ldl.shift.explanation import Explanation, explain, label_weights
+from sklearn_ldl.shift.explanation import LARGE, Explanation, explain, label_weights
 
 #: By how much the training prior gives way to another one.
 AMOUNTS = (0.25, 0.5, 0.75, 1.0)
@@ -112,7 +113,9 @@ def choose(evidence: Evidence, *, random_state: RandomState, **options: Any) -> 
     if explanation.refuted:
         amounts, targets = AMOUNTS[-1:], _selections(evidence, corrections, random_state)
     else:
-        corrections[EM] = estimate_by(EM, evidence, **options)
+        # Refuted or not, a likelihood says little where labels explain little.
+        if explanation.unexplained <= LARGE:
+            corrections[EM] = estimate_by(EM, evidence, **options)
         amounts, targets = AMOUNTS, _label_shifts(evidence, random_state)
     candidates = [(NONE, 0.0)] + [(m, amount) for m in corrections for amount in amounts]
     n_target = min(evidence.Z_target.shape[1], _MAX_ROWS)

@@ -32,8 +32,8 @@ _MAX_ROWS = 1000
 # A target without any other change than that of the labels is as far off as the farthest of them
 # in one case of a hundred.
 _N_SIMULATED = 100
-# Learners are never quite right, which many rows show: little that is left refutes nothing.
-_LARGE = 0.25
+#: Learners are never quite right, which many rows show: less that is left refutes nothing.
+LARGE = 0.25
 
 
 class Explanation(NamedTuple):
@@ -98,7 +98,7 @@ def explain(evidence: Evidence, prior: NDArray, random_state: RandomState) -> Ex
     noise = by_chance.mean()
     unexplained = max(after - noise, 0.0) / max(before - noise, np.finfo(np.float64).tiny)
     unexplained = float(min(unexplained, 1.0))
-    return Explanation(unexplained, bool(after > by_chance.max() and unexplained > _LARGE))
+    return Explanation(unexplained, bool(after > by_chance.max() and unexplained > LARGE))
 
 
 def _some(n_rows: int, random_state: RandomState) -> NDArray[np.intp]:
