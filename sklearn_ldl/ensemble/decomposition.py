@@ -245,6 +245,7 @@ class DFLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, BaseEst
             Rows on the simplex; their mean over the pairs is the prediction.
         """
         check_is_fitted(self)
+        refuse_dask(self, X)
         return np.array(list(self._members(X)))
 
     def predict(self, X: Any) -> NDArray[np.float64]:
@@ -261,6 +262,7 @@ class DFLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, BaseEst
             Rows on the simplex.
         """
         check_is_fitted(self)
+        refuse_dask(self, X)
         return normalize(sum(self._members(X)))
 
     def _members(self, X: Any) -> Iterator[NDArray[np.float64]]:

@@ -33,6 +33,7 @@ from sklearn_ldl._core.simplex import normalize, safe_log
 from sklearn_ldl.metrics.divergences import FLOOR
 from sklearn_ldl.shift.bbse import estimate_bbse, solve
 from sklearn_ldl.shift.confusion import mean_by_label, soft_confusion
+from sklearn_ldl.shift.doubts import ruled_out
 from sklearn_ldl.shift.em import climb, estimate_em, fit_bias_corrected_temperature
 from sklearn_ldl.shift.estimate import PriorEstimate, hedged
 from sklearn_ldl.shift.evidence import Evidence
@@ -123,7 +124,8 @@ def choose(evidence: Evidence, *, random_state: RandomState, **options: Any) -> 
     loss = np.array(
         [judge.losses(random_state.multinomial(n_target, v), truth) for v, truth in targets]
     )
-    best = _choose(loss, candidates, refuted=explanation.refuted)
+    cornered = len(ruled_out(evidence.weight @ evidence.D, corrections[BBSE].prior)) > 0
+    best = _choose(loss, candidates, refuted=explanation.refuted, cornered=cornered)
     method, amount = candidates[best]
     results = {
         "method": np.array([method for method, _ in candidates]),
@@ -138,7 +140,9 @@ def _std_error(difference: NDArray) -> NDArray:
     return difference.std(axis=0, ddof=1) / np.sqrt(len(difference))
 
 
-def _choose(loss: NDArray, candidates: list[tuple[str, float]], *, refuted: bool) -> int:
+def _choose(
+    loss: NDArray, candidates: list[tuple[str, float]], *, refuted: bool, cornered: bool
+) -> int:
     def gains(new: int, old: int, margin: float) -> bool:
         gain = loss[:, old] - loss[:, new]
         return bool(gain.mean() > margin * _std_error(gain))
@@ -148,7 +152,8 @@ def _choose(loss: NDArray, candidates: list[tuple[str, float]], *, refuted: bool
     if not refuted:
         least = int(loss.mean(axis=0).argmin())
         best = least if gains(least, black_box, _TO_DIFFER) else black_box
-    elif not gains(black_box, 0, _TO_CORRECT):
+    elif cornered or not gains(black_box, 0, _TO_CORRECT):
+        # What rests on a refuted assumption does not rule out a label.
         best = candidates.index((UNIFORM, 1.0))
     return best if gains(best, 0, _TO_CORRECT) else 0
 

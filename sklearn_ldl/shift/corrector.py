@@ -141,13 +141,13 @@ class LabelShiftCorrector(PostHocCorrection):
 
     "auto" takes labels for the cause unless the energy distance between the predictions for the
     target and those for rows held out, with the weights :math:`\sum_j d_{ij} \hat\pi_j / \pi^s_j`,
-    is more than a quarter of what it is without weights, and more than in any of a hundred targets
+    is more than a quarter of what it is without weights, and more than in 95 of a hundred targets
     simulated with them. It then draws 50 targets: with such weights, for priors that would look
     like the target, and the truth :math:`d_{ij} \hat\pi_j / \pi^s_j` up to its sum; or, if labels
     are refuted, with powers of these weights, which select rows by their degrees, and the truth
     :math:`d_i`. The black-box estimate is taken unless another candidate has a lower KL divergence
-    by two standard errors (if labels are refuted, unless it is no gain while the uniform prior is),
-    and none unless that gains by one standard error. "em" is a candidate only where labels leave
+    by two standard errors (if labels are refuted, unless it makes a label rarer by a factor of 20,
+    or is no gain while the uniform prior is), and none unless that gains by one standard error. "em" is a candidate only where labels leave
     no more than a quarter.
 
     A label without any mass in training cannot be corrected: its degrees stay as predicted, up to

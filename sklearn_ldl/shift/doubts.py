@@ -12,6 +12,11 @@ from numpy.typing import NDArray
 _CORNER = 20
 
 
+def ruled_out(prior: NDArray, target_prior: NDArray) -> NDArray[np.intp]:
+    """Labels that an estimate all but rules out."""
+    return np.flatnonzero(_CORNER * target_prior < prior)
+
+
 def warn_corner(prior: NDArray, target_prior: NDArray, names: Sequence | NDArray | None) -> None:
     """Warn where an estimate all but rules out a label.
 
@@ -22,14 +27,14 @@ def warn_corner(prior: NDArray, target_prior: NDArray, names: Sequence | NDArray
     names : sequence of length n_labels, or None
         Names of the labels, where they have any.
     """
-    ruled_out = np.flatnonzero(_CORNER * target_prior < prior)
-    if not len(ruled_out):
+    out = ruled_out(prior, target_prior)
+    if not len(out):
         return
-    labels = ruled_out if names is None else np.asarray(names, dtype=object)[ruled_out]
+    labels = out if names is None else np.asarray(names, dtype=object)[out]
     warnings.warn(
         f"The estimated prior is in a corner: it all but rules out {list(map(str, labels))}, with "
-        f"{np.array2string(target_prior[ruled_out], precision=2)} instead of "
-        f"{np.array2string(prior[ruled_out], precision=2)} in training. Where that is wrong, "
+        f"{np.array2string(target_prior[out], precision=2)} instead of "
+        f"{np.array2string(prior[out], precision=2)} in training. Where that is wrong, "
         "predictions get much worse; check it with a few labelled rows of the target, or give "
         "target_prior."
     )
