@@ -147,8 +147,8 @@ class LabelShiftCorrector(PostHocCorrection):
     are refuted, with powers of these weights, which select rows by their degrees, and the truth
     :math:`d_i`. The black-box estimate is taken unless another candidate has a lower KL divergence
     by two standard errors (if labels are refuted, unless it makes a label rarer by a factor of 20,
-    or is no gain while the uniform prior is), and none unless that gains by one standard error. "em" is a candidate only where labels leave
-    no more than a quarter.
+    or is no gain while the uniform prior is), and none unless that gains by one standard error.
+    "em" is a candidate only where labels leave no more than a quarter.
 
     A label without any mass in training cannot be corrected: its degrees stay as predicted, up to
     normalisation, and its share of a given prior is ignored, with a warning.

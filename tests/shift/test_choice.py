@@ -184,7 +184,14 @@ CANDIDATES = [(NONE, 0.0), (UNIFORM, 1.0), (BBSE, 1.0), (EM, 1.0)]
 )
 def test_margins(means, refuted, chosen):
     noise = np.tile([[0.1, 0, 0, 0], [-0.1, 0, 0, 0], [0, 0, 0.1, -0.1], [0, 0, -0.1, 0.1]], (9, 1))
-    found = _choose(np.array(means) + noise, CANDIDATES, refuted=refuted)
+    found = _choose(np.array(means) + noise, CANDIDATES, refuted=refuted, cornered=False)
+    assert CANDIDATES[found][0] == chosen
+
+
+@pytest.mark.parametrize(("refuted", "chosen"), [(True, UNIFORM), (False, BBSE)])
+def test_a_refuted_estimate_does_not_rule_out_a_label(refuted, chosen):
+    means = np.tile([1.0, 0.9, 0.5, 0.6], (9, 1))
+    found = _choose(means, CANDIDATES, refuted=refuted, cornered=True)
     assert CANDIDATES[found][0] == chosen
 
 
