@@ -16,6 +16,7 @@ from sklearn.utils import get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
+from sklearn_ldl._core.dask_rows import refuse_dask
 from sklearn_ldl._core.label_names import describe_labels
 from sklearn_ldl._core.simplex import check_distribution, check_prediction, normalize
 from sklearn_ldl._core.sklearn_compat import (
@@ -134,7 +135,7 @@ class DFLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, BaseEst
         "fusion": [StrOptions({"both", "neighbors", "learner", "published"})],
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
         "min_samples": [Interval(Integral, 1, None, closed="left")],
-        "n_jobs": [Integral, None],
+        "n_jobs": [Interval(Integral, None, None, closed="neither"), None],
     }
 
     def __init__(
@@ -182,6 +183,7 @@ class DFLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, BaseEst
             If `y` does not hold distributions (see :func:`sklearn_ldl.check_distribution`), or if
             the learner takes no weights and there are some.
         """
+        refuse_dask(self, X)
         require_y(self, y)
         D = check_distribution(y)
         X, D = indexable(X, D)
@@ -243,6 +245,7 @@ class DFLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, BaseEst
             Rows on the simplex; their mean over the pairs is the prediction.
         """
         check_is_fitted(self)
+        refuse_dask(self, X)
         return np.array(list(self._members(X)))
 
     def predict(self, X: Any) -> NDArray[np.float64]:
@@ -259,6 +262,7 @@ class DFLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, BaseEst
             Rows on the simplex.
         """
         check_is_fitted(self)
+        refuse_dask(self, X)
         return normalize(sum(self._members(X)))
 
     def _members(self, X: Any) -> Iterator[NDArray[np.float64]]:

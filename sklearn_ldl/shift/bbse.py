@@ -75,7 +75,7 @@ def estimate_bbse(
             return random_state.multivariate_normal(matrices[draw] @ prior, noise)
 
         def estimate(q: NDArray, strength: float) -> NDArray:
-            return _solve(confusion.K, q, confusion.variance, strength)
+            return solve(confusion.K, q, confusion.variance, strength)
 
         strength = best_strength(simulate, estimate, D.shape[1], n_bootstrap, random_state)
     means = of_learners.mean(axis=1)
@@ -83,16 +83,23 @@ def estimate_bbse(
     for weight in evidence.bootstrap(n_bootstrap, random_state, learners=True):
         K = mean_by_label(P, D, weight)
         q = random_state.multivariate_normal(evidence.average(means, weight), noise)
-        draws.append(_solve(K, q, confusion.variance, strength))
+        draws.append(solve(K, q, confusion.variance, strength))
     return PriorEstimate.from_draws(draws, strength)
 
 
-def _solve(
-    K: NDArray[np.float64], q: NDArray[np.float64], variance: NDArray[np.float64], strength: float
+def solve(
+    K: NDArray[np.float64],
+    q: NDArray[np.float64],
+    variance: NDArray[np.float64],
+    strength: float,
+    centre: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
+    """Solve for the prior, drawn to `centre`, which is uniform by default."""
     n_labels = K.shape[1]
+    if centre is None:
+        centre = np.full(n_labels, 1 / n_labels)
     penalty = np.sqrt(strength * variance)
     A = np.vstack([K, np.diag(penalty), np.full(n_labels, _SUM)])
-    b = np.concatenate([q, penalty / n_labels, [_SUM]])
+    b = np.concatenate([q, penalty * centre, [_SUM]])
     prior, _ = nnls(A, b, maxiter=30 * n_labels)
     return normalize(prior[None])[0]

@@ -17,12 +17,22 @@ from sklearn_ldl._core.fitted import forget
 from sklearn_ldl._core.label_names import fitted_names, label_order
 from sklearn_ldl._core.simplex import check_distribution, safe_log
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context
-from sklearn_ldl.shift.bbse import estimate_bbse
+from sklearn_ldl.shift.choice import NONE, choose, estimate_by
 from sklearn_ldl.shift.detection import shift_p_value
-from sklearn_ldl.shift.em import estimate_em, fit_bias_corrected_temperature
-from sklearn_ldl.shift.estimate import PriorEstimate
+from sklearn_ldl.shift.doubts import warn_corner, warn_refuted
 from sklearn_ldl.shift.evidence import Evidence
 from sklearn_ldl.wrappers.posthoc import PostHocCorrection
+
+_OF_ESTIMATION = (
+    "p_value_",
+    "shift_detected_",
+    "method_",
+    "amount_",
+    "unexplained_",
+    "choice_",
+    "strength_",
+    "target_prior_std_",
+)
 
 
 class LabelShiftCorrector(PostHocCorrection):
@@ -33,7 +43,8 @@ class LabelShiftCorrector(PostHocCorrection):
     .. math:: \hat d_j \propto p_j \left( \frac{\pi^t_j}{\pi^s_j} \right)^\tau
 
     under the target prior :math:`\pi^t`, which is given, uniform ("logit adjustment"), or estimated
-    from target rows without labels. The estimate is exact in the limit where the rows of `y` are
+    from target rows without labels; by default the correction is the one that does best in
+    simulated targets, or none. The estimate is exact in the limit where the rows of `y` are
     class probabilities :math:`p(y \mid x)` and the frequencies of the labels are all that changed.
 
     Parameters
@@ -48,9 +59,13 @@ class LabelShiftCorrector(PostHocCorrection):
         The prior :math:`\pi^t`; a pandas Series is matched with the labels by the names in its
         index. "estimate" takes `X_target` in `fit`, or in `adapt` afterwards;
         until it is given, no correction is made.
-    method : {"bbse", "em"}, default="bbse"
+    method : {"auto", "bbse", "em"}, default="auto"
         How the prior is estimated.
 
+        * "auto": by none, the uniform prior, "bbse" or "em", in whole or in part, whichever does
+          best in simulated targets. No correction is made unless it is better there by a standard
+          error. Where a shift of labels does not explain the predictions for the target, targets
+          are simulated by selection of rows, and a warning tells.
         * "bbse": black-box shift estimation with the soft confusion matrix of rows held out. Every
           label is drawn to the uniform prior by as much as sampling leaves its column uncertain.
         * "em": maximum likelihood, by expectation maximisation on predictions calibrated by a
@@ -60,7 +75,7 @@ class LabelShiftCorrector(PostHocCorrection):
     significance : float in [0, 1], default=0.01
         Level of the test that comes before an estimated correction: where its p-value is larger,
         predictions stay as they are. The default is strict, since a needless correction is dear:
-        it pulls predictions to the uniform prior. 1 always corrects.
+        it pulls predictions to the uniform prior. 1 goes on without a test.
     strength : float or "auto", default="auto"
         Strength of the regularisation of the estimate, positive: for "bbse" a factor of the
         sampling variances, for "em" a number of rows per label. "auto" chooses among
@@ -71,8 +86,8 @@ class LabelShiftCorrector(PostHocCorrection):
         ``KFold(cv, shuffle=True, random_state=0)``; None means 5.
     n_bootstrap : int, default=100
         Bootstrap draws that the estimate averages; 2 at least.
-    random_state : int, RandomState instance or None, default=None
-        Seed of the bootstrap.
+    random_state : int, RandomState instance or None, default=0
+        Seed of the bootstrap and of the simulated targets.
 
     Attributes
     ----------
@@ -88,7 +103,19 @@ class LabelShiftCorrector(PostHocCorrection):
     shift_detected_ : bool
         Whether `p_value_` is at most `significance`; only with estimation.
     strength_ : float
-        Strength of the regularisation; only with estimation, where a shift was detected.
+        Strength of the regularisation; only where an estimate is in use.
+    method_ : {"none", "uniform", "bbse", "em"}
+        Where the prior in use comes from; only with estimation.
+    amount_ : float
+        The part :math:`\lambda` of the other prior in
+        :math:`\pi^t = (1 - \lambda) \pi^s + \lambda \hat\pi`; 1 but for "auto", and 0 without a
+        correction. Only with estimation.
+    unexplained_ : float
+        Part, from 0 to 1, of the change of the predictions that other frequencies of the labels
+        do not explain: an energy distance. Only with "auto", where a shift was detected.
+    choice_ : dict of ndarrays
+        The candidates: "method", "amount", "mean_kl" in simulated targets, and "std_error" of
+        its difference to no correction. Only with "auto", where a shift was detected.
     estimator_ : estimator
         The estimator, fitted to all rows (or frozen).
     n_labels_ : int
@@ -108,7 +135,20 @@ class LabelShiftCorrector(PostHocCorrection):
     -----
     Distributions are not samples of a class, so the theory holds exactly only where the rows of `y`
     are :math:`p(y \mid x)`. Where rows were selected by their degrees it is an approximation, and
-    the uniform prior may be as good.
+    the uniform prior may be as good, or an estimate much worse than nothing. Where
+    :math:`p(y \mid x)` has not changed at all, any correction harms; the default sees that only
+    where the target does not look like a shift of labels.
+
+    "auto" takes labels for the cause unless the energy distance between the predictions for the
+    target and those for rows held out, with the weights :math:`\sum_j d_{ij} \hat\pi_j / \pi^s_j`,
+    is more than a quarter of what it is without weights, and more than in 95 of a hundred targets
+    simulated with them. It then draws 50 targets: with such weights, for priors that would look
+    like the target, and the truth :math:`d_{ij} \hat\pi_j / \pi^s_j` up to its sum; or, if labels
+    are refuted, with powers of these weights, which select rows by their degrees, and the truth
+    :math:`d_i`. The black-box estimate is taken unless another candidate has a lower KL divergence
+    by two standard errors (if labels are refuted, unless it makes a label rarer by a factor of 20,
+    or is no gain while the uniform prior is), and none unless that gains by one standard error.
+    "em" is a candidate only where labels leave no more than a quarter.
 
     A label without any mass in training cannot be corrected: its degrees stay as predicted, up to
     normalisation, and its share of a given prior is ignored, with a warning.
@@ -142,6 +182,9 @@ class LabelShiftCorrector(PostHocCorrection):
     A. Alexandari, A. Kundaje, A. Shrikumar, "Maximum likelihood with bias-corrected calibration is
     hard-to-beat at label shift adaptation", ICML 2020.
 
+    G. Szekely, M. Rizzo, "Energy statistics: a class of statistics based on distances", Journal of
+    Statistical Planning and Inference 143(8), 2013.
+
     Examples
     --------
     Training rows are mostly of the first label, the rows to predict mostly of the last:
@@ -150,7 +193,7 @@ class LabelShiftCorrector(PostHocCorrection):
     >>> from sklearn_ldl.datasets import make_label_shift
     >>> X, D = make_label_shift(1000, prior=[0.7, 0.2, 0.1], random_state=0)
     >>> X_new, D_new = make_label_shift(1000, prior=[0.1, 0.3, 0.6], random_state=1)
-    >>> model = LabelShiftCorrector(BFGSLDL(), random_state=0).fit(X, D).adapt(X_new)
+    >>> model = LabelShiftCorrector(BFGSLDL()).fit(X, D).adapt(X_new)
     >>> model.shift_detected_, model.target_prior_.round(1)
     (True, array([0.1, 0.3, 0.6]))
     >>> model.score(X_new, D_new) > BFGSLDL().fit(X, D).score(X_new, D_new)
@@ -160,7 +203,7 @@ class LabelShiftCorrector(PostHocCorrection):
     _parameter_constraints: dict = {
         **PostHocCorrection._parameter_constraints,
         "target_prior": [StrOptions({"estimate", "uniform"}), "array-like"],
-        "method": [StrOptions({"bbse", "em"})],
+        "method": [StrOptions({"auto", "bbse", "em"})],
         "tau": [Interval(Real, 0, None, closed="left")],
         "significance": [Interval(Real, 0, 1, closed="both")],
         "strength": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
@@ -173,13 +216,13 @@ class LabelShiftCorrector(PostHocCorrection):
         estimator: BaseEstimator | None = None,
         *,
         target_prior: str | ArrayLike = "estimate",
-        method: str = "bbse",
+        method: str = "auto",
         tau: float = 1.0,
         significance: float = 0.01,
         strength: float | str = "auto",
         cv: Any = 5,
         n_bootstrap: int = 100,
-        random_state: int | RandomState | None = None,
+        random_state: int | RandomState | None = 0,
     ):
         self.estimator = estimator
         self.target_prior = target_prior
@@ -233,7 +276,8 @@ class LabelShiftCorrector(PostHocCorrection):
         Warns
         -----
         UserWarning
-            When a given prior has mass on a label that training lacks.
+            When a given prior has mass on a label that training lacks, the estimated one makes a
+            label rarer by a factor of 20, or labels do not explain the predictions for the target.
         """
         D, weight, self._held_out = self._fit_estimator(
             X, y, sample_weight, fit_params, hold_out=self._estimates
@@ -267,6 +311,11 @@ class LabelShiftCorrector(PostHocCorrection):
             If the prior is to be estimated and `X_target` is missing or has fewer than two rows,
             or `fit` was told another `target_prior` and so held no rows out; or if a given prior
             is not a distribution over the labels.
+
+        Warns
+        -----
+        UserWarning
+            As in `fit`.
         """
         check_is_fitted(self)
         self._validate_params()
@@ -294,43 +343,52 @@ class LabelShiftCorrector(PostHocCorrection):
         if len(P_target) < 2:
             raise ValueError(f"X_target has {len(P_target)} sample, 2 are needed at least.")
         p_value = shift_p_value(evidence.P, evidence.weight, P_target)
-        if p_value > self.significance:
+        detected = p_value <= self.significance
+        if detected:
+            self._use_estimate(evidence)
+        else:
+            self._use(self.prior_)
+            self.method_, self.amount_ = NONE, 0.0
+        self.p_value_, self.shift_detected_ = p_value, detected
+
+    def _use_estimate(self, evidence: Evidence) -> None:
+        occurs = evidence.weight @ evidence.D > 0
+        seen = evidence.seen(occurs)
+        options = {
+            "strength": None if self.strength == "auto" else self.strength,
+            "n_bootstrap": self.n_bootstrap,
+            "random_state": check_random_state(self.random_state),
+        }
+        choice, method, amount = None, self.method, 1.0
+        if method == "auto":
+            choice = choose(seen, **options)
+            method, amount, found = choice[:3]
+        else:
+            found = estimate_by(method, seen, **options)
+        if found is None:
             self._use(self.prior_)
         else:
-            occurs = evidence.weight @ evidence.D > 0
-            seen = evidence.seen(occurs)
-            options = {
-                "strength": None if self.strength == "auto" else self.strength,
-                "n_bootstrap": self.n_bootstrap,
-                "random_state": check_random_state(self.random_state),
-            }
-            if self.method == "bbse":
-                self._use_estimate(occurs, estimate_bbse(seen, **options))
-            else:
-                calibration = fit_bias_corrected_temperature(seen.Z, seen.D, seen.weight)
-                self._use_estimate(occurs, estimate_em(seen, **options), *calibration)
-        self.p_value_ = p_value
-        self.shift_detected_ = p_value <= self.significance
-
-    def _use_estimate(
-        self,
-        occurs: NDArray[np.bool_],
-        estimate: PriorEstimate,
-        scale: float = 1.0,
-        bias: NDArray | float = 0.0,
-    ) -> None:
-        std, biases = np.zeros((2, self.n_labels_))
-        std[occurs], biases[occurs] = estimate.std, bias
-        # A label that no row held out has keeps its frequency.
-        prior = self.prior_.copy()
-        prior[occurs] = estimate.prior * prior[occurs].sum()
-        self._use(prior, scale, biases)
-        self.target_prior_std_ = std
-        self.strength_ = estimate.strength
+            biases = np.zeros(self.n_labels_)
+            biases[occurs] = found.bias
+            # A label that no row held out has keeps its frequency.
+            prior = self.prior_.copy()
+            mass = prior[occurs].sum()
+            prior[occurs] = (1 - amount) * prior[occurs] + amount * mass * found.prior
+            self._use(prior, found.scale, biases)
+            if found.estimate is not None:
+                self.target_prior_std_ = np.zeros(self.n_labels_)
+                self.target_prior_std_[occurs] = amount * found.estimate.std
+                self.strength_ = found.estimate.strength
+        self.method_, self.amount_ = method, amount
+        if choice is not None:
+            self.unexplained_, self.choice_ = choice.explanation.unexplained, choice.results
+            if choice.explanation.refuted:
+                warn_refuted(method, self.unexplained_)
+        warn_corner(self.prior_, self.target_prior_, fitted_names(self))
 
     def _use(self, target_prior: NDArray, scale: float = 1.0, bias: NDArray | float = 0.0) -> None:
         """Correct for a prior from now on; forget how the last one was estimated."""
-        forget(self, "p_value_", "shift_detected_", "strength_", "target_prior_std_")
+        forget(self, *_OF_ESTIMATION)
         self.target_prior_ = target_prior.copy()
         log_ratio = safe_log(target_prior) - safe_log(self.prior_)
         self._calibration = scale, bias

@@ -109,7 +109,7 @@ def estimate_em(
             return worlds[draw] * (D @ (target / (worlds[draw] @ D)))
 
         def estimate(row_weight: NDArray, strength: float) -> NDArray:
-            return _iterate(P, prior, row_weight, strength / n_rows)
+            return climb(P, prior, row_weight, strength / n_rows)
 
         n_labels = D.shape[1]
         strength = best_strength(simulate, estimate, n_labels, _N_SIMULATED, random_state)
@@ -118,11 +118,11 @@ def estimate_em(
         scale, bias = fit_bias_corrected_temperature(Z, D, world)
         logits = scale * evidence.average(evidence.Z_target, world) + bias
         row_weight = random_state.standard_exponential(len(logits))
-        draws.append(_iterate(softmax(logits, axis=1), world @ D, row_weight, strength / n_rows))
+        draws.append(climb(softmax(logits, axis=1), world @ D, row_weight, strength / n_rows))
     return PriorEstimate.from_draws(draws, strength)
 
 
-def _iterate(
+def climb(
     P: NDArray[np.float64], prior: NDArray[np.float64], weight: NDArray, share: float
 ) -> NDArray[np.float64]:
     """Climb to the best prior; `share` is what one label of the uniform one counts."""

@@ -74,6 +74,7 @@ def test_regularisation_draws_to_the_uniform_prior():
     assert distances[-1] < 1e-3
 
 
+@pytest.mark.filterwarnings("ignore:The estimated prior is in a corner:UserWarning")
 def test_a_label_that_training_hardly_knows_stays_nearer_to_the_uniform_prior():
     target_prior, error = np.array([0.05, 0.9, 0.05]), np.zeros(3)
     for seed in range(6):
