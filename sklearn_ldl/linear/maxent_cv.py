@@ -199,12 +199,15 @@ class BFGSLDLCV(MaximumEntropyModel):
         return self
 
     @property
-    def _makes_grid(self) -> bool:
-        return self.alphas is None or isinstance(self.alphas, Integral)
+    def _n_alphas(self) -> int | None:
+        """Size of the grid that is made here; None where penalties are given."""
+        if self.alphas is None:
+            return _DEFAULT_N_ALPHAS
+        return int(self.alphas) if isinstance(self.alphas, Integral) else None
 
     def _chosen_scale(self, X, D, sample_weight) -> NDArray[np.float64] | None:
         """Return what features are divided by; None where they are not standardised."""
-        scalings = self._scalings(self._makes_grid)
+        scalings = self._scalings(self._n_alphas is not None)
         if len(scalings) > 1:
             choice = choose(
                 X, D, sample_weight, fit_intercept=self.fit_intercept, scalings=scalings
@@ -214,10 +217,10 @@ class BFGSLDLCV(MaximumEntropyModel):
 
     def _alpha_grid(self, X, D, sample_weight, scale) -> tuple[NDArray[np.float64], float]:
         """Penalties, largest first, and the unit of the features in which gradients count."""
-        if self._makes_grid:
+        n_alphas = self._n_alphas
+        if n_alphas is not None:
             variance, _ = moments(X, D, sample_weight, center=self.fit_intercept)
             mean = float((variance if scale is None else variance / scale**2).mean()) or 1.0
-            n_alphas = _DEFAULT_N_ALPHAS if self.alphas is None else int(self.alphas)
             return mean * np.logspace(2, -5, n_alphas), float(np.sqrt(mean))
         alphas = np.asarray(self.alphas, dtype=np.float64)
         if alphas.ndim != 1 or not len(alphas) or not np.isfinite(alphas).all() or alphas.min() < 0:

@@ -108,10 +108,12 @@ def test_weights_act_in_learners_and_in_shares(data):
     X, D = data
     counts = 1 + np.arange(len(X)) % 3
     X2, D2 = np.repeat(X, counts, 0), np.repeat(D, counts, 0)
-    weighted = DFLDL(fusion="learner").fit(X, D, sample_weight=counts).predict(X)
-    assert_allclose(DFLDL(fusion="learner").fit(X2, D2).predict(X), weighted, atol=1e-5)
+    learner = BFGSLDL(1e-2)
+    model = DFLDL(learner, fusion="learner")
+    weighted = model.fit(X, D, sample_weight=counts).predict(X)
+    assert_allclose(model.fit(X2, D2).predict(X), weighted, atol=1e-5)
 
-    everyone = {"fusion": "neighbors", "min_samples": 1}
+    everyone = {"estimator": learner, "fusion": "neighbors", "min_samples": 1}
     weighted = DFLDL(n_neighbors=len(X), **everyone).fit(X, D, sample_weight=counts).predict(X)
     repeated = DFLDL(n_neighbors=len(X2), **everyone).fit(X2, D2).predict(X)
     assert_allclose(repeated, weighted, atol=1e-5)

@@ -70,6 +70,7 @@ OF_ONE = {
     },
     # The grid is that of all values, of the rows without weight, too.
     "LDLRegressor": {"distributor": GaussianLabelDistributor(np.linspace(-4, 4, 20), sigma=0.5)},
+    "SmoothBFGSLDL": {"alpha": 1e-2, "length_scale": 0.4},
     "StackingLDL": {"estimators": [("a", BFGSLDL(**LINEAR)), ("b", BFGSLDL(alpha=1, tol=1e-10))]},
 }
 # Why weights of an estimator are not repeated rows; where they are, it must not be listed.
@@ -107,8 +108,10 @@ def test_weights_are_repeated_rows(cls):
 
 # --- their size does not matter
 
-# Estimators whose objective is a sum over rows: what has to grow with it, or shrink.
-OF_SUMS = {
+# What has to grow with the weights, or shrink, where the objective is a sum over rows; and a penalty
+# that is not chosen by data that rounding has changed.
+OF_SIZES = {
+    "LDLRegressor": lambda size: {"estimator": BFGSLDL(1e-2, tol=1e-9)},
     "GradientBoostingLDL": lambda size: {"l2_regularization": size},
     "LDSVR": lambda size: {"C": 1 / size},
 }
@@ -122,7 +125,7 @@ def test_size_of_weights(cls, size):
         with pytest.raises(ValueError, match=r"times a sample_weight of up to .* is out of"):
             make(cls).fit(X, y, sample_weight=size * COUNTS)
         return
-    settings = OF_SUMS.get(cls.__name__, lambda size: {})
+    settings = OF_SIZES.get(cls.__name__, lambda size: {})
     plain = make(cls).set_params(**settings(1.0)).fit(X, y, sample_weight=COUNTS)
     sized = make(cls).set_params(**settings(size)).fit(X, y, sample_weight=size * COUNTS)
     assert_allclose(degrees(sized, X), degrees(plain, X), rtol=1e-6, atol=1e-9)

@@ -124,9 +124,11 @@ def test_default_learners_take_weights(cls):
 @pytest.mark.parametrize("cls", WEIGHTED, ids=ids)
 def test_weights_are_routed_to_estimators(cls):
     X, y = data()[0], target(cls)
-    expected = degrees(make(cls).fit(X, y, sample_weight=COUNTS), X)
+    inside = slot(cls) in ("estimator", "estimators")
+    plain = around(cls, BFGSLDL()) if inside else make(cls)
+    expected = degrees(plain.fit(X, y, sample_weight=COUNTS), X)
     with config_context(enable_metadata_routing=True):
-        if slot(cls) in ("estimator", "estimators"):
+        if inside:
             model = around(cls, requesting(BFGSLDL()))
         else:
             model = make(cls)
