@@ -225,7 +225,7 @@ class BFGSLDLCV(MaximumEntropyModel):
         alphas = np.asarray(self.alphas, dtype=np.float64)
         if alphas.ndim != 1 or not len(alphas) or not np.isfinite(alphas).all() or alphas.min() < 0:
             raise ValueError(
-                f"alphas must be a 1-D array of finite penalties >= 0, got {self.alphas}."
+                f"alphas must be a 1-D array of finite penalties >= 0, got {self.alphas!r}."
             )
         return np.sort(alphas)[::-1], 1.0
 

@@ -32,6 +32,7 @@ pytestmark = [
 UNWEIGHTED = [cls for cls in ESTIMATORS if cls not in WEIGHTED]
 REPEATED = np.repeat(np.arange(N), COUNTS)
 LINEAR = {"alpha": 1e-2, "tol": 1e-10}
+WIDE = GaussianLabelDistributor(np.linspace(-4, 4, 20), sigma=0.5)
 
 
 def folds(rows):
@@ -69,7 +70,7 @@ OF_ONE = {
         "max_features": None,
     },
     # The grid is that of all values, of the rows without weight, too.
-    "LDLRegressor": {"distributor": GaussianLabelDistributor(np.linspace(-4, 4, 20), sigma=0.5)},
+    "LDLRegressor": {"distributor": WIDE},
     "SmoothBFGSLDL": {"alpha": 1e-2, "length_scale": 0.4},
     "StackingLDL": {"estimators": [("a", BFGSLDL(**LINEAR)), ("b", BFGSLDL(alpha=1, tol=1e-10))]},
 }
@@ -108,10 +109,10 @@ def test_weights_are_repeated_rows(cls):
 
 # --- their size does not matter
 
-# What has to grow with the weights, or shrink, where the objective is a sum over rows; and a penalty
-# that is not chosen by data that rounding has changed.
+# What has to grow with the weights, or shrink, where the objective is a sum over rows; and a
+# penalty that is not chosen by data that rounding has changed.
 OF_SIZES = {
-    "LDLRegressor": lambda size: {"estimator": BFGSLDL(1e-2, tol=1e-9)},
+    "LDLRegressor": lambda size: {"estimator": BFGSLDL(**LINEAR), "distributor": WIDE},
     "GradientBoostingLDL": lambda size: {"l2_regularization": size},
     "LDSVR": lambda size: {"C": 1 / size},
 }
