@@ -112,7 +112,7 @@ def test_weights_are_repeated_rows(cls):
 # What has to grow with the weights, or shrink, where the objective is a sum over rows; and a
 # penalty that is not chosen by data that rounding has changed.
 OF_SIZES = {
-    "LDLRegressor": lambda size: {"estimator": BFGSLDL(**LINEAR), "distributor": WIDE},
+    "LDLRegressor": lambda size: {"estimator": BFGSLDL(1.0, tol=1e-10), "distributor": WIDE},
     "GradientBoostingLDL": lambda size: {"l2_regularization": size},
     "LDSVR": lambda size: {"C": 1 / size},
 }
