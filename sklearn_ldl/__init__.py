@@ -27,7 +27,7 @@ _ROOMS = {
         "BFGSLDLCV",
         "SmoothBFGSLDL",
     ],
-    "published": [
+    "linear.published": [
         "EDLLRL",
         "IISLDL",
         "LDL4C",

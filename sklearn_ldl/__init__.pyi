@@ -23,7 +23,7 @@ from sklearn_ldl.linear import (
     BFGSLDLCV as BFGSLDLCV,
     SmoothBFGSLDL as SmoothBFGSLDL,
 )
-from sklearn_ldl.published import (
+from sklearn_ldl.linear.published import (
     EDLLRL as EDLLRL,
     IISLDL as IISLDL,
     LDL4C as LDL4C,

@@ -17,9 +17,9 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_ldl import BFGSLDL
 from sklearn_ldl._solver.problem import SoftmaxLinearProblem
+from sklearn_ldl.linear.published.codes import CodedObjective
+from sklearn_ldl.linear.published.scl import LDLSCL
 from sklearn_ldl.metrics import kl_divergence
-from sklearn_ldl.published.codes import CodedObjective
-from sklearn_ldl.published.scl import LDLSCL
 
 # Codes that are alive on the data below.
 ALIVE = {"code_alpha": 0.02, "n_clusters": 3, "random_state": 0}

@@ -8,8 +8,8 @@ from numpy.testing import assert_allclose
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Lasso
 
-from sklearn_ldl.published.admm import Pass, Progress, alternate, warn_if_unfinished
-from sklearn_ldl.published.proximal import soft_threshold
+from sklearn_ldl.linear.published.admm import Pass, Progress, alternate, warn_if_unfinished
+from sklearn_ldl.linear.published.proximal import soft_threshold
 
 
 class SplitLasso:

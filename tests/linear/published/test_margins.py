@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from sklearn_ldl._solver.losses import of_terms
-from sklearn_ldl.published.margins import (
+from sklearn_ldl.linear.published.margins import (
     absolute_error,
     highest,
     margins,

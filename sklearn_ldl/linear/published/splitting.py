@@ -12,8 +12,8 @@ from sklearn_ldl._core.sklearn_compat import Interval, StrOptions
 from sklearn_ldl._solver.losses import Loss, Term, cross_entropy, pull_back, with_terms
 from sklearn_ldl._solver.problem import SoftmaxLinearProblem
 from sklearn_ldl.linear.base import SoftmaxLinearModel
-from sklearn_ldl.published.admm import Pass, Progress, alternate, warn_if_unfinished
-from sklearn_ldl.published.clusters import cluster_rows, members
+from sklearn_ldl.linear.published.admm import Pass, Progress, alternate, warn_if_unfinished
+from sklearn_ldl.linear.published.clusters import cluster_rows, members
 
 # The coefficients are fitted to this share of what the last pass missed, and in the end of `tol`.
 _SHARE, _LAST_SHARE = 0.2, 0.5

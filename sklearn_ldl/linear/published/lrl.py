@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from sklearn_ldl._core.sklearn_compat import StrOptions, fit_context
 from sklearn_ldl._solver.losses import Term, cross_entropy, quadratic, squared_error
-from sklearn_ldl.published.proximal import nuclear_norm, threshold_singular_values
-from sklearn_ldl.published.splitting import SplittingModel
+from sklearn_ldl.linear.published.proximal import nuclear_norm, threshold_singular_values
+from sklearn_ldl.linear.published.splitting import SplittingModel
 
 _LOSSES = {"squared_error": squared_error, "kl": cross_entropy}
 

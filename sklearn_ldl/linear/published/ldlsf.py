@@ -14,9 +14,9 @@ from sklearn_ldl._core.simplex import project_simplex
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context
 from sklearn_ldl._solver.design import Design
 from sklearn_ldl.linear.base import LinearModel
-from sklearn_ldl.published.admm import Pass, Progress, alternate, warn_if_unfinished
-from sklearn_ldl.published.least_squares import RowSumLeastSquares
-from sklearn_ldl.published.proximal import split_columns
+from sklearn_ldl.linear.published.admm import Pass, Progress, alternate, warn_if_unfinished
+from sklearn_ldl.linear.published.least_squares import RowSumLeastSquares
+from sklearn_ldl.linear.published.proximal import split_columns
 
 # Largest side of an eigendecomposition: 800 MB and some ten minutes.
 _MAX_SIDE = 10_000

@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from sklearn_ldl import BFGSLDL
 from sklearn_ldl.datasets import make_ldl
-from sklearn_ldl.published.ldm import LDLLDM
+from sklearn_ldl.linear.published.ldm import LDLLDM
 
 
 @pytest.fixture(scope="module")

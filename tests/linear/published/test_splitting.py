@@ -12,8 +12,8 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_ldl import BFGSLDL
 from sklearn_ldl.datasets import make_ldl
-from sklearn_ldl.published.lclr import LDLLCLR
-from sklearn_ldl.published.lrl import EDLLRL
+from sklearn_ldl.linear.published.lclr import LDLLCLR
+from sklearn_ldl.linear.published.lrl import EDLLRL
 
 ESTIMATORS = [
     EDLLRL(random_state=0),

@@ -11,8 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from sklearn_ldl._core.sklearn_compat import Interval, Options, fit_context
 from sklearn_ldl._solver.losses import Term
-from sklearn_ldl.published.proximal import nuclear_norm, shrink_groups, threshold_singular_values
-from sklearn_ldl.published.splitting import SplittingModel
+from sklearn_ldl.linear.published.proximal import (
+    nuclear_norm,
+    shrink_groups,
+    threshold_singular_values,
+)
+from sklearn_ldl.linear.published.splitting import SplittingModel
 
 # Rounds over the small blocks after every fit of the coefficients, which costs more than all of
 # them: with one round, the slow convergence of the correlations would set the pace.

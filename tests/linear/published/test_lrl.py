@@ -8,8 +8,8 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_ldl import BFGSLDL
 from sklearn_ldl.datasets import make_ldl
-from sklearn_ldl.published import lrl
-from sklearn_ldl.published.lrl import EDLLRL
+from sklearn_ldl.linear.published import lrl
+from sklearn_ldl.linear.published.lrl import EDLLRL
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_ldl import BFGSLDL
 from sklearn_ldl.datasets import make_ldl
-from sklearn_ldl.published import lclr
-from sklearn_ldl.published.clusters import members
-from sklearn_ldl.published.lclr import LDLLCLR
+from sklearn_ldl.linear.published import lclr
+from sklearn_ldl.linear.published.clusters import members
+from sklearn_ldl.linear.published.lclr import LDLLCLR
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ldl import project_simplex
-from sklearn_ldl.published import ldlsf
-from sklearn_ldl.published.ldlsf import LDLSF, label_correlation
+from sklearn_ldl.linear.published import ldlsf
+from sklearn_ldl.linear.published.ldlsf import LDLSF, label_correlation
 
 EXACT = {"tol": 1e-11, "max_iter": 20_000}
 

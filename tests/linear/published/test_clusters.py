@@ -6,7 +6,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.testing import assert_array_equal
 
-from sklearn_ldl.published.clusters import cluster_rows, members
+from sklearn_ldl.linear.published.clusters import cluster_rows, members
 
 TWO = np.array([[0.0, 0.1], [5.0, 5.1], [0.1, 0.0], [5.1, 5.0], [0.0, 0.0]])
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from sklearn_ldl.published.proximal import (
+from sklearn_ldl.linear.published.proximal import (
     nuclear_norm,
     shrink_groups,
     soft_threshold,

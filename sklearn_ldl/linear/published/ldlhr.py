@@ -1,47 +1,49 @@
-"""Label distribution learning for classification."""
+"""Learning the highest label, and the degrees of the rest."""
 
 from __future__ import annotations
 
-from numpy.typing import NDArray
-from scipy.special import xlogy
+from numbers import Real
 
+from numpy.typing import NDArray
+
+from sklearn_ldl._core.sklearn_compat import Interval
 from sklearn_ldl._solver.losses import Term
-from sklearn_ldl.published.margins import (
+from sklearn_ldl.linear.published.margins import (
     LargeMarginModel,
     absolute_error,
     highest,
-    margins,
-    runner_up,
+    margins_of_all,
 )
 
 
-class LDL4C(LargeMarginModel):
-    r"""Label distribution learning for classification, by absolute errors and margins (LDL4C).
+class LDLHR(LargeMarginModel):
+    r"""Learning the highest label and the degrees of the rest (LDL-HR).
 
-    For those who want the label with the highest degree, and the distribution only on the way to
-    it. The model :math:`p(x) = \mathrm{softmax}(W x + b)` minimises
+    For those who want the label with the highest degree: it is learned as a class, with a margin
+    to each other label, and the degrees of the others as what helps. The model :math:`p(x) =
+    \mathrm{softmax}(W x + b)` minimises
 
     .. math::
-        F(W, b) = \sum_i s_i \Bigl( H(d_i) \, \|d_i - p_i\|_1
-                  + \lambda \max\bigl(0,\, 1 - (p_{i a(i)} - p_{i b(i)}) / \rho \bigr) \Bigr)
-                  + \frac{\alpha}{2} \|W\|_F^2
+        F(W, b) = \sum_i s_i \Bigl( \|t_i - p_i\|_1
+                  + \lambda \sum_{k \ne a(i)} \max\bigl(0,\, 1 - (p_{i a(i)} - p_{ik}) / \rho \bigr)
+                  + \mu \sum_{k \ne a(i)} |d_{ik} - p_{ik}| \Bigr) + \frac{\alpha}{2} \|W\|_F^2
 
-    with :math:`p_i = p(x_i)`, weights :math:`s_i` that sum to one, and the labels :math:`a(i)` and
-    :math:`b(i)` of the highest and second highest degree of row i. The absolute error bounds the
-    error of the classifier, the entropy :math:`H(d_i)` puts rows first that are hard to tell, and
-    the margin asks the right label to be ahead by :math:`\rho`.
+    with :math:`p_i = p(x_i)`, weights :math:`s_i` that sum to one, the label :math:`a(i)` of the
+    highest degree of row i, and :math:`t_i` one there and zero elsewhere.
 
     Parameters
     ----------
     alpha : float, default=1e-2
-        Strength of the penalty, at least 0. The published objective is a sum over rows: divide
-        twice its strength by the number of rows.
+        Strength of the penalty, at least 0. The published objective is a sum over rows: divide its
+        strength by the number of rows.
     margin : float, default=0.1
         :math:`\rho`, a difference of two degrees, between 0 and 1; 0.01 in the published code.
     margin_weight : float, default=0.1
         :math:`\lambda`, at least 0.
+    rest_weight : float, default=0.1
+        :math:`\mu`, at least 0.
     smoothing : float, default=0.1
-        Both terms have kinks; closer than this to one, as a difference of degrees, they are
+        All terms have kinks; closer than this to one, as a difference of degrees, they are
         quadratic (and smaller by half of this everywhere else), so that a search can converge. The
         published objective is the limit of zero; the smaller, the more iterations.
     fit_intercept : bool, default=True
@@ -77,7 +79,7 @@ class LDL4C(LargeMarginModel):
 
     See Also
     --------
-    LDLHR : Another objective for the same purpose.
+    LDL4C : Another objective for the same purpose.
     BFGSLDL : The same model for the whole distribution.
 
     Notes
@@ -85,29 +87,32 @@ class LDL4C(LargeMarginModel):
     The objective is not convex. The search begins at the coefficients of :class:`BFGSLDL` with the
     same penalty (no random start), and ends at a stationary point.
 
-    Labels that share the highest or the second highest degree of a row count by share:
-    :math:`p_{i a(i)}` is the mean of theirs. A row of equal degrees has no margin, and one that is
-    certain of a label, whose entropy is zero, has only the margin.
+    Labels that share the highest degree of a row count by share: :math:`t_i` divides the one among
+    them, :math:`p_{i a(i)}` is the mean of theirs, and none of them is among the rest.
 
-    Degrees that are predicted are no estimates of the true ones: absolute errors are least at a
-    median, not at the mean. For divergences and distances use :class:`BFGSLDL`. Whether the
-    arg-max gains depends on the data; compare both by cross-validation.
+    Predictions are drawn to certainty: they rank labels, and are no estimates of the degrees. For
+    divergences and distances use :class:`BFGSLDL`.
 
     References
     ----------
-    J. Wang, X. Geng, "Classification with label distribution learning", International Joint
-    Conference on Artificial Intelligence, 2019.
+    J. Wang, X. Geng, "Learn the highest label and rest label description degrees", International
+    Joint Conference on Artificial Intelligence, 2021.
 
     Examples
     --------
-    >>> from sklearn_ldl import LDL4C
+    >>> from sklearn_ldl import LDLHR
     >>> from sklearn_ldl.datasets import make_ldl
     >>> X, D = make_ldl(n_samples=200, random_state=0)
-    >>> model = LDL4C().fit(X, D)
+    >>> model = LDLHR().fit(X, D)
     >>> hits = model.predict(X).argmax(axis=1) == D.argmax(axis=1)
     >>> bool(hits.mean() > 0.8)
     True
     """
+
+    _parameter_constraints: dict = {
+        **LargeMarginModel._parameter_constraints,
+        "rest_weight": [Interval(Real, 0, None, closed="left")],
+    }
 
     def __init__(
         self,
@@ -115,6 +120,7 @@ class LDL4C(LargeMarginModel):
         *,
         margin: float = 0.1,
         margin_weight: float = 0.1,
+        rest_weight: float = 0.1,
         smoothing: float = 0.1,
         fit_intercept: bool = True,
         max_iter: int = 1000,
@@ -124,6 +130,7 @@ class LDL4C(LargeMarginModel):
         self.alpha = alpha
         self.margin = margin
         self.margin_weight = margin_weight
+        self.rest_weight = rest_weight
         self.smoothing = smoothing
         self.fit_intercept = fit_intercept
         self.max_iter = max_iter
@@ -131,9 +138,9 @@ class LDL4C(LargeMarginModel):
         self.verbose = verbose
 
     def _terms(self, D: NDArray) -> list[Term]:
-        entropies = -xlogy(D, D).sum(axis=1, keepdims=True)
-        ahead, behind = highest(D), runner_up(D)
+        best = highest(D)
         return [
-            absolute_error(D, entropies, self.smoothing),
-            margins(ahead, behind, self.margin, self.margin_weight, self.smoothing),
+            absolute_error(best, 1.0, self.smoothing),
+            margins_of_all(best, self.margin, self.margin_weight, self.smoothing),
+            absolute_error(D, self.rest_weight * (best == 0), self.smoothing),
         ]

@@ -15,8 +15,8 @@ from sklearn_ldl._core.sklearn_compat import Interval, fit_context
 from sklearn_ldl._solver.lbfgs import State
 from sklearn_ldl._solver.problem import SoftmaxLinearProblem, warn_if_not_converged
 from sklearn_ldl.linear.base import SoftmaxLinearModel
-from sklearn_ldl.published.clusters import cluster_rows, members
-from sklearn_ldl.published.codes import CodedObjective, Search, search
+from sklearn_ldl.linear.published.clusters import cluster_rows, members
+from sklearn_ldl.linear.published.codes import CodedObjective, Search, search
 
 # Of the iterative solver that the regression of codes uses for sparse features.
 _RIDGE_TOL = 1e-8

@@ -14,7 +14,7 @@ from sklearn_ldl._solver.lbfgs import State
 from sklearn_ldl._solver.losses import Term, cross_entropy, with_terms
 from sklearn_ldl._solver.problem import SoftmaxLinearProblem, warn_if_not_converged
 from sklearn_ldl.linear.base import SoftmaxLinearModel
-from sklearn_ldl.published.clusters import cluster_rows, members
+from sklearn_ldl.linear.published.clusters import cluster_rows, members
 
 
 class LDLLDM(SoftmaxLinearModel):

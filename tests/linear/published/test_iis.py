@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 
 from sklearn_ldl import BFGSLDL
 from sklearn_ldl.datasets import make_ldl
-from sklearn_ldl.published.iis import _KAPPA, _LIMIT, IISLDL, _root_of_cubic
+from sklearn_ldl.linear.published.iis import _KAPPA, _LIMIT, IISLDL, _root_of_cubic
 
 
 @pytest.fixture(scope="module")
