@@ -1,7 +1,9 @@
 """What estimators do at their defaults: against what they replace, and against each other.
 
-Usage: ``SKLEARN_LDL_DATA=... python benchmarks/bench_defaults.py [--quick] [--out FILE]``. Scores of
-folds are kept in ``benchmarks/defaults_cache``, one file a row; what is there is not fitted again.
+Usage: ``SKLEARN_LDL_DATA=... python benchmarks/bench_defaults.py [--quick] [--out FILE]``.
+
+Scores of folds are kept in ``benchmarks/defaults_cache``, one file a row; what is there is not
+fitted again.
 """
 
 from __future__ import annotations
