@@ -108,7 +108,7 @@ def _forest(kind: type[BaseEstimator], **options: Any) -> Method:
 METHODS: dict[str, Method] = {
     UNIFORM: Method(_uniform),
     MEAN: Method(lambda t: DummyRegressor()),
-    "BFGSLDL": Method(lambda t: BFGSLDL(), lambda t: grid(alpha=ALPHAS)),
+    "BFGSLDL": Method(lambda t: BFGSLDL(alpha=0.01), lambda t: grid(alpha=ALPHAS)),
     PLAIN: Method(_maxent_cv, tunes_itself=True),
     "Nystroem + BFGSLDLCV": Method(
         _nystroem,
