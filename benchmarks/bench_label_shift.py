@@ -64,7 +64,7 @@ INTRODUCTION = """\
 Made by `{command}`.
 
 Mean KL divergence from the true distributions over {n_seeds} seeds, and in parentheses its ratio to
-that without a correction. `BFGSLDL()` is trained on {n_rows} rows of three labels, and corrected by
+that without a correction. `BFGSLDL(alpha=0.01)` is trained on {n_rows} rows of three labels, and corrected by
 `LabelShiftCorrector` with the features of the target, of which there are {sizes} rows. "auto" is
 its default. It and "bbse if a shift is found" leave predictions as they are where a test at 1 %
 finds no shift; the others correct always.
@@ -117,7 +117,7 @@ def draw(shift: str, seed: int, n_target: int) -> tuple[NDArray, NDArray, NDArra
 def divergences(shift: str, seed: int, n_target: int, forms: list[str]) -> dict[str, float]:
     """KL divergence of each correction from the truth, after one fit."""
     X, D, X_target, D_target = draw(shift, seed, n_target)
-    return corrected(LabelShiftCorrector(BFGSLDL()).fit(X, D), X_target, D_target, forms)
+    return corrected(LabelShiftCorrector(BFGSLDL(alpha=0.01)).fit(X, D), X_target, D_target, forms)
 
 
 def corrected(

@@ -17,7 +17,7 @@ from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from sklearn_ldl.compare.problem import Problem
 from sklearn_ldl.ensemble import DFLDL, GradientBoostingLDL
-from sklearn_ldl.linear import BFGSLDL, BFGSLDLCV
+from sklearn_ldl.linear import BFGSLDL, BFGSLDLCV, SmoothBFGSLDL
 from sklearn_ldl.neighbors import KNeighborsLDL
 from sklearn_ldl.problem_transformation import PTSVMLDL, PTBayesLDL
 from sklearn_ldl.svm import LDSVR
@@ -74,7 +74,9 @@ ESTIMATORS: dict[str, Entry] = {
     "uniform": Entry("baseline: 1/C for every label", _uniform),
     "mean": Entry("baseline: mean of the training rows", lambda p: DummyRegressor()),
     "bfgs": Entry("maximum entropy, penalty chosen by CV", lambda p: _scaled(p, _maxent(p))),
-    "bfgs-alpha": Entry("maximum entropy, alpha=0.01", lambda p: _scaled(p, BFGSLDL())),
+    "bfgs-alpha": Entry("maximum entropy, alpha=0.01", lambda p: _scaled(p, BFGSLDL(0.01))),
+    "bfgs-auto": Entry("maximum entropy, penalty chosen by the first step", lambda p: BFGSLDL()),
+    "smooth": Entry("maximum entropy for labels on a scale", lambda p: SmoothBFGSLDL()),
     "nystroem": Entry(
         "maximum entropy on an approximate RBF kernel, penalty chosen by CV",
         lambda p: _scaled(p, _nystroem(p), _maxent(p)),
