@@ -64,8 +64,9 @@ INTRODUCTION = """\
 Made by `{command}`.
 
 Mean KL divergence from the true distributions over {n_seeds} seeds, and in parentheses its ratio to
-that without a correction. `BFGSLDL(alpha=0.01)` is trained on {n_rows} rows of three labels, and corrected by
-`LabelShiftCorrector` with the features of the target, of which there are {sizes} rows. "auto" is
+that without a correction. `BFGSLDL(alpha=0.01)` is trained on {n_rows} rows of three labels, and
+corrected by `LabelShiftCorrector` with the features of the target, of which there are {sizes}
+rows. "auto" is
 its default. It and "bbse if a shift is found" leave predictions as they are where a test at 1 %
 finds no shift; the others correct always.
 
