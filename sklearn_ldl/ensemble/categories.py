@@ -92,6 +92,7 @@ class CategoryEncoder:
 
     def fit(self, X: Any) -> CategoryEncoder:
         """List the categories of every column, in an order that does not depend on the rows."""
+        X = _columns(X)
         self.codes: dict[int, dict[Any, int]] = {}
         for column in np.flatnonzero(self.mask).tolist():
             values, missing = _values(X, column)
@@ -101,9 +102,9 @@ class CategoryEncoder:
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Return the table in single precision, columns in their order."""
+        X = _columns(X)
         numbers = np.flatnonzero(~self.mask)
-        n_rows = len(X) if not hasattr(X, "shape") else X.shape[0]
-        table = np.empty((n_rows, len(self.mask)), dtype=np.float32)
+        table = np.empty((X.shape[0], len(self.mask)), dtype=np.float32)
         if len(numbers):
             table[:, numbers] = check_array(safe_indexing(X, numbers.tolist(), axis=1), **TABLE)
         for column, codes in self.codes.items():
@@ -111,6 +112,11 @@ class CategoryEncoder:
             table[:, column] = [codes.get(value, np.nan) for value in values]
             table[missing, column] = np.nan
         return table
+
+
+def _columns(X: Any) -> Any:
+    # Lists of rows have no columns to take.
+    return X if hasattr(X, "shape") else np.asarray(X, dtype=object)
 
 
 def _values(X: Any, column: int) -> tuple[NDArray[np.object_], NDArray[np.bool_]]:

@@ -12,19 +12,20 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, issparse
 
 from sklearn_ldl._core.extras import MissingExtraError
-from sklearn_ldl.ensemble.training_rows import TrainingRows
+from sklearn_ldl.ensemble.training_rows import TrainingRows, TreeParameters
 
 if TYPE_CHECKING:
     from lightgbm import Booster, Dataset
 
-    from sklearn_ldl.ensemble.boosting import GradientBoostingLDL
-
 # Depths are bounded by leaves, of which LightGBM takes no more.
 _MOST_LEAVES = 131_072
 
-# Curvature of a leaf for each unit of weight of all rows. LightGBM knows the rows in a leaf by their
-# curvature: below this it is rounding, and the leaf may be empty, which is fatal.
+# Curvature of a leaf for each unit of weight of all rows. LightGBM counts the rows of a leaf by
+# curvature, of which less than this is rounding: the leaf may be empty, which is fatal.
 _LEAST_CURVATURE = 1e-8
+
+# Fewer features cost less time, and up to here no accuracy.
+_SHARE_OF_FEATURES = 0.9
 
 
 class LabelTrees:
@@ -34,8 +35,8 @@ class LabelTrees:
 
     Parameters
     ----------
-    model : GradientBoostingLDL
-        Its parameters count.
+    model : TreeParameters
+        The estimator.
     train : TrainingRows
         Rows to fit.
     held_out : TrainingRows or None
@@ -50,7 +51,7 @@ class LabelTrees:
 
     def __init__(
         self,
-        model: GradientBoostingLDL,
+        model: TreeParameters,
         train: TrainingRows,
         held_out: TrainingRows | None,
         ridge: float,
@@ -60,7 +61,7 @@ class LabelTrees:
         lightgbm = import_lightgbm('engine="lightgbm"', 'Or set engine="sklearn".')
         self._n_threads = 0 if model.n_jobs is None else effective_n_jobs(model.n_jobs)
         seed = int(random.randint(np.iinfo(np.int32).max))
-        parameters = _parameters(model, *train.X.shape, train.D.shape[1], ridge)
+        parameters = _parameters(model, train.X.shape, train.D.shape[1], ridge)
         parameters["min_sum_hessian_in_leaf"] = _LEAST_CURVATURE * train.weight.sum()
         parameters |= {"num_threads": self._n_threads, "seed": seed}
         categories = [] if mask is None else np.flatnonzero(mask).tolist()
@@ -132,7 +133,7 @@ class LabelTrees:
             return np.tile(self._start, (X.shape[0], 1))
         return self._start + self._predict(X)
 
-    def _predict(self, X: Any, **which: int) -> NDArray[np.float64]:
+    def _predict(self, X: Any, **which: Any) -> NDArray[np.float64]:
         assert self.booster is not None
         return self.booster.predict(
             _features(X), raw_score=True, num_threads=self._n_threads, **which
@@ -160,11 +161,15 @@ def _features(X: Any) -> Any:
 
 
 def _parameters(
-    model: GradientBoostingLDL, n_rows: int, n_features: int, n_labels: int, ridge: float
+    model: TreeParameters, shape: tuple[int, int], n_labels: int, ridge: float
 ) -> dict[str, Any]:
     """Say in LightGBM's words what the parameters of `model` mean."""
+    n_rows, n_features = shape
     depth = model.max_depth or _MOST_LEAVES
     tried = _n_tried(model.max_features, n_features)
+    # Where features are drawn, trees make histograms of most of them only.
+    share = _SHARE_OF_FEATURES if tried <= _SHARE_OF_FEATURES * n_features else 1.0
+    n_known = max(tried, round(share * n_features))
     return {
         "objective": "none",
         "metric": "none",
@@ -174,7 +179,8 @@ def _parameters(
         "num_leaves": max(2, min(2 ** min(depth, 17), n_rows, _MOST_LEAVES)),
         "min_data_in_leaf": model.min_samples_leaf,
         "lambda_l2": ridge,
-        "feature_fraction_bynode": tried / n_features,
+        "feature_fraction": n_known / n_features,
+        "feature_fraction_bynode": tried / n_known,
         # At least one row is drawn.
         "bagging_fraction": min(1.0, max(model.subsample, 1.01 / n_rows)),
         "bagging_freq": 1,

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 from sklearn.tree import DecisionTreeRegressor
 
-from sklearn_ldl.ensemble.training_rows import TrainingRows
-
-if TYPE_CHECKING:
-    from sklearn_ldl.ensemble.boosting import GradientBoostingLDL
+from sklearn_ldl.ensemble.training_rows import TrainingRows, TreeParameters
 
 # Curvature below which a label is as good as absent.
 _ABSENT = 1e-8
@@ -61,8 +58,8 @@ class SharedTrees:
 
     Parameters
     ----------
-    model : GradientBoostingLDL
-        Its parameters count.
+    model : TreeParameters
+        The estimator.
     train : TrainingRows
         Rows to fit.
     held_out : TrainingRows or None
@@ -77,7 +74,7 @@ class SharedTrees:
 
     def __init__(
         self,
-        model: GradientBoostingLDL,
+        model: TreeParameters,
         train: TrainingRows,
         held_out: TrainingRows | None,
         ridge: float,

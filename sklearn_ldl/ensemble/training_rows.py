@@ -1,12 +1,24 @@
-"""What boosting knows of the rows that it is fitted to: logits, distributions and losses."""
+"""What the engines of boosting are given: parameters, and rows with their logits and losses."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import xlogy
+
+
+class TreeParameters(Protocol):
+    """Parameters of the estimator that engines read."""
+
+    learning_rate: float
+    max_depth: int | None
+    min_samples_leaf: int
+    max_features: str | float | None
+    subsample: float
+    max_bins: int
+    n_jobs: int | None
 
 
 class TrainingRows:

@@ -148,7 +148,9 @@ def test_early_stopping_waits_for_as_many_rounds_as_it_is_told(patience, monkeyp
 def test_early_stopping_can_keep_nothing():
     rng = np.random.default_rng(0)
     X, D = rng.normal(size=(40, 3)), rng.dirichlet(np.ones(3), size=40)
-    model = GradientBoostingLDL(early_stopping=True, n_iter_no_change=1, tol=10.0, random_state=0).fit(X, D)
+    model = GradientBoostingLDL(
+        early_stopping=True, n_iter_no_change=1, tol=10.0, random_state=0
+    ).fit(X, D)
     assert model.n_iter_ == 0
     assert_allclose(model.predict(X), softmax(np.tile(model.intercept_, (40, 1)), axis=1))
     assert_array_equal(model.feature_importances_, 0)
