@@ -69,7 +69,7 @@ class GradientBoostingLDL(SoftmaxPredictionMixin, BaseEstimator):
     max_features : {"sqrt", "log2"}, int, float or None, default="sqrt"
         Features tried at a split: a number, a share of all, or all (None). Few features make
         the trees differ, which helps on small data, and cost little. scikit-learn's trees count
-        every category as a feature; LightGBM's draw from nine tenths of the features, which
+        every category as a feature; LightGBM's draw from 85 % of the features, which
         are drawn for each tree.
     subsample : float, default=0.5
         Share of the rows, drawn without replacement, that a round uses.
@@ -96,7 +96,7 @@ class GradientBoostingLDL(SoftmaxPredictionMixin, BaseEstimator):
     engine : {"auto", "sklearn", "lightgbm"}, default="auto"
         Whose trees: "auto" takes LightGBM's for more than 10,000 rows if it is installed, and warns
         where it is not.
-    max_bins : int, default=80
+    max_bins : int, default=72
         Bins of a feature in LightGBM's histograms. More of them cost time, and rarely help.
     n_jobs : int or None, default=None
         Threads of LightGBM; None leaves the number to OpenMP, -1 takes all cores. The result
@@ -208,7 +208,7 @@ class GradientBoostingLDL(SoftmaxPredictionMixin, BaseEstimator):
         tol: float = 1e-5,
         categorical_features: ArrayLike | str | None = "from_dtype",
         engine: str = "auto",
-        max_bins: int = 80,
+        max_bins: int = 72,
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
     ):

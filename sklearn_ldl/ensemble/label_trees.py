@@ -15,7 +15,7 @@ from sklearn_ldl._core.extras import MissingExtraError
 from sklearn_ldl.ensemble.training_rows import TrainingRows, TreeParameters
 
 if TYPE_CHECKING:
-    from lightgbm import Booster, Dataset
+    from lightgbm import Dataset
 
 # Depths are bounded by leaves, of which LightGBM takes no more.
 _MOST_LEAVES = 131_072
@@ -25,7 +25,7 @@ _MOST_LEAVES = 131_072
 _LEAST_CURVATURE = 1e-8
 
 # Fewer features cost less time, and up to here no accuracy.
-_SHARE_OF_FEATURES = 0.9
+_SHARE_OF_FEATURES = 0.85
 
 
 class LabelTrees:
@@ -61,7 +61,7 @@ class LabelTrees:
         lightgbm = import_lightgbm('engine="lightgbm"', 'Or set engine="sklearn".')
         self._n_threads = 0 if model.n_jobs is None else effective_n_jobs(model.n_jobs)
         seed = int(random.randint(np.iinfo(np.int32).max))
-        parameters = _parameters(model, train.X.shape, train.D.shape[1], ridge)
+        parameters = lightgbm_parameters(model, train.X.shape, train.D.shape[1], ridge)
         parameters["min_sum_hessian_in_leaf"] = _LEAST_CURVATURE * train.weight.sum()
         parameters |= {"num_threads": self._n_threads, "seed": seed}
         categories = [] if mask is None else np.flatnonzero(mask).tolist()
@@ -72,7 +72,7 @@ class LabelTrees:
             categorical_feature=categories,
             params=parameters,
         )
-        self.booster: Booster | None = lightgbm.Booster(parameters, data)
+        self.booster: Any = lightgbm.Booster(parameters, data)
         # LightGBM drops features that allow no split, and fails where none is left.
         self._can_split = any(data.feature_num_bin(k) > 1 for k in range(train.X.shape[1]))
         self._train, self._held_out = train, held_out
@@ -90,7 +90,6 @@ class LabelTrees:
 
     def grow(self) -> bool:
         """Fit one more tree for each label and move all rows; False if nothing can be split."""
-        assert self.booster is not None
         if not self._can_split:
             return False
         if self.booster.update(fobj=lambda scores, data: self._train.derivatives()):
@@ -117,7 +116,6 @@ class LabelTrees:
             return
         from lightgbm import Booster
 
-        assert self.booster is not None
         self.booster = Booster(model_str=self.booster.model_to_string(num_iteration=n_rounds))
 
     def staged_logits(self, X: Any) -> Iterator[NDArray[np.float64]]:
@@ -134,7 +132,6 @@ class LabelTrees:
         return self._start + self._predict(X)
 
     def _predict(self, X: Any, **which: Any) -> NDArray[np.float64]:
-        assert self.booster is not None
         return self.booster.predict(
             _features(X), raw_score=True, num_threads=self._n_threads, **which
         )
@@ -160,7 +157,7 @@ def _features(X: Any) -> Any:
     return csr_matrix(X) if issparse(X) else X
 
 
-def _parameters(
+def lightgbm_parameters(
     model: TreeParameters, shape: tuple[int, int], n_labels: int, ridge: float
 ) -> dict[str, Any]:
     """Say in LightGBM's words what the parameters of `model` mean."""
