@@ -256,7 +256,7 @@ _register(
     "GradientBoostingLDL",
     GradientBoostingLDL,
     lambda t: {"random_state": 0},
-    lambda t: grid(max_depth=[3, 5], l2_regularization=[1.0, 10.0], n_iter_no_change=[None, 10]),
+    lambda t: grid(max_depth=[3, 5], l2_regularization=[1.0, 10.0], early_stopping=[False, True]),
 )
 
 

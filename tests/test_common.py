@@ -4,6 +4,7 @@ import importlib
 import inspect
 import pkgutil
 import warnings
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -75,9 +76,19 @@ SMALL = {
 }
 
 
+# Estimators that hold two: their other engine is checked as well.
+OTHERS = [("GradientBoostingLDL", {"engine": "lightgbm"}, "lightgbm")]
+
+
 def instances():
-    for cls in ESTIMATORS:
-        estimator = cls(**SMALL.get(cls.__name__, {}))
+    chosen = [cls(**SMALL.get(cls.__name__, {})) for cls in ESTIMATORS]
+    chosen += [
+        getattr(sklearn_ldl, name)(**SMALL[name], **parameters)
+        for name, parameters, needed in OTHERS
+        if find_spec(needed)
+    ]
+    for estimator in chosen:
+        cls = type(estimator)
         if issubclass(cls, LabelDistributionMixin):
             yield as_regressor(estimator)
         elif not isinstance(estimator, TargetTransformer):

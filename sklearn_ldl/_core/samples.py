@@ -53,7 +53,7 @@ def validate_samples(estimator: Any, X: Any, *, reset: bool = True, **check_para
 
 
 def to_float32(X: Any) -> Any:
-    """Convert a finite array or sparse matrix, where it is not in float32 already.
+    """Convert an array or sparse matrix without infinities, where it is not in float32 already.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def to_float32(X: Any) -> Any:
     """
     with np.errstate(over="ignore", under="ignore"):
         X32 = X.astype(np.float32, copy=False)
-    if X32 is not X and not np.isfinite(X32.data if sp.issparse(X32) else X32).all():
+    if X32 is not X and np.isinf(X32.data if sp.issparse(X32) else X32).any():
         raise ValueError("X holds values too large for float32: scale the features.")
     return X32
 
