@@ -67,6 +67,8 @@ class ModuleOptions(TrainingOptions, FastOptions, total=False):
 
     hidden_layer_sizes: Sequence[int]
     dropout: float
+    n_members: int
+    standardize: bool
 
 
 class CPNNOptions(DistributionOptions, FastOptions, total=False):

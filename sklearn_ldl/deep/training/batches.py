@@ -30,6 +30,15 @@ class Batch(NamedTuple):
     #: Rows here, by those of the batches of all processes.
     share: float = 1.0
 
+    def repeated(self, times: int) -> Batch:
+        """Return the same rows as often as told, one copy behind the other."""
+        X, target, rows = (
+            tensor.repeat(times, *[1] * (tensor.ndim - 1))
+            for tensor in (self.X, self.target, self.rows)
+        )
+        weight = None if self.weight is None else self.weight.repeat(times)
+        return self._replace(X=X, target=target, weight=weight, rows=rows)
+
 
 class RowSource:
     """Batches of some rows of a data set, in a new random order every epoch.

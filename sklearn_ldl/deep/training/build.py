@@ -14,6 +14,8 @@ from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from sklearn_ldl.deep.networks.ensemble import MLPEnsemble
+from sklearn_ldl.deep.networks.inputs import StandardizedInputs
 from sklearn_ldl.deep.networks.outputs import first_output
 from sklearn_ldl.deep.networks.perceptron import INITIALIZERS, MLP, make_module
 from sklearn_ldl.deep.training.batches import ArraySource, DatasetSource, RowSource
@@ -87,14 +89,29 @@ def build_net(
 def _build_module(settings: Any, sizes: dict[str, Any], options: dict[str, Any]) -> nn.Module:
     module = settings.module
     if module is None:
-        module = partial(
-            MLP, hidden_layer_sizes=settings.hidden_layer_sizes, dropout=settings.dropout
-        )
+        layers = {
+            "hidden_layer_sizes": settings.hidden_layer_sizes,
+            "dropout": settings.dropout,
+            "standardize": settings.standardize,
+        }
+        n_members = settings.n_members
+        if n_members == 1:
+            module = partial(MLP, **layers)
+        else:
+            combine = settings._combine_members()
+            module = partial(MLPEnsemble, n_members=n_members, combine=combine, **layers)
     built = make_module(module, sizes, **options)
     init = settings.init
     if init is not None:
         (INITIALIZERS[init] if isinstance(init, str) else init)(built)
     return built
+
+
+def adapt_inputs(module: nn.Module, data: TrainingData) -> None:
+    """Let the layer that standardises features, if there is one, see those for training."""
+    for layer in module.modules():
+        if isinstance(layer, StandardizedInputs):
+            layer.adapt(data.example_rows())
 
 
 def build_callbacks(settings: Any, report: Callback, verbose: int) -> list[Callback]:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from sklearn_ldl._core.callbacks import IterationReporter
 from sklearn_ldl.deep.training.build import (
+    adapt_inputs,
     build_callbacks,
     build_net,
     build_sources,
@@ -75,6 +76,8 @@ def train_net(
             net = build_net(estimator, estimator.input_shape_, data.output_shape[0], device)
             _set_up(net, row_loss, objective, processes, callbacks, verbose)
             net.initialize()
+            if estimator.module is None:
+                adapt_inputs(net.module_, data)
             _try(estimator, net, sources.train.take(sources.train.rows[:2]), data.output_shape)
             if estimator.checkpoint is not None or processes.count > 1:
                 identify_fit(estimator, net, data, sources, seed)
