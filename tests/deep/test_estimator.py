@@ -15,6 +15,7 @@ from torch import nn  # noqa: E402
 from sklearn_ldl import DeepLDLRegressor  # noqa: E402
 from sklearn_ldl.datasets import make_ldl  # noqa: E402
 from sklearn_ldl.deep.training import inference  # noqa: E402
+from tests.deep import plain  # noqa: E402
 
 X, D = make_ldl(60, random_state=0)
 # Exact in float32, so that all containers hold the same numbers.
@@ -23,7 +24,7 @@ X = X.astype(np.float32).astype(np.float64)
 
 def model(module=None, **parameters):
     defaults = {"hidden_layer_sizes": (8,), "max_epochs": 3, "random_state": 0}
-    return DeepLDLRegressor(module, **(defaults | parameters))
+    return plain(DeepLDLRegressor, module, **(defaults | parameters))
 
 
 @pytest.fixture(scope="module")

@@ -14,11 +14,12 @@ from sklearn_ldl.deep.mixing.augmentations import AUGMENTATIONS
 from sklearn_ldl.deep.mixing.mixed import Augmentation
 from sklearn_ldl.deep.mixing.objective import mixing_objective
 from sklearn_ldl.deep.parameters import Module, NetOptions
+from sklearn_ldl.deep.presets import PRESETS
 from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.deep.training.net import Objective
 
 
-class DeepLDLClassifier(DeepClassifier):
+class DeepLDLClassifier(DeepClassifier, defaults=PRESETS["tabular"]):
     r"""Network that learns label distributions and predicts classes.
 
     The network returns logits :math:`z(x)` over the classes; training minimises the mean

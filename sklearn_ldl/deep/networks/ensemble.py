@@ -84,11 +84,11 @@ class MLPEnsemble(nn.Module):
         self.head = MemberLinear(n_members, width, n_labels)
 
     def members(self, X: Tensor) -> Tensor:
-        """Outputs (n_members, n_rows, n_labels) of all members for the same rows."""
+        """Compute outputs (n_members, n_rows, n_labels) of all members for the same rows."""
         return self._pass(self.inputs(X).expand(self.n_members, -1, -1))
 
     def forward(self, X: Tensor) -> Tensor:
-        """Outputs for the rows of all members, in training; else their combination."""
+        """Pass the rows of all members, in training; else combine what they make of every row."""
         if not self.training:
             return self.combine(self.members(X))
         inputs = self.inputs(X)
@@ -106,5 +106,5 @@ class Members(nn.Module):
         self.ensemble = ensemble
 
     def forward(self, X: Tensor) -> Tensor:
-        """Outputs of all members."""
+        """Pass rows through all members."""
         return self.ensemble.members(X).transpose(0, 1)

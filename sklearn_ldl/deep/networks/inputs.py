@@ -7,30 +7,25 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-# Between about -1 and 1 nothing changes much; no feature gets further than this.
-_LIMIT = 3.0
-# Middle half of a standard normal distribution.
-_QUARTILES = 1.349
+# Standard deviations from the mean beyond which a feature does not get.
+_LIMIT = 5.0
+# Interquartile range of a standard normal distribution, and how many deviations by it from the
+# median a value may lie to count as it is for mean and deviation.
+_QUARTILES, _OUTLYING = 1.349, 10.0
 
 
 class StandardizedInputs(nn.Module):
-    r"""Standardise features by robust statistics, and bring outlying ones near.
+    r"""Standardise features by the training rows, and bring outlying values near.
 
-    A feature becomes :math:`z / \sqrt{1 + (z/3)^2}` with :math:`z = (x - c) / s`, where :math:`c`
-    is the median and :math:`s` the interquartile range of the training rows, in units of that of a
-    standard normal distribution. One value, however large, thus changes neither what others become
-    nor the scale of the input. Where half of the values are equal, the standard deviation takes the
-    place of the range; a constant feature is only centred.
+    A feature becomes :math:`(x - c) / s`, clipped to [-5, 5], with its mean :math:`c` and its
+    standard deviation :math:`s`. Values far beyond the quartiles, more than 10 deviations of a
+    normal distribution with these from the median, count for them as if they lay there: however
+    large one is, the others stay apart. A constant feature is only centred.
 
     Parameters
     ----------
     n_features : int
         Number of features.
-
-    References
-    ----------
-    D. Holzmüller, L. Grinsztajn, I. Steinwart, "Better by default: strong pre-tuned MLPs and
-    boosted trees on tabular data", NeurIPS 2024 (the squashing function).
 
     Examples
     --------
@@ -38,10 +33,10 @@ class StandardizedInputs(nn.Module):
     >>> import torch
     >>> from sklearn_ldl.deep.networks.inputs import StandardizedInputs
     >>> layer = StandardizedInputs(1)
-    >>> layer.adapt(np.array([[9.0], [10.0], [10.0], [11.0], [1e6]]))
-    >>> layer(torch.tensor([[10.0], [1e9]]))
-    tensor([[0.],
-            [3.]])
+    >>> layer.adapt(np.array([[-1.0], [-1.0], [1.0], [1.0]]))
+    >>> layer(torch.tensor([[0.5], [1e6]]))
+    tensor([[0.5000],
+            [5.0000]])
     """
 
     center: Tensor
@@ -53,19 +48,18 @@ class StandardizedInputs(nn.Module):
         self.register_buffer("scale", torch.ones(n_features))
 
     def adapt(self, X: NDArray[np.floating]) -> None:
-        """Take centres and scales from rows (n_rows, n_features)."""
+        """Take means and deviations of rows (n_rows, n_features)."""
         X = np.asarray(X, dtype=np.float64)
-        low, center, high = np.percentile(X, [25, 50, 75], axis=0)
-        scale = (high - low) / _QUARTILES
-        deviation = np.where(np.ptp(X, axis=0) > 0, X.std(axis=0), 1.0)
-        scale = np.where(scale > 0, scale, deviation)
-        # What float32 makes zero or infinite is no scale.
-        scale = np.clip(scale, np.finfo(np.float32).tiny, np.finfo(np.float32).max)
-        self.center.copy_(torch.from_numpy(center))
+        low, median, high = np.percentile(X, [25, 50, 75], axis=0)
+        # Where half of the values are equal, the quartiles say nothing about the others.
+        far = np.where(high > low, _OUTLYING / _QUARTILES * (high - low), np.inf)
+        X = np.clip(X, median - far, median + far)
+        scale = np.where(np.ptp(X, axis=0) > 0, X.std(axis=0), 1.0)
+        # What float32 makes zero is no scale.
+        scale = np.maximum(scale, np.finfo(np.float32).tiny)
+        self.center.copy_(torch.from_numpy(X.mean(axis=0)))
         self.scale.copy_(torch.from_numpy(scale))
 
     def forward(self, X: Tensor) -> Tensor:
         """Standardise rows."""
-        Z = (X - self.center) / self.scale
-        # The usual formula squares what may be too large for it.
-        return Z / torch.hypot(torch.ones_like(Z), Z / _LIMIT)
+        return ((X - self.center) / self.scale).clamp(-_LIMIT, _LIMIT)

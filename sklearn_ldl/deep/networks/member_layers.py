@@ -56,7 +56,7 @@ class MemberLinear(nn.Module):
         self.bias = nn.Parameter(torch.empty(n_members, 1, n_outputs).uniform_(-bound, bound))
 
     def matrices(self) -> list[Tensor]:
-        """Views of the weights, one (n_outputs, n_inputs) per member, as other layers keep them."""
+        """Show the weights as other layers keep them, one (n_outputs, n_inputs) per member."""
         return [matrix.T for matrix in self.weight]
 
     def forward(self, X: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ def mean_distribution(Z: Tensor) -> Tensor:
 
 
 def mean_tanh(Z: Tensor) -> Tensor:
-    """Outputs whose hyperbolic tangent is the mean of those of the members."""
+    """Find outputs whose hyperbolic tangent is the mean of those of the members."""
     # (1 + tanh z) / 2 is the logistic function of 2 z, whose logarithm never overflows.
     return (logsigmoid(2 * Z).logsumexp(0) - logsigmoid(-2 * Z).logsumexp(0)) / 2
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from sklearn_ldl.deep.networks.inputs import StandardizedInputs
 from sklearn_ldl.deep.networks.member_layers import MemberLinear
 
+
 class MLP(nn.Sequential):
     """Multi-layer perceptron with ReLU; its last layer is called `head`.
 

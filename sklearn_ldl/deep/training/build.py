@@ -114,7 +114,9 @@ def adapt_inputs(module: nn.Module, data: TrainingData) -> None:
             layer.adapt(data.example_rows())
 
 
-def build_callbacks(settings: Any, report: Callback, verbose: int) -> list[Callback]:
+def build_callbacks(
+    settings: Any, report: Callback, verbose: int, *, validates: bool
+) -> list[Callback]:
     """Callbacks of a net: `report` first, then ours and copies of those of the user."""
     callbacks: list[Callback] = [report]
     schedule, clip_norm = settings.lr_schedule, settings.clip_norm
@@ -130,7 +132,7 @@ def build_callbacks(settings: Any, report: Callback, verbose: int) -> list[Callb
     if verbose:
         callbacks.append(PrintEpochs(verbose))
     # Last, since it ends training before the callbacks behind it have seen the epoch.
-    if settings.early_stopping and settings.max_epochs:
+    if validates and settings.early_stopping and settings.max_epochs:
         callbacks.append(EarlyStopping(patience=settings.n_iter_no_change, load_best=True))
     return callbacks
 

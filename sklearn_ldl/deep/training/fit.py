@@ -64,7 +64,8 @@ def train_net(
         if net is not None:
             set_random_bits(net.random_bits, device)
         sources = build_sources(estimator, data, rows, device, processes)
-        callbacks = build_callbacks(estimator, Report(reporter, estimator), verbose)
+        report = Report(reporter, estimator)
+        callbacks = build_callbacks(estimator, report, verbose, validates=sources.valid is not None)
         if net is not None:
             _set_up(net, row_loss, objective, processes, callbacks, verbose)
             net.max_epochs = estimator.max_epochs

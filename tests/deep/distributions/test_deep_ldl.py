@@ -33,13 +33,14 @@ from sklearn_ldl import (  # noqa: E402
 from sklearn_ldl.datasets import make_ldl  # noqa: E402
 from sklearn_ldl.deep.losses.registry import LOSSES  # noqa: E402
 from sklearn_ldl.metrics import get_ldl_scorer, kl_divergence  # noqa: E402
+from tests.deep import plain  # noqa: E402
 
 X, D = make_ldl(60, n_votes=10, random_state=0)
 
 
 def model(**parameters):
     defaults = {"hidden_layer_sizes": (8,), "max_epochs": 4, "batch_size": 16, "random_state": 0}
-    return DeepLDLRegressor(**(defaults | parameters))
+    return plain(DeepLDLRegressor, **(defaults | parameters))
 
 
 def on_simplex(P):

@@ -13,6 +13,7 @@ from sklearn_ldl import DeepLDLClassifier, DeepLDLRegressor, OnlineLDLClassifier
 from sklearn_ldl.datasets import make_ldl  # noqa: E402
 from sklearn_ldl.deep.training import stored_rows  # noqa: E402
 from sklearn_ldl.deep.training.stored_rows import Rows, check_mapped, is_stored, to_float32  # noqa: E402
+from tests.deep import plain  # noqa: E402
 
 X, D = make_ldl(60, random_state=0)
 X = X.astype(np.float32).astype(np.float64)
@@ -32,7 +33,7 @@ def on_disk(tmp_path):
 
 def model(**parameters):
     defaults = {"hidden_layer_sizes": (8,), "max_epochs": 3, "random_state": 0}
-    return DeepLDLRegressor(**(defaults | parameters))
+    return plain(DeepLDLRegressor, **(defaults | parameters))
 
 
 @pytest.mark.parametrize("mode", ["r", "r+", "c"])
