@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.utils import gen_batches
 from torch import Tensor, nn
 
 # Standard deviations from the mean beyond which a feature does not get.
@@ -12,6 +13,8 @@ _LIMIT = 5.0
 # Interquartile range of a standard normal distribution, and how many deviations by it from the
 # median a value may lie to count as it is for mean and deviation.
 _QUARTILES, _OUTLYING = 1.349, 10.0
+# Numbers that are looked at together.
+_NUMBERS = 2**18
 
 
 class StandardizedInputs(nn.Module):
@@ -49,17 +52,22 @@ class StandardizedInputs(nn.Module):
 
     def adapt(self, X: NDArray[np.floating]) -> None:
         """Take means and deviations of rows (n_rows, n_features)."""
-        X = np.asarray(X, dtype=np.float64)
-        low, median, high = np.percentile(X, [25, 50, 75], axis=0)
-        # Where half of the values are equal, the quartiles say nothing about the others.
-        far = np.where(high > low, _OUTLYING / _QUARTILES * (high - low), np.inf)
-        X = np.clip(X, median - far, median + far)
-        scale = np.where(np.ptp(X, axis=0) > 0, X.std(axis=0), 1.0)
-        # What float32 makes zero is no scale.
-        scale = np.maximum(scale, np.finfo(np.float32).tiny)
-        self.center.copy_(torch.from_numpy(X.mean(axis=0)))
-        self.scale.copy_(torch.from_numpy(scale))
+        for columns in gen_batches(X.shape[1], max(1, _NUMBERS // len(X))):
+            center, scale = _statistics(X[:, columns].astype(np.float64))
+            self.center[columns] = torch.from_numpy(center)
+            self.scale[columns] = torch.from_numpy(scale)
 
     def forward(self, X: Tensor) -> Tensor:
         """Standardise rows."""
         return ((X - self.center) / self.scale).clamp(-_LIMIT, _LIMIT)
+
+
+def _statistics(X: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Means and deviations of columns, in which outlying values are moved in."""
+    low, median, high = np.percentile(X, [25, 50, 75], axis=0)
+    # Where half of the values are equal, the quartiles say nothing about the others.
+    far = np.where(high > low, _OUTLYING / _QUARTILES * (high - low), np.inf)
+    X = np.clip(X, median - far, median + far)
+    scale = np.where(np.ptp(X, axis=0) > 0, X.std(axis=0), 1.0)
+    # What float32 makes zero is no scale.
+    return X.mean(axis=0), np.maximum(scale, np.finfo(np.float32).tiny)

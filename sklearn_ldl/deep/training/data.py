@@ -19,7 +19,7 @@ from sklearn_ldl.deep.training.seeds import seeded
 from sklearn_ldl.deep.training.stored_rows import Rows, is_stored
 
 # Rows and numbers that tell enough about the scale of features, and rows that it takes.
-_ROWS, _NUMBERS, _FEWEST = 10_000, 2**24, 100
+_ROWS, _NUMBERS, _FEWEST = 10_000, 2**22, 100
 
 
 @dataclass
@@ -87,13 +87,17 @@ class TrainingData:
         """Flat samples of rows for training, as many as tell about the scale of the features."""
         rows = self.rows[0]
         dataset = isinstance(self.features, Dataset)
-        size = 1 if dataset else math.prod(self.features.shape[1:])
+        shape = np.shape(self._items(rows[:1])[0][0]) if dataset else self.features.shape[1:]
+        size = math.prod(shape)
         count = min(len(rows), max(_FEWEST, min(_ROWS, _NUMBERS // size)))
         rows = rows[np.linspace(0, len(rows) - 1, count).astype(np.intp)]
         if dataset:
-            return np.stack([np.ravel(item[0]) for item in self._items(rows)]).astype(np.float32)
-        stored = Rows(self.features) if is_stored(self.features) else self.features.__getitem__
-        return stored(rows).reshape(count, -1)
+            items = self._items(rows)
+            return np.stack([np.ravel(item[0]).astype(np.float32) for item in items])
+        if not is_stored(self.features):
+            return self.features[rows].reshape(count, -1)
+        read, parts = Rows(self.features), np.array_split(rows, -(-count // _FEWEST))
+        return np.concatenate([read(part) for part in parts]).reshape(count, -1)
 
     def _items(self, rows: NDArray) -> list[tuple]:
         """Items of a Dataset, which may draw random numbers that are not the caller's."""
