@@ -21,6 +21,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import normalize, scale
 
 from sklearn_ldl import AuxGraphLDLClassifier, AuxGraphNeighbors, DeepLDLClassifier
+from sklearn_ldl.deep import PRESETS
 
 INTRODUCTION = """\
 # Auxiliary labels against noisy labels
@@ -110,7 +111,7 @@ def accuracies(
 ) -> tuple[dict[str, float], float]:
     """Accuracies by method in percent, and the weight that the search chose."""
     X, y, A = data[:3]
-    net: dict[str, Any] = {"batch_size": 100, "random_state": seed}
+    net: dict[str, Any] = {**PRESETS["plain"], "batch_size": 100, "random_state": seed}
     stopping = {"early_stopping": True, "validation_fraction": 0.2}
 
     def test(model: BaseEstimator) -> float:

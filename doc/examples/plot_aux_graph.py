@@ -27,6 +27,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import scale
 
 from sklearn_ldl import AuxGraphLDLClassifier, AuxGraphNeighbors, DeepLDLClassifier
+from sklearn_ldl.deep import PRESETS
 
 N_TRAIN = 400
 
@@ -63,7 +64,7 @@ print(f"{graph.nnz} edges, {same:.0%} of them within a class")
 # of the samples aside, wrong labels included. The weight of the graph is 1 everywhere. The whole is
 # done twice: with pixels that are nearly clean, and with pixels as if taken in bad light.
 
-net = {"batch_size": 100, "max_epochs": 40, "random_state": 0}
+net = {**PRESETS["plain"], "batch_size": 100, "max_epochs": 40, "random_state": 0}
 stopping = {"early_stopping": True, "validation_fraction": 0.2}
 
 
