@@ -118,10 +118,10 @@ def accuracies(
         return 100 * model.score(data.X_test, data.y_test)
 
     def plain(**options: Any) -> float:
-        return test(DeepLDLClassifier(**net, **options).fit(X, y))
+        return test(DeepLDLClassifier(**(net | options)).fit(X, y))
 
     def graph(aux_weight: float, **options: Any) -> float:
-        model = AuxGraphLDLClassifier(aux_weight=aux_weight, **net, **options)
+        model = AuxGraphLDLClassifier(aux_weight=aux_weight, **(net | options))
         return test(model.fit(X, y, aux=A))
 
     def search(model: BaseEstimator, grid: dict[str, list], aux: NDArray) -> GridSearchCV:
@@ -141,7 +141,7 @@ def accuracies(
         "early stopping": plain(**stopping),
         "vote of 4": test(Vote(4, net=net).fit(X, y, A)),
         "vote, search": test(voted),
-        "vote, early stopping": test(Vote(n_votes, net={**net, **stopping}).fit(X, y, A)),
+        "vote, early stopping": test(Vote(n_votes, net={**(net | stopping)}).fit(X, y, A)),
         **{f"AuxGraph, weight {weight:g}": graph(weight) for weight in weights},
         SEARCH: test(found),
         "AuxGraph, center_first": graph(chosen, direction="center_first"),

@@ -71,10 +71,10 @@ stopping = {"early_stopping": True, "validation_fraction": 0.2}
 def fitted(X, y, A):
     """Yield the classifiers by name."""
     yield "cross entropy", DeepLDLClassifier(**net).fit(X, y)
-    yield "early stopping", DeepLDLClassifier(**net, **stopping).fit(X, y)
+    yield "early stopping", DeepLDLClassifier(**(net | stopping)).fit(X, y)
     model = AuxGraphLDLClassifier(aux_weight=1, **net)
     yield "auxiliary graph", model.fit(X, y, aux=A)
-    model = AuxGraphLDLClassifier(aux_weight=1, **net, **stopping)
+    model = AuxGraphLDLClassifier(aux_weight=1, **(net | stopping))
     yield "auxiliary graph, early stopping", model.fit(X, y, aux=A)
     model = AuxGraphLDLClassifier(aux_weight=1, **net)
     yield "graph of the features", model.fit(X, y, aux=X)

@@ -88,7 +88,7 @@ net.head = nn.Linear(net.head.in_features, 5)
 # behind it win.
 
 for name, value in PRESETS["finetune"].items():
-    print(f"{name:<14}{value}")
+    print(f"{name:<16}{value}")
 
 epochs = {"batch_size": 8, "max_epochs": 30}
 models = {
