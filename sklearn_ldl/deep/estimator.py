@@ -216,6 +216,10 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
             module = copy.deepcopy(module).to(dtype)
         return forward_batches(module, batches, n_rows, torch.device(net.device), dtype)
 
+    def _first_output(self, data: TrainingData) -> NDArray[np.float64] | None:
+        """Output from which an ensemble starts; None means anywhere."""
+        return None
+
     def _combine_members(self) -> Callable[[Tensor], Tensor]:
         """Say how the outputs of members become one: a function that pickles by its name."""
         return mean_output

@@ -25,7 +25,9 @@ from sklearn_ldl._core.label_names import (
 from sklearn_ldl._core.simplex import check_distribution
 from sklearn_ldl.deep.dataset_targets import dataset_targets
 from sklearn_ldl.deep.estimator import DeepEstimator
+from sklearn_ldl.deep.losses.priors import label_prior
 from sklearn_ldl.deep.networks.members import mean_distribution
+from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.distributors import LabelSmoother, smooth_labels
 from sklearn_ldl.distributors.roles import check_classes, check_role
 from sklearn_ldl.metrics import zero_one_loss
@@ -173,6 +175,9 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
         """Distributions of the targets that come with the items of a Dataset."""
         D = check_distribution(y) if y.ndim == 2 else self.distributor_.transform(y)
         return self._smooth(D).astype(np.float32)
+
+    def _first_output(self, data: TrainingData) -> NDArray[np.float64] | None:
+        return np.log(label_prior(data.label_sums()))
 
     def _combine_members(self) -> Callable[[Tensor], Tensor]:
         return mean_distribution

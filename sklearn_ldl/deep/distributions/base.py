@@ -16,7 +16,9 @@ from sklearn_ldl._core.simplex import check_distribution
 from sklearn_ldl.base import LabelDistributionMixin
 from sklearn_ldl.deep.dataset_targets import dataset_targets
 from sklearn_ldl.deep.estimator import DeepEstimator
+from sklearn_ldl.deep.losses.priors import label_prior
 from sklearn_ldl.deep.networks.members import mean_distribution
+from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.distributors import smooth_labels
 
 
@@ -114,6 +116,9 @@ class DeepDistributionRegressor(LabelDistributionMixin, DeepEstimator):
         if self.label_smoothing:
             D = smooth_labels(D, self.label_smoothing)
         return D.astype(np.float32)
+
+    def _first_output(self, data: TrainingData) -> NDArray[np.float64] | None:
+        return np.log(label_prior(data.label_sums()))
 
     def _combine_members(self) -> Callable[[Tensor], Tensor]:
         return mean_distribution

@@ -141,3 +141,8 @@ class DeepLDLRegressor(DeepDistributionRegressor, defaults=PRESETS["tabular"]):
             self.prior_ = label_prior(data.label_sums())
             row_loss = adjust_logits(row_loss, self.prior_, self.logit_adjustment)
         return row_loss, mixing_objective(row_loss, self.augment)
+
+    def _first_output(self, data: TrainingData) -> NDArray[np.float64] | None:
+        log_prior = super()._first_output(data)
+        # What is compared with the targets has the rest of it.
+        return None if log_prior is None else (1 - self.logit_adjustment) * log_prior

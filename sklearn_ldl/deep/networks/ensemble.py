@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import torch
 from torch import Tensor, nn
 
 from sklearn_ldl.deep.networks.inputs import StandardizedInputs
@@ -82,6 +83,11 @@ class MLPEnsemble(nn.Module):
                 self.hidden.add_module(f"dropout{index}", nn.Dropout(dropout))
             width = size
         self.head = MemberLinear(n_members, width, n_labels)
+
+    @torch.no_grad()
+    def start_from(self, output: Tensor) -> None:
+        """Let all members begin around an output (n_labels,), the best one without features."""
+        self.head.bias.copy_(output)
 
     def members(self, X: Tensor) -> Tensor:
         """Compute outputs (n_members, n_rows, n_labels) of all members for the same rows."""

@@ -107,11 +107,15 @@ def _build_module(settings: Any, sizes: dict[str, Any], options: dict[str, Any])
     return built
 
 
-def adapt_inputs(module: nn.Module, data: TrainingData) -> None:
-    """Let the layer that standardises features, if there is one, see those for training."""
+def adapt_module(estimator: Any, module: nn.Module, data: TrainingData) -> None:
+    """Fit what the built-in perceptron knows of the data before any training."""
     for layer in module.modules():
         if isinstance(layer, StandardizedInputs):
             layer.adapt(data.example_rows())
+    if isinstance(module, MLPEnsemble):
+        start = estimator._first_output(data)
+        if start is not None:
+            module.start_from(torch.from_numpy(start))
 
 
 def build_callbacks(

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from sklearn_ldl._core.callbacks import IterationReporter
 from sklearn_ldl.deep.training.build import (
-    adapt_inputs,
+    adapt_module,
     build_callbacks,
     build_net,
     build_sources,
@@ -78,7 +78,7 @@ def train_net(
             _set_up(net, row_loss, objective, processes, callbacks, verbose)
             net.initialize()
             if estimator.module is None:
-                adapt_inputs(net.module_, data)
+                adapt_module(estimator, net.module_, data)
             _try(estimator, net, sources.train.take(sources.train.rows[:2]), data.output_shape)
             if estimator.checkpoint is not None or processes.count > 1:
                 identify_fit(estimator, net, data, sources, seed)
