@@ -103,7 +103,7 @@ class TrainingData:
         """Items of a Dataset, which may draw random numbers that are not the caller's."""
         with seeded(0, torch.device("cpu")):
             items = [self.features[int(row)] for row in rows]
-        return [item if isinstance(item, tuple | list) else (item,) for item in items]
+        return [tuple(item) if isinstance(item, tuple | list) else (item,) for item in items]
 
     def label_sums(self) -> NDArray[np.float64]:
         """Weighted sums of the targets over the rows for training.

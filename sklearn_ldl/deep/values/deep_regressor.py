@@ -86,6 +86,11 @@ class DeepRegressor(DeepValueRegressor, defaults=PRESETS["tabular"]):
     With the hyperbolic tangent, predictions stay inside the range of the training targets and
     reach its ends in the limit only.
 
+    The defaults are a recipe for tables, ``PRESETS["tabular"]``: an ensemble of small perceptrons
+    that standardise the features and stop early. `predict` gives the mean of the members' values;
+    for ``loss="gaussian"`` mean and deviation are those of the mixture of the members' normal
+    distributions, and quantiles and densities those of the normal distribution that has them.
+
     A `module` gets `n_labels`, the number of its outputs.
 
     References
