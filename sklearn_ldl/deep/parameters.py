@@ -118,7 +118,7 @@ class NetConstructor:
     >>> Estimator(lr=0.1).max_epochs
     5
     >>> list(signature(Estimator).parameters)[:4]
-    ['module', 'own', 'hidden_layer_sizes', 'loss']
+    ['module', 'own', 'hidden_layer_sizes', 'n_members']
     """
 
     _net_parameters: ClassVar[dict[str, NetParameter]] = NET_PARAMETERS
