@@ -94,7 +94,7 @@ QUICK = {
 def learners(max_epochs: int) -> dict[str, BaseEstimator]:
     """All learners by name, with their scalers."""
     options = {"max_epochs": max_epochs, "random_state": 0}
-    mlp = {**PRESETS["imbalanced"], **options}
+    mlp = {**PRESETS["plain"], **PRESETS["imbalanced"], **options}
     linear = [
         make_pipeline(StandardScaler(), BFGSLDLCV(cv=SHUFFLED)),
         make_pipeline(MinMaxScaler(), BFGSLDLCV(cv=SHUFFLED)),

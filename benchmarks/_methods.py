@@ -39,6 +39,7 @@ from sklearn_ldl import (
     PTBayesLDL,
     StackingLDL,
 )
+from sklearn_ldl.deep import PRESETS
 
 UNIFORM, MEAN = "uniform", "mean"
 BASELINES = (UNIFORM, MEAN)
@@ -137,7 +138,9 @@ METHODS: dict[str, Method] = {
         lambda t: grid(early_stopping=[True], lr=[1e-3, 1e-2], param_groups=_decays("*weight")),
     ),
     "DeepLDLRegressor, squared error": Method(
-        lambda t: DeepLDLRegressor(loss="mse", hidden_layer_sizes=(60,), random_state=0),
+        lambda t: DeepLDLRegressor(
+            **{**PRESETS["plain"], "loss": "mse", "hidden_layer_sizes": (60,)}, random_state=0
+        ),
         lambda t: grid(early_stopping=[True], lr=[1e-3, 1e-2], param_groups=_decays("*weight")),
     ),
     "random forest": _forest(RandomForestRegressor),

@@ -30,6 +30,7 @@ from sklearn_ldl import (
     LDLRegressor,
 )
 from sklearn_ldl.datasets import load_ldl
+from sklearn_ldl.deep import PRESETS
 from sklearn_ldl.metrics import cumulative_score, epsilon_error
 from sklearn_ldl.plotting import CumulativeScoreDisplay
 
@@ -85,7 +86,7 @@ def ages(learner: BaseEstimator, decode: str = "expectation", **gaussian: Any) -
 
 
 def net(seed: int, **options: Any) -> dict[str, Any]:
-    return {"lr": 1e-3, "max_epochs": 60, "random_state": seed, **options}
+    return {**PRESETS["plain"], "lr": 1e-3, "max_epochs": 60, "random_state": seed, **options}
 
 
 def deep(seed: int, decode: str = "expectation", sigma=SIGMA, pad=4, **options: Any):

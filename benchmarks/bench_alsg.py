@@ -21,6 +21,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import normalize, scale
 
 from sklearn_ldl import AuxGraphLDLClassifier, AuxGraphNeighbors, DeepLDLClassifier
+from sklearn_ldl.deep import PRESETS
 
 INTRODUCTION = """\
 # Auxiliary labels against noisy labels
@@ -110,17 +111,17 @@ def accuracies(
 ) -> tuple[dict[str, float], float]:
     """Accuracies by method in percent, and the weight that the search chose."""
     X, y, A = data[:3]
-    net: dict[str, Any] = {"batch_size": 100, "random_state": seed}
+    net: dict[str, Any] = {**PRESETS["plain"], "batch_size": 100, "random_state": seed}
     stopping = {"early_stopping": True, "validation_fraction": 0.2}
 
     def test(model: BaseEstimator) -> float:
         return 100 * model.score(data.X_test, data.y_test)
 
     def plain(**options: Any) -> float:
-        return test(DeepLDLClassifier(**net, **options).fit(X, y))
+        return test(DeepLDLClassifier(**(net | options)).fit(X, y))
 
     def graph(aux_weight: float, **options: Any) -> float:
-        model = AuxGraphLDLClassifier(aux_weight=aux_weight, **net, **options)
+        model = AuxGraphLDLClassifier(aux_weight=aux_weight, **(net | options))
         return test(model.fit(X, y, aux=A))
 
     def search(model: BaseEstimator, grid: dict[str, list], aux: NDArray) -> GridSearchCV:
@@ -140,7 +141,7 @@ def accuracies(
         "early stopping": plain(**stopping),
         "vote of 4": test(Vote(4, net=net).fit(X, y, A)),
         "vote, search": test(voted),
-        "vote, early stopping": test(Vote(n_votes, net={**net, **stopping}).fit(X, y, A)),
+        "vote, early stopping": test(Vote(n_votes, net={**(net | stopping)}).fit(X, y, A)),
         **{f"AuxGraph, weight {weight:g}": graph(weight) for weight in weights},
         SEARCH: test(found),
         "AuxGraph, center_first": graph(chosen, direction="center_first"),

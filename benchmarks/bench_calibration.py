@@ -27,6 +27,7 @@ from sklearn_ldl import (
     OfflineLDLClassifier,
     OnlineLDLClassifier,
 )
+from sklearn_ldl.deep import PRESETS
 from sklearn_ldl.metrics import (
     brier_score_loss,
     expected_calibration_error,
@@ -55,6 +56,7 @@ NOISE = 0.4
 N_TRAIN = 500
 N_TEACHERS = 5
 RECIPE: dict[str, Any] = {
+    **PRESETS["plain"],
     "optimizer": "sgd",
     "lr": 0.05,
     "weight_decay": 5e-4,

@@ -20,6 +20,7 @@ from torch.nn.functional import kl_div, log_softmax
 from torch.utils.data import DataLoader, TensorDataset
 
 from sklearn_ldl import DeepLDLRegressor
+from sklearn_ldl.deep import PRESETS
 
 INTRODUCTION = """\
 # Time of one epoch
@@ -102,10 +103,8 @@ def plain_skorch(X, D, n_epochs, device):
 
 def package(X, D, n_epochs, device, **options):
     """Fit the estimator of the package."""
-    model = DeepLDLRegressor(
-        optimizer="sgd", lr=LR, max_epochs=n_epochs, batch_size=BATCH, device=device, **options
-    )
-    model.fit(X, D)
+    recipe = {**PRESETS["plain"], "optimizer": "sgd", "lr": LR, "max_epochs": n_epochs}
+    DeepLDLRegressor(**{**recipe, "batch_size": BATCH, "device": device, **options}).fit(X, D)
 
 
 COMPETITORS: dict[str, Callable] = {

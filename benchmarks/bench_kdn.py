@@ -18,6 +18,7 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.model_selection import GridSearchCV, ShuffleSplit
 
 from sklearn_ldl import DeepLDLRegressor, GaussianLabelDistributor, LDLRegressor
+from sklearn_ldl.deep import PRESETS
 from sklearn_ldl.deep.values.deep_regressor import DeepRegressor
 from sklearn_ldl.deep.values.kdn import KernelDensityRegressor
 from sklearn_ldl.deep.values.mixtures import KernelMixture
@@ -202,7 +203,13 @@ def searched(model, **candidates):
 
 def models(problem, y, seed):
     """Name -> model, for training values `y`."""
-    net = {"batch_size": 200, "lr": 0.03, "lr_schedule": "cosine", "random_state": seed}
+    net = {
+        **PRESETS["plain"],
+        "batch_size": 200,
+        "lr": 0.03,
+        "lr_schedule": "cosine",
+        "random_state": seed,
+    }
     steps = np.array([25, 50, 100, 200])
     cells = [y.min() + np.ptp(y) * (np.arange(n) + 0.5) / n for n in steps]
     kernel, uniform = KernelDensityRegressor(**net), KernelDensityRegressor(kernel="uniform", **net)

@@ -45,6 +45,7 @@ from sklearn_ldl import (
     GaussianLabelDistributor,
     LDLRegressor,
 )
+from sklearn_ldl.deep import PRESETS
 from sklearn_ldl.metrics import cumulative_score, epsilon_error
 from sklearn_ldl.plotting import (
     CumulativeScoreDisplay,
@@ -109,19 +110,19 @@ def search(model, grid):
     return GridSearchCV(model, grid, cv=cv, scoring="neg_mean_absolute_error")
 
 
-net = {"lr": 3e-3, "max_epochs": 40, "random_state": 0}
+net = {**PRESETS["plain"], "lr": 3e-3, "max_epochs": 40, "random_state": 0}
 dropout = {"hidden_layer_sizes": (200,), "dropout": 0.5}
 models = {
     "mean age": DummyRegressor(),
     "ridge": scaled(RidgeCV(np.logspace(-2, 4, 13))),
     "SVR": search(scaled(SVR()), {"svr__C": [1, 10, 100], "svr__gamma": [0.001, 0.003, 0.01]}),
-    "net, one output": scaled(DeepRegressor(loss="l1", **net, **dropout)),
+    "net, one output": scaled(DeepRegressor(loss="l1", **{**net, **dropout})),
     "LDL, sigma 3": ages(BFGSLDLCV(alphas=[1e-3, 1e-2], cv=3)),
     "LDL, tuned": search(
         ages(BFGSLDL()),
         {"distributor__sigma": [2, 4, 8], "estimator__bfgsldl__alpha": [1e-3, 1e-2]},
     ),
-    "LDL, net": ages(DeepLDLRegressor(**net, **dropout)),
+    "LDL, net": ages(DeepLDLRegressor(**{**net, **dropout})),
 }
 predictions = {name: model.fit(X, y).predict(X_test) for name, model in models.items()}
 

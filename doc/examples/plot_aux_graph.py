@@ -27,6 +27,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import scale
 
 from sklearn_ldl import AuxGraphLDLClassifier, AuxGraphNeighbors, DeepLDLClassifier
+from sklearn_ldl.deep import PRESETS
 
 N_TRAIN = 400
 
@@ -63,17 +64,17 @@ print(f"{graph.nnz} edges, {same:.0%} of them within a class")
 # of the samples aside, wrong labels included. The weight of the graph is 1 everywhere. The whole is
 # done twice: with pixels that are nearly clean, and with pixels as if taken in bad light.
 
-net = {"batch_size": 100, "max_epochs": 40, "random_state": 0}
+net = {**PRESETS["plain"], "batch_size": 100, "max_epochs": 40, "random_state": 0}
 stopping = {"early_stopping": True, "validation_fraction": 0.2}
 
 
 def fitted(X, y, A):
     """Yield the classifiers by name."""
     yield "cross entropy", DeepLDLClassifier(**net).fit(X, y)
-    yield "early stopping", DeepLDLClassifier(**net, **stopping).fit(X, y)
+    yield "early stopping", DeepLDLClassifier(**(net | stopping)).fit(X, y)
     model = AuxGraphLDLClassifier(aux_weight=1, **net)
     yield "auxiliary graph", model.fit(X, y, aux=A)
-    model = AuxGraphLDLClassifier(aux_weight=1, **net, **stopping)
+    model = AuxGraphLDLClassifier(aux_weight=1, **(net | stopping))
     yield "auxiliary graph, early stopping", model.fit(X, y, aux=A)
     model = AuxGraphLDLClassifier(aux_weight=1, **net)
     yield "graph of the features", model.fit(X, y, aux=X)

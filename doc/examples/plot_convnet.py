@@ -19,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import nn
 
 from sklearn_ldl import DeepLDLClassifier, votes_to_distribution
+from sklearn_ldl.deep import PRESETS
 from sklearn_ldl.metrics import kl_divergence
 
 # %%
@@ -83,7 +84,7 @@ class ConvNet(nn.Sequential):
 images = X.reshape(-1, 1, 8, 8)
 train, test = train_test_split(np.arange(len(X)), train_size=0.5, random_state=0)
 winner = D.argmax(axis=1)
-settings = {"lr": 3e-3, "max_epochs": 15, "random_state": 0}
+settings = {**PRESETS["plain"], "lr": 3e-3, "max_epochs": 15, "random_state": 0}
 models = {
     "shares of the votes": DeepLDLClassifier(ConvNet, **settings).fit(images[train], D[train]),
     "winner of the vote": DeepLDLClassifier(ConvNet, **settings).fit(images[train], winner[train]),

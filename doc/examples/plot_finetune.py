@@ -67,9 +67,10 @@ class ConvNet(nn.Sequential):
         self.head = nn.Linear(32 * 4 * 4, n_labels)
 
 
-settings = {"distributor": LabelSmoother(0.1), "random_state": 0}
+settings = {"distributor": LabelSmoother(0.1), "early_stopping": False, "random_state": 0}
+scratch = {**settings, "optimizer": "adam", "weight_decay": 0.0, "lr": 3e-3}
 rows = np.tile(np.flatnonzero(digit < 5), 6)
-pretrained = DeepLDLClassifier(ConvNet, lr=3e-3, max_epochs=8, **settings)
+pretrained = DeepLDLClassifier(ConvNet, batch_size=50, max_epochs=8, **scratch)
 pretrained.fit(look_at(rows), digit[rows])
 
 # %%
@@ -87,12 +88,12 @@ net.head = nn.Linear(net.head.in_features, 5)
 # behind it win.
 
 for name, value in PRESETS["finetune"].items():
-    print(f"{name:<14}{value}")
+    print(f"{name:<16}{value}")
 
 epochs = {"batch_size": 8, "max_epochs": 30}
 models = {
-    "fine-tuned": DeepLDLClassifier(net, **{**PRESETS["finetune"], **epochs}, **settings),
-    "from scratch": DeepLDLClassifier(ConvNet, lr=3e-3, **epochs, **settings),
+    "fine-tuned": DeepLDLClassifier(net, **{**PRESETS["finetune"], **settings, **epochs}),
+    "from scratch": DeepLDLClassifier(ConvNet, **epochs, **scratch),
 }
 
 # %%

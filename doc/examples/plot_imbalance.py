@@ -31,6 +31,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_ldl import BFGSLDLCV, DeepLDLRegressor, LabelShiftCorrector, OFRRegressor
 from sklearn_ldl.datasets import make_imbalanced_ldl, make_label_shift, make_ldl
+from sklearn_ldl.deep import PRESETS
 from sklearn_ldl.metrics import kl_divergence
 from sklearn_ldl.plotting import LabelErrorDisplay
 
@@ -42,7 +43,7 @@ X_new, D_new = make_label_shift(1000, prior=target, random_state=1)
 def compare(X, D, X_new, D_new):
     """Predictions for the new samples by name."""
     linear = make_pipeline(StandardScaler(), BFGSLDLCV())
-    net = {"max_epochs": 60, "random_state": 0}
+    net = {**PRESETS["plain"], "random_state": 0}
     models = {
         "uniform": DummyRegressor(strategy="constant", constant=[1 / D.shape[1]] * D.shape[1]),
         "training mean": DummyRegressor(),
@@ -55,7 +56,9 @@ def compare(X, D, X_new, D_new):
         "network, adjusted logits": make_pipeline(
             StandardScaler(), DeepLDLRegressor(logit_adjustment=1, **net)
         ),
-        "network, balanced loss": make_pipeline(StandardScaler(), OFRRegressor(**net)),
+        "network, balanced loss": make_pipeline(
+            StandardScaler(), OFRRegressor(max_epochs=60, random_state=0)
+        ),
     }
     predicted = {}
     for name, model in models.items():

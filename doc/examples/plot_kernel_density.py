@@ -25,6 +25,7 @@ from scipy.stats import norm
 from sklearn.metrics import mean_absolute_error
 
 from sklearn_ldl import DeepRegressor, KernelDensityRegressor
+from sklearn_ldl.deep import PRESETS
 
 rng = np.random.default_rng(0)
 NOISE = 0.25
@@ -56,6 +57,7 @@ X_test, y_test = make_fork(10000)
 # held-out data chooses: here the log-density of 3,000 further rows.
 
 settings = {"batch_size": 100, "max_epochs": 40, "lr_schedule": "cosine", "random_state": 0}
+settings = {**PRESETS["plain"], **settings}
 X_valid, y_valid = make_fork(3000)
 candidates = {
     bandwidth: KernelDensityRegressor(bandwidth=bandwidth, **settings).fit(X, y)

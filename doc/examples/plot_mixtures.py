@@ -21,7 +21,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from sklearn_ldl import DeepLDLClassifier
-from sklearn_ldl.deep import RICAP, CutMix, MixUp
+from sklearn_ldl.deep import PRESETS, RICAP, CutMix, MixUp
 from sklearn_ldl.metrics import expected_calibration_error, log_loss
 from sklearn_ldl.plotting import ReliabilityDisplay
 from sklearn_ldl.wrappers import fit_temperature
@@ -95,10 +95,9 @@ for name in ("none", "mixup", "cutmix", "ricap"):
     models[name] = DeepLDLClassifier(
         ConvNet,
         augment=None if name == "none" else name,
-        lr=5e-3,
         lr_schedule="cosine",
-        max_epochs=60,
         random_state=0,
+        **{**PRESETS["plain"], "lr": 5e-3},
     ).fit(images[train], noisy)
 
 # %%

@@ -49,6 +49,9 @@ def objective(trial):
         lr=trial.suggest_float("lr", 1e-4, 1e-1, log=True),
         dropout=trial.suggest_float("dropout", 0, 0.5),
         weight_decay=trial.suggest_float("weight_decay", 1e-6, 1e-1, log=True),
+        n_members=1,
+        standardize=False,
+        early_stopping=False,
         batch_size=100,
         max_epochs=PIECE,
         warm_start=True,
@@ -118,6 +121,9 @@ width, depth = study.best_params["width"], study.best_params["depth"]
 settings = {name: study.best_params[name] for name in ("lr", "dropout", "weight_decay")}
 tuned = DeepLDLRegressor(
     hidden_layer_sizes=(width,) * depth,
+    n_members=1,
+    standardize=False,
+    early_stopping=False,
     batch_size=100,
     max_epochs=study.best_trial.user_attrs["epochs"],
     random_state=0,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Self
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from sklearn_ldl._core.callbacks import CallbackSupportMixin, IterationReporter, with_callbacks
@@ -21,6 +21,8 @@ from sklearn_ldl._core.weights import scaled_weight
 from sklearn_ldl.base import require_y
 from sklearn_ldl.deep.features import validate_features
 from sklearn_ldl.deep.losses.base import Loss
+from sklearn_ldl.deep.networks.ensemble import Members, MLPEnsemble
+from sklearn_ldl.deep.networks.members import mean_output
 from sklearn_ldl.deep.parameters import NetConstructor
 from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.deep.training.fit import train_net
@@ -145,16 +147,18 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
 
     def _split(self, data: TrainingData) -> tuple[NDArray, NDArray]:
         """Training rows, and validation rows if there is early stopping."""
-        n_rows = data.n_samples
-        if not self.early_stopping:
-            return np.arange(n_rows), np.empty(0, dtype=np.intp)
+        weight, none = data.sample_weight, np.empty(0, dtype=np.intp)
+        rows = np.arange(data.n_samples) if weight is None else np.flatnonzero(weight)
+        n_rows = len(rows)
+        if not self.early_stopping or n_rows == 1:
+            return rows, none
         n_valid = max(1, round(self.validation_fraction * n_rows))
         if n_valid >= n_rows:
             raise ValueError(
                 f"validation_fraction={self.validation_fraction} of n_samples={n_rows} leaves none "
                 "to train on: set early_stopping=False."
             )
-        order = data.random_state.permutation(n_rows)
+        order = rows[data.random_state.permutation(n_rows)]
         return np.sort(order[n_valid:]), np.sort(order[:n_valid])
 
     def _fit_net(self, data: TrainingData, row_loss: Loss, objective: Objective | None) -> None:
@@ -177,10 +181,19 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
 
     def _outputs(self, X: Any) -> NDArray[np.float64]:
         """Compute what the fitted module returns for `X`."""
+        return self._inferred(X, self._infer)
+
+    def _member_outputs(self, X: Any) -> NDArray[np.float64]:
+        """Compute what every member returns for `X`: (n_members, n_samples, ...)."""
+        return np.moveaxis(self._inferred(X, self._infer_members), 1, 0)
+
+    def _inferred(self, X: Any, infer: Callable[..., NDArray]) -> NDArray[np.float64]:
         check_is_fitted(self, "net_")
         X = validate_features(self, X, reset=False)
-        batches = prediction_batches(X, self.input_shape_, self.batch_size, self.num_workers)
-        outputs = self._infer(self.net_, batches, num_samples(X)).astype(np.float64)
+        # Every member has numbers of its own.
+        shape = (getattr(self.net_.module_, "n_members", 1), *self.input_shape_)
+        batches = prediction_batches(X, shape, self.batch_size, self.num_workers)
+        outputs = infer(self.net_, batches, num_samples(X)).astype(np.float64)
         if not np.isfinite(outputs).all():
             raise ValueError(
                 "The network returns NaN or infinity: X holds such values, or is far from the "
@@ -189,7 +202,27 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
         return outputs
 
     def _infer(self, net: LDLNet, batches: Iterable[Tensor], n_rows: int) -> NDArray[np.floating]:
-        module, dtype = net.module_.eval(), getattr(torch, self.inference_dtype)
+        return self._run(net.module_, net, batches, n_rows)
+
+    def _infer_members(
+        self, net: LDLNet, batches: Iterable[Tensor], n_rows: int
+    ) -> NDArray[np.floating]:
+        if not isinstance(net.module_, MLPEnsemble):
+            return self._infer(net, batches, n_rows)[:, None]
+        return self._run(Members(net.module_), net, batches, n_rows)
+
+    def _run(
+        self, module: nn.Module, net: LDLNet, batches: Iterable[Tensor], n_rows: int
+    ) -> NDArray[np.floating]:
+        module, dtype = module.eval(), getattr(torch, self.inference_dtype)
         if dtype != torch.float32:
             module = copy.deepcopy(module).to(dtype)
         return forward_batches(module, batches, n_rows, torch.device(net.device), dtype)
+
+    def _first_output(self, data: TrainingData) -> NDArray[np.float64] | None:
+        """Output from which an ensemble starts; None means anywhere."""
+        return None
+
+    def _combine_members(self) -> Callable[[Tensor], Tensor]:
+        """Say how the outputs of members become one: a function that pickles by its name."""
+        return mean_output

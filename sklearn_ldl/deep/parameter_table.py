@@ -54,6 +54,25 @@ NET_PARAMETERS: dict[str, NetParameter] = {
         "float in [0, 1)",
         "Dropout rate behind every hidden layer of the built-in perceptron.",
     ),
+    "n_members": NetParameter(
+        1,
+        [_COUNT],
+        "int",
+        """
+        Number of perceptrons in one network, an ensemble for little more than the price of its
+        largest matrices: these are shared, while every member scales inputs and outputs of every
+        layer on its own, and has its own biases and its own output layer. Each learns by its own
+        loss, and predictions are the mean of theirs. Of the built-in perceptron, as are
+        `hidden_layer_sizes`.""",
+    ),
+    "standardize": NetParameter(
+        False,
+        ["boolean"],
+        "bool",
+        """
+        Whether the built-in perceptron begins with a layer that standardises features by medians
+        and interquartile ranges of the training rows, and brings outlying values near.""",
+    ),
     "loss": NetParameter(
         "kl",
         [StrOptions(set(LOSSES)), callable],

@@ -67,6 +67,8 @@ class ModuleOptions(TrainingOptions, FastOptions, total=False):
 
     hidden_layer_sizes: Sequence[int]
     dropout: float
+    n_members: int
+    standardize: bool
 
 
 class CPNNOptions(DistributionOptions, FastOptions, total=False):
@@ -116,7 +118,7 @@ class NetConstructor:
     >>> Estimator(lr=0.1).max_epochs
     5
     >>> list(signature(Estimator).parameters)[:4]
-    ['module', 'own', 'hidden_layer_sizes', 'loss']
+    ['module', 'own', 'hidden_layer_sizes', 'n_members']
     """
 
     _net_parameters: ClassVar[dict[str, NetParameter]] = NET_PARAMETERS

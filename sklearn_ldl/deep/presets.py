@@ -11,7 +11,11 @@ PRESETS = Settings(
     Unpack one into a constructor, ``DeepLDLClassifier(**PRESETS["finetune"])``, or into
     ``set_params``; parameters of your own go behind it: ``{**PRESETS["scratch"], "lr": 0.1}``.
 
-    - ``"tabular"``: the defaults of the estimators.
+    - ``"tabular"``: the defaults of :class:`~sklearn_ldl.DeepLDLRegressor`,
+      :class:`~sklearn_ldl.DeepLDLClassifier` and :class:`~sklearn_ldl.DeepRegressor`: an ensemble
+      of small perceptrons that stops early, with features standardised inside.
+    - ``"plain"``: one small perceptron, trained for a fixed number of epochs. These are the
+      defaults of the other networks, where those of their publications do not say otherwise.
     - ``"scratch"``, ``"finetune"``: networks for images trained from nothing, or with a pretrained
       body and a new layer called ``head`` (Gao et al., 2017; the decay and the rates of the biases
       are those of its code).
@@ -49,7 +53,34 @@ PRESETS = Settings(
     'log'
     """,
     {
-        "tabular": {"optimizer": "adam", "lr": 1e-2, "batch_size": 50, "max_epochs": 60},
+        "tabular": {
+            "hidden_layer_sizes": (128, 128),
+            "dropout": 0.3,
+            "n_members": 16,
+            "standardize": True,
+            "optimizer": "adamw",
+            "lr": 3e-3,
+            "batch_size": 64,
+            "max_epochs": 300,
+            "weight_decay": 0.03,
+            "early_stopping": True,
+            "validation_fraction": 0.15,
+            "n_iter_no_change": 16,
+        },
+        "plain": {
+            "hidden_layer_sizes": (100,),
+            "dropout": 0.0,
+            "n_members": 1,
+            "standardize": False,
+            "optimizer": "adam",
+            "lr": 1e-2,
+            "batch_size": 50,
+            "max_epochs": 60,
+            "weight_decay": 0.0,
+            "early_stopping": False,
+            "validation_fraction": 0.1,
+            "n_iter_no_change": 10,
+        },
         "scratch": {
             "optimizer": "sgd",
             "lr": 1e-2,
@@ -58,6 +89,7 @@ PRESETS = Settings(
             "weight_decay": 5e-4,
             "max_epochs": 20,
             "init": "normal",
+            "early_stopping": False,
         },
         "finetune": {
             "optimizer": "sgd",
@@ -71,6 +103,7 @@ PRESETS = Settings(
                 ("head.weight", {"lr": 1e-2}),
                 ("head.bias", {"lr": 2e-2, "weight_decay": 0.0}),
             ),
+            "early_stopping": False,
         },
         "teacher": {
             "optimizer": "sgd",
@@ -79,6 +112,7 @@ PRESETS = Settings(
             "batch_size": 64,
             "weight_decay": 5e-4,
             "max_epochs": 240,
+            "early_stopping": False,
         },
         "aux_graph": {
             "optimizer": "sgd",
@@ -87,6 +121,7 @@ PRESETS = Settings(
             "batch_size": 32,
             "weight_decay": 4e-4,
             "max_epochs": 10,
+            "early_stopping": False,
         },
         "imbalanced": {
             "optimizer": "adamw",

@@ -24,11 +24,12 @@ from sklearn_ldl import (
     OFRRegressor,
 )
 from sklearn_ldl._core.sklearn_compat import Interval, InvalidParameterError
-from sklearn_ldl.deep import DeepDistributionRegressor, DeepValueRegressor
+from sklearn_ldl.deep import PRESETS, DeepDistributionRegressor, DeepValueRegressor
 from sklearn_ldl.deep.losses.distributions import kl_divergence
 from sklearn_ldl.deep.parameter_table import NET_PARAMETERS
 from sklearn_ldl.deep.parameters import NetConstructor
 from sklearn_ldl.testing import as_regressor, expected_failures, skipped_checks
+from tests.deep import single_net
 
 
 class Plain(DeepLDLRegressor):
@@ -320,7 +321,7 @@ def test_values_are_stored_as_they_are():
 def test_defaults_are_those_of_the_class_and_of_none_of_its_relatives():
     assert (OtherDefaults().lr, OtherDefaults().max_epochs) == (0.5, 3)
     assert (OfSubclass().lr, OfSubclass().max_epochs) == (0.02, 3)
-    assert (Plain().lr, DeepLDLRegressor().lr) == (NET_PARAMETERS["lr"].default,) * 2
+    assert Plain().lr == DeepLDLRegressor().lr == PRESETS["tabular"]["lr"]
     assert Positional().lr == OFRRegressor().lr == 1e-3
     assert LastSay().lr == 0.5
 
@@ -428,7 +429,7 @@ def test_the_hook_alone_makes_an_estimator():
             return kl_divergence
 
     X, D = problem(Hook())
-    expected = DeepLDLRegressor(**SMALL_NET).fit(X, D)
+    expected = single_net(DeepLDLRegressor, **SMALL_NET).fit(X, D)
     fitted = Divergence(**SMALL_NET).fit(X, D)
     assert_array_equal(fitted.predict(X), expected.predict(X))
     assert_array_equal(fitted.history_["train_loss"], expected.history_["train_loss"])

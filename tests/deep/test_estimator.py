@@ -15,6 +15,7 @@ from torch import nn  # noqa: E402
 from sklearn_ldl import DeepLDLRegressor  # noqa: E402
 from sklearn_ldl.datasets import make_ldl  # noqa: E402
 from sklearn_ldl.deep.training import inference  # noqa: E402
+from tests.deep import single_net  # noqa: E402
 
 X, D = make_ldl(60, random_state=0)
 # Exact in float32, so that all containers hold the same numbers.
@@ -23,7 +24,7 @@ X = X.astype(np.float32).astype(np.float64)
 
 def model(module=None, **parameters):
     defaults = {"hidden_layer_sizes": (8,), "max_epochs": 3, "random_state": 0}
-    return DeepLDLRegressor(module, **(defaults | parameters))
+    return single_net(DeepLDLRegressor, module, **(defaults | parameters))
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +70,12 @@ def test_one_row_one_feature_two_labels():
     fitted = model(early_stopping=False).fit([[1.0]], [[0.25, 0.75]])
     assert fitted.predict([[1.0], [5.0]]).shape == (2, 2)
     assert fitted.n_labels_ == 2
-    with pytest.raises(ValueError, match=r"validation_fraction=0.1 of n_samples=1 leaves none"):
-        model(early_stopping=True).fit([[1.0]], [[0.25, 0.75]])
+    stopping = model(early_stopping=True)
+    # A single row is trained on.
+    assert "valid_loss" not in stopping.fit([[1.0]], [[0.25, 0.75]]).history_
+    stopping.set_params(validation_fraction=0.9)
+    with pytest.raises(ValueError, match=r"validation_fraction=0.9 of n_samples=2 leaves none"):
+        stopping.fit([[1.0], [2.0]], [[0.25, 0.75]] * 2)
 
 
 def test_constant_columns_and_constant_targets():

@@ -31,6 +31,7 @@ from sklearn_ldl.deep import (  # noqa: E402
 )
 from sklearn_ldl.deep.losses import kl_divergence, l2  # noqa: E402
 from sklearn_ldl.deep.networks.dropout import MCDropout  # noqa: E402
+from tests.deep import single_net  # noqa: E402
 
 X, D = make_ldl(60, random_state=0)
 Y = X[:, 0] + 0.1 * D[:, 0]
@@ -203,7 +204,7 @@ def test_a_fit_of_ones_own_validates_parameters():
 def test_a_loss_alone_is_that_of_training_and_validation():
     settings = SMALL | {"early_stopping": True}
     fitted = HookedDistributions(**settings).fit(X, D)
-    expected = DeepLDLRegressor(**settings).fit(X, D)
+    expected = single_net(DeepLDLRegressor, **settings).fit(X, D)
     for name, losses in expected.history_.items():
         assert_array_equal(fitted.history_[name], losses)
     assert_array_equal(fitted.predict(X), expected.predict(X))
@@ -289,8 +290,8 @@ def test_features_are_there_for_the_objective(module, early_stopping):
 @pytest.mark.parametrize("settings", [{}, {"early_stopping": True}, {"augment": "mixup"}])
 def test_features_that_nobody_asks_for_change_nothing(module, settings):
     settings = SMALL | settings
-    expected = DeepLDLRegressor(**settings).fit(X, D)
-    fitted = DeepLDLRegressor(module, **settings).fit(X, D)
+    expected = single_net(DeepLDLRegressor, **settings).fit(X, D)
+    fitted = single_net(DeepLDLRegressor, module, **settings).fit(X, D)
     assert_array_equal(fitted.predict(X), expected.predict(X))
     for name, losses in expected.history_.items():
         assert_array_equal(fitted.history_[name], losses)
@@ -299,16 +300,16 @@ def test_features_that_nobody_asks_for_change_nothing(module, settings):
 @pytest.mark.parametrize("cls", [DeepLDLClassifier, DeepRegressor, KernelDensityRegressor])
 def test_all_kinds_of_estimators_take_modules_with_features(cls):
     y = LABELS if cls is DeepLDLClassifier else Y
-    expected = cls(**SMALL).fit(X, y).predict(X)
-    assert_array_equal(cls(module=Net, **SMALL).fit(X, y).predict(X), expected)
+    expected = single_net(cls, **SMALL).fit(X, y).predict(X)
+    assert_array_equal(single_net(cls, module=Net, **SMALL).fit(X, y).predict(X), expected)
 
 
 def test_teachers_may_have_features():
     settings = SMALL | {"max_epochs": 2}
     data, y = make_blobs(60, centers=3, n_features=3, random_state=0)
     teachers = [
-        DeepLDLClassifier(**settings, dropout=0.3),
-        DeepLDLClassifier(Net, net_params={"module__dropout": 0.3}, **settings),
+        single_net(DeepLDLClassifier, **settings, dropout=0.3),
+        single_net(DeepLDLClassifier, Net, net_params={"module__dropout": 0.3}, **settings),
     ]
     for mc_samples in (0, 2):
         options = {"mc_samples": mc_samples, **settings}

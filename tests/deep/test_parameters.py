@@ -38,6 +38,8 @@ BAD = {
     "module": ["mlp", 3],
     "hidden_layer_sizes": [100, "100"],
     "dropout": [-0.1, 1.0],
+    "n_members": [0, 2.5, None],
+    "standardize": ["yes", None],
     "loss": ["hinge", None],
     "label_smoothing": [-0.1, 1.1],
     "optimizer": ["newton", None],

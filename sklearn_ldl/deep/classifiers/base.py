@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_consistent_length, column_or_1d
+from torch import Tensor
 
 from sklearn_ldl._core.fitted import forget
 from sklearn_ldl._core.label_names import (
@@ -22,6 +24,9 @@ from sklearn_ldl._core.label_names import (
 from sklearn_ldl._core.simplex import check_distribution, log_softmax, softmax
 from sklearn_ldl.deep.dataset_targets import dataset_targets
 from sklearn_ldl.deep.estimator import DeepEstimator
+from sklearn_ldl.deep.losses.priors import label_prior
+from sklearn_ldl.deep.networks.members import mean_distribution
+from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.distributors import LabelSmoother, smooth_labels
 from sklearn_ldl.distributors.roles import check_classes, check_role
 from sklearn_ldl.metrics import zero_one_loss
@@ -170,6 +175,12 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
         D = check_distribution(y) if y.ndim == 2 else self.distributor_.transform(y)
         return self._smooth(D).astype(np.float32)
 
+    def _first_output(self, data: TrainingData) -> NDArray[np.float64] | None:
+        return np.log(label_prior(data.label_sums()))
+
+    def _combine_members(self) -> Callable[[Tensor], Tensor]:
+        return mean_distribution
+
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """Logits of the network.
 
@@ -181,7 +192,8 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
         Returns
         -------
         Z : ndarray of shape (n_samples, n_classes), or (n_samples,) with two classes
-            Logits; with two classes the margin of the second.
+            Logits; with two classes the margin of the second. Those of an ensemble are logarithms
+            of the mean of the distributions of its members.
         """
         Z = self._outputs(X)
         return Z[:, 1] - Z[:, 0] if Z.shape[1] == 2 else Z
@@ -200,6 +212,21 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
             Rows on the simplex, over `classes_`.
         """
         return softmax(self._outputs(X), axis=1)
+
+    def predict_members(self, X: Any) -> NDArray[np.float64]:
+        """Predict a label distribution by every member, whose mean is that of `predict_proba`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), array of images or Dataset
+            Samples.
+
+        Returns
+        -------
+        P : ndarray of shape (n_members, n_samples, n_classes)
+            Rows on the simplex, over `classes_`. A `module` is one member.
+        """
+        return softmax(self._member_outputs(X), axis=-1)
 
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
         """Logarithms of the predicted degrees.

@@ -14,11 +14,12 @@ from sklearn_ldl.deep.mixing.augmentations import AUGMENTATIONS
 from sklearn_ldl.deep.mixing.mixed import Augmentation
 from sklearn_ldl.deep.mixing.objective import mixing_objective
 from sklearn_ldl.deep.parameters import Module, NetOptions
+from sklearn_ldl.deep.presets import PRESETS
 from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.deep.training.net import Objective
 
 
-class DeepLDLClassifier(DeepClassifier):
+class DeepLDLClassifier(DeepClassifier, defaults=PRESETS["tabular"]):
     r"""Network that learns label distributions and predicts classes.
 
     The network returns logits :math:`z(x)` over the classes; training minimises the mean
@@ -68,8 +69,14 @@ class DeepLDLClassifier(DeepClassifier):
 
     Notes
     -----
-    Networks want features of order one: put a ``StandardScaler`` in front. With batches drawn at
-    random, weights of samples are equivalent to repetition in expectation only.
+    The defaults are a recipe for tables, ``PRESETS["tabular"]``: an ensemble of small perceptrons
+    that share their matrices (BatchEnsemble, TabM), standardise the features, start from the mean
+    distribution and stop early. `module` replaces the ensemble and what standardises; what is said
+    of training holds for it too, for which ``PRESETS["plain"]`` and the recipes for images have
+    other settings. A module wants features of order one: put a ``StandardScaler`` in front.
+
+    With batches drawn at random, weights of samples are equivalent to repetition in expectation
+    only. Early stopping needs two rows; a single one is trained on to the end.
 
     Ctrl-C ends training early and keeps what was reached.
 
@@ -77,6 +84,9 @@ class DeepLDLClassifier(DeepClassifier):
     ----------
     B.-B. Gao, C. Xing, C.-W. Xie, J. Wu, X. Geng, "Deep label distribution learning with label
     ambiguity", IEEE Transactions on Image Processing, 2017.
+
+    Y. Gorishniy, A. Kotelnikov, A. Babenko, "TabM: advancing tabular deep learning with
+    parameter-efficient ensembling", ICLR 2025 (the ensemble).
 
     Examples
     --------

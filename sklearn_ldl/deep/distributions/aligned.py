@@ -16,7 +16,16 @@ from sklearn_ldl.deep.presets import PRESETS
 
 class AlignedRegressor(
     DeepDistributionRegressor,
-    omit=("module", "hidden_layer_sizes", "dropout", "loss", "amp", "compile"),
+    omit=(
+        "module",
+        "hidden_layer_sizes",
+        "dropout",
+        "n_members",
+        "standardize",
+        "loss",
+        "amp",
+        "compile",
+    ),
     defaults=PRESETS["imbalanced"],
 ):
     """Base of the regressors that train an :class:`AlignmentNet`.

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_consistent_length
+from torch import Tensor
 
 from sklearn_ldl._core.label_names import as_before, describe_labels
 from sklearn_ldl._core.simplex import check_distribution, log_softmax, softmax
 from sklearn_ldl.base import LabelDistributionMixin
 from sklearn_ldl.deep.dataset_targets import dataset_targets
 from sklearn_ldl.deep.estimator import DeepEstimator
+from sklearn_ldl.deep.losses.priors import label_prior
+from sklearn_ldl.deep.networks.members import mean_distribution
+from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.distributors import smooth_labels
 
 
@@ -111,6 +116,12 @@ class DeepDistributionRegressor(LabelDistributionMixin, DeepEstimator):
             D = smooth_labels(D, self.label_smoothing)
         return D.astype(np.float32)
 
+    def _first_output(self, data: TrainingData) -> NDArray[np.float64] | None:
+        return np.log(label_prior(data.label_sums()))
+
+    def _combine_members(self) -> Callable[[Tensor], Tensor]:
+        return mean_distribution
+
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """Logits of the network.
 
@@ -122,7 +133,7 @@ class DeepDistributionRegressor(LabelDistributionMixin, DeepEstimator):
         Returns
         -------
         Z : ndarray of shape (n_samples, n_labels)
-            Logits.
+            Logits; of an ensemble, logarithms of the mean of the distributions of its members.
         """
         return self._outputs(X)
 
@@ -140,6 +151,21 @@ class DeepDistributionRegressor(LabelDistributionMixin, DeepEstimator):
             Rows on the simplex.
         """
         return softmax(self._outputs(X), axis=1)
+
+    def predict_members(self, X: Any) -> NDArray[np.float64]:
+        """Predict a label distribution by every member, whose mean is that of `predict`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), array of images or Dataset
+            Samples.
+
+        Returns
+        -------
+        P : ndarray of shape (n_members, n_samples, n_labels)
+            Rows on the simplex. A `module` is one member.
+        """
+        return softmax(self._member_outputs(X), axis=-1)
 
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
         """Logarithms of the predicted degrees.

@@ -18,11 +18,12 @@ from sklearn_ldl.deep.mixing.augmentations import AUGMENTATIONS
 from sklearn_ldl.deep.mixing.mixed import Augmentation
 from sklearn_ldl.deep.mixing.objective import mixing_objective
 from sklearn_ldl.deep.parameters import Module, NetOptions
+from sklearn_ldl.deep.presets import PRESETS
 from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.deep.training.net import Objective
 
 
-class DeepLDLRegressor(DeepDistributionRegressor):
+class DeepLDLRegressor(DeepDistributionRegressor, defaults=PRESETS["tabular"]):
     r"""Network that learns label distributions and predicts label distributions.
 
     The network returns logits :math:`z(x)` over the labels; training minimises the mean divergence
@@ -86,8 +87,14 @@ class DeepLDLRegressor(DeepDistributionRegressor):
     * label sets with difficult labels: ``TransformedTargetRegressor(DeepLDLRegressor(),
       transformer=MultiLabelDistributor(), check_inverse=False)``.
 
-    Networks want features of order one: put a ``StandardScaler`` in front. With batches drawn at
-    random, weights of samples are equivalent to repetition in expectation only.
+    The defaults are a recipe for tables, ``PRESETS["tabular"]``: an ensemble of small perceptrons
+    that share their matrices (BatchEnsemble, TabM), standardise the features, start from the mean
+    distribution and stop early. `module` replaces the ensemble and what standardises; what is said
+    of training holds for it too, for which ``PRESETS["plain"]`` and the recipes for images have
+    other settings. A module wants features of order one: put a ``StandardScaler`` in front.
+
+    With batches drawn at random, weights of samples are equivalent to repetition in expectation
+    only. Early stopping needs two rows; a single one is trained on to the end.
 
     Ctrl-C ends training early and keeps what was reached.
 
@@ -95,6 +102,9 @@ class DeepLDLRegressor(DeepDistributionRegressor):
     ----------
     B.-B. Gao, C. Xing, C.-W. Xie, J. Wu, X. Geng, "Deep label distribution learning with label
     ambiguity", IEEE Transactions on Image Processing, 2017.
+
+    Y. Gorishniy, A. Kotelnikov, A. Babenko, "TabM: advancing tabular deep learning with
+    parameter-efficient ensembling", ICLR 2025 (the ensemble).
 
     X. Geng, "Label distribution learning", IEEE Transactions on Knowledge and Data Engineering,
     2016 (AA-BP).
@@ -140,3 +150,8 @@ class DeepLDLRegressor(DeepDistributionRegressor):
             self.prior_ = label_prior(data.label_sums())
             row_loss = adjust_logits(row_loss, self.prior_, self.logit_adjustment)
         return row_loss, mixing_objective(row_loss, self.augment)
+
+    def _first_output(self, data: TrainingData) -> NDArray[np.float64] | None:
+        log_prior = super()._first_output(data)
+        # What is compared with the targets has the rest of it.
+        return None if log_prior is None else (1 - self.logit_adjustment) * log_prior

@@ -12,6 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sklearn_ldl.deep.networks.inputs import StandardizedInputs
+from sklearn_ldl.deep.networks.member_layers import MemberLinear
+
 
 class MLP(nn.Sequential):
     """Multi-layer perceptron with ReLU; its last layer is called `head`.
@@ -24,6 +27,8 @@ class MLP(nn.Sequential):
         Widths of the hidden layers.
     dropout : float, default=0.0
         Dropout rate behind every hidden layer.
+    standardize : bool, default=False
+        Whether it begins with :class:`~sklearn_ldl.deep.networks.inputs.StandardizedInputs`.
 
     Raises
     ------
@@ -44,19 +49,28 @@ class MLP(nn.Sequential):
         n_labels: int,
         hidden_layer_sizes: Sequence[int] = (100,),
         dropout: float = 0.0,
+        *,
+        standardize: bool = False,
     ):
         super().__init__()
         self.add_module("flatten", nn.Flatten())
+        if standardize:
+            self.add_module("standardize", StandardizedInputs(n_features))
         width = n_features
         for index, size in enumerate(hidden_layer_sizes, start=1):
-            if not isinstance(size, Integral) or size < 1:
-                raise ValueError(f"hidden_layer_sizes must be positive integers, got {size!r}.")
-            self.add_module(f"hidden{index}", nn.Linear(width, size))
+            self.add_module(f"hidden{index}", nn.Linear(width, check_width(size)))
             self.add_module(f"relu{index}", nn.ReLU())
             if dropout:
                 self.add_module(f"dropout{index}", nn.Dropout(dropout))
             width = size
         self.add_module("head", nn.Linear(width, n_labels))
+
+
+def check_width(size: Any) -> int:
+    """Return the width of a hidden layer, or raise a ValueError."""
+    if not isinstance(size, Integral) or size < 1:
+        raise ValueError(f"hidden_layer_sizes must be positive integers, got {size!r}.")
+    return int(size)
 
 
 def make_module(module: Any, sizes: dict[str, Any], **options: Any) -> nn.Module:
@@ -106,7 +120,8 @@ def _redraw(module: nn.Module, draw: Callable[[Tensor], Any]) -> None:
             continue
         weight, bias = getattr(layer, "weight", None), getattr(layer, "bias", None)
         if isinstance(weight, nn.Parameter) and weight.ndim > 1:
-            draw(weight)
+            for matrix in layer.matrices() if isinstance(layer, MemberLinear) else [weight]:
+                draw(matrix)
             if bias is not None:
                 nn.init.zeros_(bias)
 
@@ -120,7 +135,7 @@ def _kaiming(module: nn.Module) -> None:
 
 
 def _normal_head(module: nn.Module) -> None:
-    linear = [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
+    linear = [layer for layer in module.modules() if isinstance(layer, nn.Linear | MemberLinear)]
     if not linear:
         raise ValueError("A small head needs a module with a linear layer.")
     _normal(linear[-1])

@@ -32,6 +32,15 @@ class Batch(NamedTuple):
     #: How many rows, the first ones, count here; the others fill up a part that is too small.
     n_own: int | None = None
 
+    def repeated(self, times: int) -> Batch:
+        """Return the same rows as often as told, one copy behind the other."""
+        X, target, rows = (
+            tensor.repeat(times, *[1] * (tensor.ndim - 1))
+            for tensor in (self.X, self.target, self.rows)
+        )
+        weight = None if self.weight is None else self.weight.repeat(times)
+        return self._replace(X=X, target=target, weight=weight, rows=rows)
+
 
 class RowSource:
     """Batches of some rows of a data set, in a new random order every epoch.

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from sklearn_ldl._core.weights import with_mean_one
+from sklearn_ldl.deep.networks.ensemble import MLPEnsemble
+from sklearn_ldl.deep.networks.inputs import StandardizedInputs
 from sklearn_ldl.deep.networks.outputs import first_output
 from sklearn_ldl.deep.networks.perceptron import INITIALIZERS, MLP, make_module
 from sklearn_ldl.deep.training.batches import ArraySource, DatasetSource, RowSource
@@ -88,9 +90,17 @@ def build_net(
 def _build_module(settings: Any, sizes: dict[str, Any], options: dict[str, Any]) -> nn.Module:
     module = settings.module
     if module is None:
-        module = partial(
-            MLP, hidden_layer_sizes=settings.hidden_layer_sizes, dropout=settings.dropout
-        )
+        layers = {
+            "hidden_layer_sizes": settings.hidden_layer_sizes,
+            "dropout": settings.dropout,
+            "standardize": settings.standardize,
+        }
+        n_members = settings.n_members
+        if n_members == 1:
+            module = partial(MLP, **layers)
+        else:
+            combine = settings._combine_members()
+            module = partial(MLPEnsemble, n_members=n_members, combine=combine, **layers)
     built = make_module(module, sizes, **options)
     init = settings.init
     if init is not None:
@@ -98,7 +108,20 @@ def _build_module(settings: Any, sizes: dict[str, Any], options: dict[str, Any])
     return built
 
 
-def build_callbacks(settings: Any, report: Callback, verbose: int) -> list[Callback]:
+def adapt_module(estimator: Any, module: nn.Module, data: TrainingData) -> None:
+    """Fit what the built-in perceptron knows of the data before any training."""
+    for layer in module.modules():
+        if isinstance(layer, StandardizedInputs):
+            layer.adapt(data.example_rows())
+    if isinstance(module, MLPEnsemble):
+        start = estimator._first_output(data)
+        if start is not None:
+            module.start_from(torch.from_numpy(start))
+
+
+def build_callbacks(
+    settings: Any, report: Callback, verbose: int, *, validates: bool
+) -> list[Callback]:
     """Callbacks of a net: `report` first, then ours and copies of those of the user."""
     callbacks: list[Callback] = [report]
     schedule, clip_norm = settings.lr_schedule, settings.clip_norm
@@ -114,7 +137,7 @@ def build_callbacks(settings: Any, report: Callback, verbose: int) -> list[Callb
     if verbose:
         callbacks.append(PrintEpochs(verbose))
     # Last, since it ends training before the callbacks behind it have seen the epoch.
-    if settings.early_stopping and settings.max_epochs:
+    if validates and settings.early_stopping and settings.max_epochs:
         callbacks.append(EarlyStopping(patience=settings.n_iter_no_change, load_best=True))
     return callbacks
 

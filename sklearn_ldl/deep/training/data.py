@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,10 +12,15 @@ import numpy as np
 import torch
 from numpy.random import RandomState
 from numpy.typing import NDArray
+from torch.utils.data import Dataset
 
 from sklearn_ldl._core.sklearn_compat import num_samples
 from sklearn_ldl._core.weights import with_mean_one
 from sklearn_ldl.deep.training.seeds import seeded
+from sklearn_ldl.deep.training.stored_rows import Rows, is_stored
+
+# Rows and numbers that tell enough about the scale of features, and rows that it takes.
+_ROWS, _NUMBERS, _FEWEST = 10_000, 2**22, 100
 
 
 @dataclass
@@ -78,6 +84,28 @@ class TrainingData:
             return None
         return with_mean_one(self.sample_weight, self.rows[0])
 
+    def example_rows(self) -> NDArray[np.float32]:
+        """Flat samples of rows for training, as many as tell about the scale of the features."""
+        rows = self.rows[0]
+        dataset = isinstance(self.features, Dataset)
+        shape = np.shape(self._items(rows[:1])[0][0]) if dataset else self.features.shape[1:]
+        size = math.prod(shape)
+        count = min(len(rows), max(_FEWEST, min(_ROWS, _NUMBERS // size)))
+        rows = rows[np.linspace(0, len(rows) - 1, count).astype(np.intp)]
+        if dataset:
+            items = self._items(rows)
+            return np.stack([np.ravel(item[0]).astype(np.float32) for item in items])
+        if not is_stored(self.features):
+            return self.features[rows].reshape(count, -1)
+        read, parts = Rows(self.features), np.array_split(rows, -(-count // _FEWEST))
+        return np.concatenate([read(part) for part in parts]).reshape(count, -1)
+
+    def _items(self, rows: NDArray) -> list[tuple]:
+        """Items of a Dataset, which may draw random numbers that are not the caller's."""
+        with seeded(0, torch.device("cpu")):
+            items = [self.features[int(row)] for row in rows]
+        return [tuple(item) if isinstance(item, tuple | list) else (item,) for item in items]
+
     def label_sums(self) -> NDArray[np.float64]:
         """Weighted sums of the targets over the rows for training.
 
@@ -90,10 +118,7 @@ class TrainingData:
         if self.targets is not None:
             D = self.targets[rows]
         else:
-            # Items may draw random numbers, which are not the caller's.
-            with seeded(0, torch.device("cpu")):
-                items = [np.asarray(self.features[int(row)][1]) for row in rows]
-                D = self.encode(np.stack(items))
+            D = self.encode(np.stack([np.asarray(item[1]) for item in self._items(rows)]))
         weight = np.ones(len(rows)) if self.weight is None else self.weight[rows]
         return weight @ D.astype(np.float64)
 

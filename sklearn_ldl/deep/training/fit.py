@@ -11,6 +11,7 @@ from torch import Tensor
 
 from sklearn_ldl._core.callbacks import IterationReporter
 from sklearn_ldl.deep.training.build import (
+    adapt_module,
     build_callbacks,
     build_net,
     build_sources,
@@ -63,7 +64,8 @@ def train_net(
         if net is not None:
             set_random_bits(net.random_bits, device)
         sources = build_sources(estimator, data, rows, device, processes)
-        callbacks = build_callbacks(estimator, Report(reporter, estimator), verbose)
+        report = Report(reporter, estimator)
+        callbacks = build_callbacks(estimator, report, verbose, validates=sources.valid is not None)
         if net is not None:
             _set_up(net, row_loss, objective, processes, callbacks, verbose)
             net.max_epochs = estimator.max_epochs
@@ -75,6 +77,8 @@ def train_net(
             net = build_net(estimator, estimator.input_shape_, data.output_shape[0], device)
             _set_up(net, row_loss, objective, processes, callbacks, verbose)
             net.initialize()
+            if estimator.module is None:
+                adapt_module(estimator, net.module_, data)
             _try(estimator, net, sources.train.take(sources.train.rows[:2]), data.output_shape)
             if estimator.checkpoint is not None or processes.count > 1:
                 identify_fit(estimator, net, data, sources, seed)

@@ -17,6 +17,7 @@ from skorch import NeuralNet
 from skorch.callbacks import EpochTimer, PrintLog
 from torch import Tensor, nn
 
+from sklearn_ldl.deep.networks.ensemble import MLPEnsemble
 from sklearn_ldl.deep.networks.outputs import first_output
 from sklearn_ldl.deep.training.batches import Batch, RowSource
 from sklearn_ldl.deep.training.optimization import check_patterns
@@ -176,6 +177,8 @@ class LDLNet(NeuralNet):
 
     def _train_on(self, forward: Forward, batch: Batch) -> dict[str, Any]:
         terms: dict[str, Tensor] = {}
+        if isinstance(self.module_, MLPEnsemble):
+            batch = batch.repeated(self.module_.n_members)
 
         def closure() -> Tensor:
             self._zero_grad_optimizer()

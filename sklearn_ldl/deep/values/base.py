@@ -172,7 +172,25 @@ class DeepValueRegressor(RegressorMixin, DeepEstimator, omit=("loss", "label_smo
         y : ndarray of shape (n_samples,) or (n_samples, n_dims)
             Predictions.
         """
-        outputs = self._outputs(X)
+        return self._values(self._outputs(X))
+
+    def predict_members(self, X: Any) -> NDArray[np.float64]:
+        """Predict values or points by every member, whose mean is that of `predict`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), array of images or Dataset
+            Samples.
+
+        Returns
+        -------
+        y : ndarray of shape (n_members, n_samples) or (n_members, n_samples, n_dims)
+            Predictions. A `module` is one member.
+        """
+        return np.stack([self._values(outputs) for outputs in self._member_outputs(X)])
+
+    def _values(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Values or points that outputs of the network stand for."""
         return self._decode(outputs)
 
     @available_if(lambda self: hasattr(self, "quantile"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from numbers import Real
 from typing import Any, Literal, Unpack, overload
@@ -10,11 +11,14 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
+from torch import Tensor
 
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, available_if
 from sklearn_ldl.deep.losses.base import Loss
 from sklearn_ldl.deep.losses.registry import REGRESSION_LOSSES, get_loss
+from sklearn_ldl.deep.networks.members import mean_normal, mean_tanh
 from sklearn_ldl.deep.parameters import Module, ModuleOptions
+from sklearn_ldl.deep.presets import PRESETS
 from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.deep.values.base import DeepValueRegressor, check_levels, check_targets
 
@@ -31,7 +35,7 @@ def _is_gaussian(estimator: DeepRegressor) -> bool:
     return True
 
 
-class DeepRegressor(DeepValueRegressor):
+class DeepRegressor(DeepValueRegressor, defaults=PRESETS["tabular"]):
     r"""Network that predicts values or points directly, or normal distributions of them.
 
     These are the baselines that label distributions are compared with. For ``loss="l2"``, ``"l1"``
@@ -81,6 +85,11 @@ class DeepRegressor(DeepValueRegressor):
     -----
     With the hyperbolic tangent, predictions stay inside the range of the training targets and
     reach its ends in the limit only.
+
+    The defaults are a recipe for tables, ``PRESETS["tabular"]``: an ensemble of small perceptrons
+    that standardise the features and stop early. `predict` gives the mean of the members' values;
+    for ``loss="gaussian"`` mean and deviation are those of the mixture of the members' normal
+    distributions, and quantiles and densities those of the normal distribution that has them.
 
     A `module` gets `n_labels`, the number of its outputs.
 
@@ -148,6 +157,9 @@ class DeepRegressor(DeepValueRegressor):
             loss = partial(loss, epsilon=self.epsilon)
         return lambda T, Y: loss(torch.tanh(T), Y)
 
+    def _combine_members(self) -> Callable[[Tensor], Tensor]:
+        return mean_normal if self.loss == "gaussian" else mean_tanh
+
     @overload
     def predict(self, X: Any, return_std: Literal[False] = False) -> NDArray[np.float64]: ...
     @overload
@@ -183,7 +195,11 @@ class DeepRegressor(DeepValueRegressor):
         if self.loss == "gaussian":
             mean, std = self._normal(X)
             return (mean, std) if return_std else mean
-        outputs = self._outputs(X)
+        return self._values(self._outputs(X))
+
+    def _values(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        if self.loss == "gaussian":
+            return self._decode(np.split(outputs, 2, axis=1)[0])
         return self._decode(np.tanh(outputs))
 
     def _normal(self, X: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -33,6 +33,7 @@ class KernelDensityPredictionMixin:
     if TYPE_CHECKING:
 
         def _outputs(self, X: Any) -> NDArray[np.float64]: ...
+        def _member_outputs(self, X: Any) -> NDArray[np.float64]: ...
 
     def _logits(self, X: Any) -> NDArray[np.float64]:
         """Logits of all densities, one per row and landmark."""
@@ -56,6 +57,24 @@ class KernelDensityPredictionMixin:
             `heatmap_shape`.
         """
         return self._weights(X).reshape(-1, *(self._maps or [self.n_labels_]))
+
+    def predict_members(self, X: Any) -> NDArray[np.float64]:
+        """Predict the weights of the kernels by every member; their mean is `predict_proba`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), array of images or Dataset
+            Samples.
+
+        Returns
+        -------
+        P : ndarray of shape (n_members, n_samples, n_labels)
+            Rows on the simplex, over `grid_`; (1, n_samples, n_landmarks, height, width) with
+            `heatmap_shape`. A `module` is one member.
+        """
+        Z = self._member_outputs(X)
+        P = softmax(Z.reshape(*Z.shape[:2], -1, self.n_labels_), axis=-1)
+        return P.reshape(*Z.shape[:2], *(self._maps or [self.n_labels_]))
 
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
         """Logarithms of the weights of the kernels.

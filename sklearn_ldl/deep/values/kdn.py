@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import Literal, Unpack
 
@@ -14,6 +14,7 @@ from torch import Tensor
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions
 from sklearn_ldl.deep.losses.base import Loss
 from sklearn_ldl.deep.losses.density import kernel_density_nll
+from sklearn_ldl.deep.networks.members import mean_distribution
 from sklearn_ldl.deep.parameters import Module, ModuleOptions
 from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.deep.training.device import resolve_device
@@ -200,6 +201,9 @@ class KernelDensityRegressor(KernelDensityPredictionMixin, DeepValueRegressor):
         limit = _FAR + np.linalg.norm(self._mixture.centres, axis=1).max()
         distance = np.linalg.norm(points, axis=2, keepdims=True)
         return (points * (limit / np.maximum(distance, limit))).astype(np.float32)
+
+    def _combine_members(self) -> Callable[[Tensor], Tensor]:
+        return mean_distribution
 
     def _losses(self, data: TrainingData) -> Loss:
         kernel, log_unit = self.kernel, float(np.log(self._mixture.unit).sum())

@@ -24,6 +24,7 @@ from torch.utils.data import TensorDataset  # noqa: E402
 from sklearn_ldl.deep.classifiers.aux_graph import AuxGraphLDLClassifier  # noqa: E402
 from sklearn_ldl.deep.classifiers.deep_ldl import DeepLDLClassifier  # noqa: E402
 from sklearn_ldl.graphs import AuxGraphNeighbors  # noqa: E402
+from tests.deep import single_net  # noqa: E402
 
 N_ROWS = 60
 
@@ -134,7 +135,9 @@ def test_weight_zero_is_the_plain_classifier(data):
     X, y, A = data
     graph = AuxGraphNeighbors(random_state=0)
     model = small(graph=graph, aux_weight=0).fit(X, y, aux=A)
-    plain = DeepLDLClassifier(hidden_layer_sizes=(5,), max_epochs=3, random_state=0).fit(X, y)
+    plain = single_net(
+        DeepLDLClassifier, hidden_layer_sizes=(5,), max_epochs=3, random_state=0
+    ).fit(X, y)
     assert_allclose(model.predict_proba(X), plain.predict_proba(X), atol=1e-5)
 
 
@@ -571,6 +574,6 @@ def test_ten_points_above_cross_entropy_when_four_labels_in_ten_are_wrong():
         X, y, A, X_test, y_test = noisy_digits(seed)
         options = {"batch_size": 100, "random_state": seed}
         search = GridSearchCV(AuxGraphLDLClassifier(**options), {"aux_weight": [0.3, 3.0]}, cv=2)
-        plain = DeepLDLClassifier(**options).fit(X, y).score(X_test, y_test)
+        plain = single_net(DeepLDLClassifier, **options).fit(X, y).score(X_test, y_test)
         gains.append(search.fit(X, y, aux=A).score(X_test, y_test) - plain)
     assert np.mean(gains) > 0.10

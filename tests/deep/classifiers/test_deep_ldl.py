@@ -22,6 +22,7 @@ from sklearn_ldl import (  # noqa: E402
     GaussianLabelDistributor,
     LabelSmoother,
 )
+from tests.deep import single_net  # noqa: E402
 
 X, Y = load_iris(return_X_y=True)
 X = StandardScaler().fit_transform(X)
@@ -30,7 +31,7 @@ NAMES = np.array(["setosa", "versicolor", "virginica"])
 
 def model(module=None, **parameters):
     defaults = {"hidden_layer_sizes": (8,), "max_epochs": 10, "random_state": 0, "lr": 0.03}
-    return DeepLDLClassifier(module, **(defaults | parameters))
+    return single_net(DeepLDLClassifier, module, **(defaults | parameters))
 
 
 @pytest.fixture(scope="module")

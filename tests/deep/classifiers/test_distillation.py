@@ -10,6 +10,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn_ldl import DeepLDLClassifier
 from sklearn_ldl.deep.classifiers.distillation import DistillationClassifier
 from sklearn_ldl.deep.classifiers.offline import OfflineLDLClassifier
+from tests.deep import single_net
 
 X, Y = load_iris(return_X_y=True)
 X = StandardScaler().fit_transform(X)
@@ -52,7 +53,7 @@ def test_a_deep_teacher_is_softened_as_its_logits_would_be():
 
 
 def test_without_weight_the_teacher_does_not_count():
-    plain = DeepLDLClassifier(label_smoothing=0.1, **SMALL).fit(X, Y)
+    plain = single_net(DeepLDLClassifier, label_smoothing=0.1, **SMALL).fit(X, Y)
     model = DistillationClassifier(TEACHER, teacher_weight=0, label_smoothing=0.1, **SMALL)
     np.testing.assert_allclose(model.fit(X, Y).predict_proba(X), plain.predict_proba(X), atol=1e-6)
 

@@ -21,6 +21,7 @@ from sklearn_ldl.deep.losses.distributions import kl_divergence, soft_cross_entr
 from sklearn_ldl.deep.mixing.objective import mixing_objective
 from sklearn_ldl.deep.networks.dropout import MCDropout
 from sklearn_ldl.deep.training.batches import Batch
+from tests.deep import single_net
 
 X, Y = load_iris(return_X_y=True)
 X = StandardScaler().fit_transform(X)
@@ -246,7 +247,9 @@ def test_sparse_features():
 
 
 def test_teachers_with_dropout_say_the_mean_of_many_passes():
-    teacher = DeepLDLClassifier(dropout=0.5, random_state=0, hidden_layer_sizes=(8,)).fit(X3, Y)
+    teacher = single_net(
+        DeepLDLClassifier, dropout=0.5, random_state=0, hidden_layer_sizes=(8,)
+    ).fit(X3, Y)
     module = copy.deepcopy(teacher.net_.module_)
     frozen = FrozenEstimator(teacher)
     seen, said = echoed(frozen, X3, Y, mc_samples=500)

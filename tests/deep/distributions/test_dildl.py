@@ -14,6 +14,7 @@ from sklearn_ldl import DeepLDLRegressor, DILDLRegressor, split_dominant  # noqa
 from sklearn_ldl.datasets import make_ldl  # noqa: E402
 from sklearn_ldl.deep import PRESETS  # noqa: E402
 from sklearn_ldl.deep.losses.decoupled import decoupled_kl  # noqa: E402
+from tests.deep import single_net  # noqa: E402
 
 X, D = make_ldl(60, n_votes=10, random_state=0)
 ALONE = {"align_weight": 0, "similarity_weight": 0, "reconstruction_weight": 0}
@@ -107,8 +108,8 @@ def test_without_alignment_this_is_a_perceptron_with_the_decoupled_loss():
     settings = {**PRESETS["imbalanced"], **own}
     fitted = model(**settings, **ALONE).fit(X, D)
     assert fitted.history_.keys() == {"train_loss", *TERMS}
-    plain = DeepLDLRegressor(
-        loss="decoupled_kl", hidden_layer_sizes=(8,), random_state=0, **settings
+    plain = single_net(
+        DeepLDLRegressor, loss="decoupled_kl", hidden_layer_sizes=(8,), random_state=0, **settings
     ).fit(X, D)
     assert_allclose(fitted.predict(X), plain.predict(X), atol=1e-5)
     assert_allclose(fitted.history_["train_loss"], plain.history_["train_loss"], rtol=1e-4)

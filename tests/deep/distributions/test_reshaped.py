@@ -93,9 +93,8 @@ def test_frequencies_are_those_of_the_training_rows(rng):
     fitted = model(**parameters).fit(X, D)
     assert_allclose(fitted.label_frequency_, D[rows].sum(axis=0), rtol=1e-6)
     weight = rng.integers(1, 4, 60)
-    weight[rows[:5]] = 0
     fitted.fit(X, D, sample_weight=weight)
-    expected = np.average(D[rows], axis=0, weights=weight[rows]) * (42 - 5)
+    expected = np.average(D[rows], axis=0, weights=weight[rows]) * 42
     assert_allclose(fitted.label_frequency_, expected, rtol=1e-6)
 
 

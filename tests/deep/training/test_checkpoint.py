@@ -25,6 +25,7 @@ from sklearn_ldl import (  # noqa: E402
 from sklearn_ldl.datasets import make_ldl  # noqa: E402
 from sklearn_ldl.deep import OGRClassifier  # noqa: E402
 from tests import ROOT  # noqa: E402
+from tests.deep import single_net  # noqa: E402
 
 X, D = make_ldl(53, random_state=0)
 Y = D.argmax(axis=1)
@@ -63,7 +64,7 @@ def settings(**parameters):
 
 
 def model(**parameters):
-    return DeepLDLRegressor(**settings(**parameters))
+    return single_net(DeepLDLRegressor, **settings(**parameters))
 
 
 class Noisy(Dataset):

@@ -17,6 +17,7 @@ from sklearn_ldl.deep.losses.distributions import kl_divergence, mean_squared_er
 from sklearn_ldl.deep.training.device import resolve_device  # noqa: E402
 from sklearn_ldl.deep.training.inference import forward_batches  # noqa: E402
 from sklearn_ldl.deep.training.seeds import seeded  # noqa: E402
+from tests.deep import single_net  # noqa: E402
 
 CPU = torch.device("cpu")
 X, D = make_ldl(53, random_state=0)
@@ -24,7 +25,7 @@ X, D = make_ldl(53, random_state=0)
 
 def model(**parameters):
     defaults = {"hidden_layer_sizes": (6,), "batch_size": 10, "max_epochs": 4, "random_state": 0}
-    return DeepLDLRegressor(**(defaults | parameters))
+    return single_net(DeepLDLRegressor, **(defaults | parameters))
 
 
 @pytest.mark.parametrize("weighted", [False, True])

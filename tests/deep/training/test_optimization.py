@@ -19,6 +19,7 @@ from sklearn_ldl.deep.training.optimization import (  # noqa: E402
     check_patterns,
     set_rates,
 )
+from tests.deep import single_net  # noqa: E402
 
 N_STEPS = 40  # 8 epochs of 5 batches
 # Factors at the middle of every step, from their definitions.
@@ -54,7 +55,7 @@ def problem():
 
 def model(**parameters):
     defaults = {"hidden_layer_sizes": (4,), "batch_size": 10, "max_epochs": 8, "random_state": 0}
-    return DeepLDLRegressor(**(defaults | parameters))
+    return single_net(DeepLDLRegressor, **(defaults | parameters))
 
 
 def test_every_schedule_has_its_factors_here():

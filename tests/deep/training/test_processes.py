@@ -36,6 +36,7 @@ from sklearn_ldl.deep import (  # noqa: E402
 )
 from sklearn_ldl.deep.training import processes  # noqa: E402
 from sklearn_ldl.deep.training.processes import Processes  # noqa: E402
+from tests.deep import single_net  # noqa: E402
 
 N_PROCESSES = 2
 # Batches of ten leave a last one of three.
@@ -59,7 +60,7 @@ def setting(device, **parameters):
 
 
 def regressor(device, **parameters):
-    return DeepLDLRegressor(**setting(device, **parameters))
+    return single_net(DeepLDLRegressor, **setting(device, **parameters))
 
 
 # Fits whose result is the same for one process and for several.

@@ -14,6 +14,7 @@ from sklearn_ldl._core.samples import to_float32  # noqa: E402
 from sklearn_ldl.datasets import make_ldl  # noqa: E402
 from sklearn_ldl.deep.training import stored_rows  # noqa: E402
 from sklearn_ldl.deep.training.stored_rows import Rows, check_mapped, is_stored  # noqa: E402
+from tests.deep import single_net  # noqa: E402
 
 X, D = make_ldl(60, random_state=0)
 X = X.astype(np.float32).astype(np.float64)
@@ -33,7 +34,7 @@ def on_disk(tmp_path):
 
 def model(**parameters):
     defaults = {"hidden_layer_sizes": (8,), "max_epochs": 3, "random_state": 0}
-    return DeepLDLRegressor(**(defaults | parameters))
+    return single_net(DeepLDLRegressor, **(defaults | parameters))
 
 
 @pytest.mark.parametrize("mode", ["r", "r+", "c"])
@@ -150,9 +151,8 @@ from torch.utils.data import Dataset
 from sklearn_ldl import DeepLDLRegressor
 
 n_rows, n_features = 200_000, 500
-model = DeepLDLRegressor(
-    hidden_layer_sizes=(4,), max_epochs=1, batch_size=500, random_state=0, early_stopping=True
-)
+settings = {"hidden_layer_sizes": (4,), "n_members": 2, "batch_size": 200}
+model = DeepLDLRegressor(max_epochs=1, random_state=0, **settings)
 D = np.tile([0.2, 0.8], (n_rows, 1))
 
 

@@ -18,6 +18,7 @@ from torch import nn  # noqa: E402
 from torch.utils.data import TensorDataset  # noqa: E402
 
 from sklearn_ldl.deep.values.deep_regressor import DeepRegressor  # noqa: E402
+from tests.deep import single_net  # noqa: E402
 
 X = np.random.default_rng(1).uniform(-1, 1, (120, 2))
 y = 3 * X[:, 0] + 0.3 * np.random.default_rng(2).standard_normal(120)
@@ -28,7 +29,7 @@ every_loss = pytest.mark.parametrize("loss", [*BOUNDED, "gaussian"])
 
 def model(loss="l2", **parameters):
     defaults = {"hidden_layer_sizes": (8,), "max_epochs": 5, "random_state": 0}
-    return DeepRegressor(loss=loss, **(defaults | parameters))
+    return single_net(DeepRegressor, loss=loss, **(defaults | parameters))
 
 
 @every_loss

@@ -19,6 +19,7 @@ from torch.utils.data import TensorDataset  # noqa: E402
 from sklearn_ldl import DeepLDLClassifier  # noqa: E402
 from sklearn_ldl.deep.values.deep_regressor import DeepRegressor  # noqa: E402
 from sklearn_ldl.deep.values.kdn import KernelDensityRegressor  # noqa: E402
+from tests.deep import single_net  # noqa: E402
 
 X = np.random.default_rng(1).uniform(-1, 1, (120, 2))
 y = 3 * X[:, 0] + 0.3 * np.random.default_rng(2).standard_normal(120)
@@ -99,7 +100,7 @@ def test_uniform_kernel_is_classification_of_rounded_targets():
     rows = np.r_[X, np.zeros((9, 2))]
     settings = {"hidden_layer_sizes": (8,), "max_epochs": 5, "random_state": 0}
     weight = np.r_[np.ones(120), np.zeros(9)]
-    classifier = DeepLDLClassifier(**settings).fit(rows, labels, sample_weight=weight)
+    classifier = single_net(DeepLDLClassifier, **settings).fit(rows, labels, sample_weight=weight)
     assert_allclose(rounded.predict_proba(X), classifier.predict_proba(X), atol=1e-6)
     assert_allclose(rounded.history_["train_loss"], classifier.history_["train_loss"], rtol=1e-5)
 
