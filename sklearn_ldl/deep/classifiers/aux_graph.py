@@ -199,7 +199,7 @@ class AuxGraphLDLClassifier(DeepClassifier):
         row_loss = get_loss(self.loss)
         aux = data.metadata["aux"]
         if aux is None:
-            warn("No auxiliary labels: there is no graph. Pass fit(X, y, aux=A).", stacklevel=6)
+            warn("No auxiliary labels: there is no graph. Pass fit(X, y, aux=A).", stacklevel=7)
             forget(self, "graph_")
             return row_loss
         return row_loss, GraphObjective(self, row_loss, *self._neighbors(aux, data))

@@ -82,14 +82,14 @@ FITS = {
         batch_size="all",
     ).fit(X, D),
     "early stopping": lambda device: regressor(
-        device, early_stopping=True, n_iter_no_change=2, max_epochs=200, lr=2.0
+        device, early_stopping=True, n_iter_no_change=2, max_epochs=200, lr=0.7
     ).fit(X, D, sample_weight=WEIGHT),
     "csr": lambda device: regressor(device).fit(sparse.csr_array(X), D),
     "dataset": lambda device: regressor(device).fit(
         TensorDataset(torch.from_numpy(X), torch.from_numpy(D))
     ),
     "warm start": lambda device: regressor(device, warm_start=True).fit(X, D).fit(X, D),
-    "labels": lambda device: DeepLDLClassifier(**setting(device)).fit(X, Y),
+    "labels": lambda device: single_net(DeepLDLClassifier, **setting(device)).fit(X, Y),
     "graph": lambda device: AuxGraphLDLClassifier(**setting(device)).fit(X, Y, aux=X[:, :2]),
     "ratios": lambda device: OGRClassifier(**setting(device), gap=1).fit(X, Y),
     "teachers": lambda device: OfflineLDLClassifier(**setting(device)).fit(X, Y),
