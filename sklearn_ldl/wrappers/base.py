@@ -72,6 +72,33 @@ class TargetWrapper(LearnerFeatures, MetaEstimatorMixin, BaseEstimator):
     #: Weights are the learner's; by its request they are routed.
     __metadata_request__fit = {"sample_weight": UNUSED}
 
+    def set_params(self, **params: Any) -> Any:
+        """Set parameters of this estimator, or of what it holds.
+
+        Parameters
+        ----------
+        **params : dict
+            Names and values; those of a part are ``<part>__<parameter>``.
+
+        Returns
+        -------
+        self : estimator
+            This estimator.
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown, or one of a part that is None.
+        """
+        for name in params:
+            part, _, inner = name.partition("__")
+            if inner and part not in params and getattr(self, part, self) is None:
+                raise ValueError(
+                    f"{name} cannot be set while {part} is None: give {type(self).__name__} one, as"
+                    f" in {type(self).__name__}({part}=...), to set its parameters."
+                )
+        return super().set_params(**params)
+
     def _weigh(self, sample_weight: ArrayLike | None, fit_params: dict[str, Any]) -> dict[str, Any]:
         """Add weights, when given, to what the learner gets; an error if it cannot take them."""
         return with_weight(given_or_default(self.estimator), sample_weight, fit_params)

@@ -198,3 +198,17 @@ def test_points_of_four_dimensions_want_a_grid():
         LDLRegressor(NeverFitted()).fit(X, Y)
     model = LDLRegressor(KNeighborsRegressor(5), GaussianLabelDistributor(Y[:20], sigma=2))
     assert model.fit(X[:20], Y[:20]).predict(X).shape == (50, 4)
+
+
+def test_parameters_of_a_part_that_is_left_out():
+    with pytest.raises(ValueError, match=r"estimator__alpha cannot be set while estimator is None"):
+        LDLRegressor().set_params(estimator__alpha=1)
+    model = LDLClassifier().set_params(estimator=BFGSLDL(), estimator__alpha=0.5)
+    assert model.estimator.alpha == 0.5
+    with pytest.raises(ValueError, match="Invalid parameter 'alpha'"):
+        model.set_params(alpha=1)
+
+
+def test_a_classifier_of_labels_says_what_fits_distributions():
+    with pytest.raises(ValueError, match=r"1d array.*\(2, 2\).*BFGSLDL"):
+        LDLClassifier().fit([[0.0], [1.0]], [[0.5, 0.5], [1, 0]])
