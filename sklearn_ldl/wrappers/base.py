@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
 from sklearn.utils import Bunch, get_tags
 from sklearn.utils.metadata_routing import (
     UNUSED,
@@ -18,7 +18,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ldl._core.dask_rows import refuse_dask
-from sklearn_ldl._core.label_names import frozen_names, label_order
+from sklearn_ldl._core.label_names import frozen_names, innermost, label_order
 from sklearn_ldl._core.simplex import check_prediction, safe_log
 from sklearn_ldl._core.sklearn_compat import routing_enabled
 from sklearn_ldl._core.weighted_fits import with_weight
@@ -107,6 +107,12 @@ class TargetWrapper(LearnerFeatures, MetaEstimatorMixin, BaseEstimator):
         self, X: Any, y: NDArray, distributor: BaseEstimator, fit_params: dict[str, Any]
     ) -> None:
         refuse_dask(self, X)
+        if self.estimator is not None and is_classifier(self.estimator):
+            name = type(innermost(self.estimator)).__name__
+            raise ValueError(
+                f"{type(self).__name__} fits its estimator to distributions, and {name} is a "
+                "classifier: give a regressor, such as BFGSLDL."
+            )
         if routing_enabled():
             routed = process_routing(self, "fit", **fit_params)
         else:

@@ -121,10 +121,10 @@ class LDLClassifier(ClassifierMixin, TargetWrapper):
             check_role(self.distributor, "class labels", self)
         require_y(self, y)
         fit_params = self._weigh(sample_weight, fit_params)
-        n_columns = np.shape(y)[1:]
-        if n_columns and n_columns != (1,):
+        shape = np.asarray(y).shape
+        if len(shape) > 1 and shape[1:] != (1,):
             raise ValueError(
-                f"y should be a 1d array of class labels, got an array of shape {np.shape(y)}. "
+                f"y should be a 1d array of class labels, got an array of shape {shape}. "
                 "Distributions are what BFGSLDL and other estimators of distributions fit; "
                 "LDLClassifier makes them of class labels."
             )
