@@ -14,7 +14,7 @@ CHART = [
         [
             (
                 ["class labels"],
-                [("LDLClassifier(BFGSLDL())", "LDLClassifier"), ("DeepLDLClassifier",) * 2],
+                [("LDLClassifier",) * 2, ("DeepLDLClassifier",) * 2],
             ),
             (
                 ["class labels, and a teacher:", "any fitted classifier"],
@@ -33,7 +33,7 @@ CHART = [
             ),
             (
                 ["values: ages, angles, points"],
-                [("LDLRegressor(BFGSLDL())", "LDLRegressor"), ("KernelDensityRegressor",) * 2],
+                [("LDLRegressor",) * 2, ("KernelDensityRegressor",) * 2],
             ),
             (
                 ["votes, counts, ratings"],
@@ -41,7 +41,7 @@ CHART = [
             ),
             (
                 ["distributions"],
-                [("BFGSLDLCV, on standardised features", "BFGSLDLCV")],
+                [("BFGSLDL",) * 2, ("SmoothBFGSLDL, for labels on a scale", "SmoothBFGSLDL")],
             ),
         ],
     ),

@@ -224,3 +224,10 @@ def _show(names: Sequence) -> str:
     if len(names) <= _SHOWN:
         return str(list(names))
     return f"{str(list(names[: _SHOWN - 1]))[:-1]}, ..., {names[-1]!r}] ({len(names)} labels)"
+
+
+def shorten(labels: list) -> str:
+    """Write a list of labels, of which long ones lose their middle."""
+    if len(labels) <= 10:
+        return str(labels)
+    return f"{str(labels[:9])[:-1]}, ..., {labels[-1]!r}]"

@@ -20,6 +20,8 @@ from sklearn_ldl._core.underflow import underflow_is_zero
 _ROUNDED, _PER_LABEL, _MOST = 1e-3, 5e-4, 1e-2
 # Sums of decimals, in single precision as well, miss their own value by less than this.
 _BINARY = 1e-7
+# Percentages are rounded to integers at worst.
+_PERCENT = 2.5
 #: Predictions that miss the sum of one by more are no rounded distributions.
 PREDICTION_TOLERANCE = 1e-3
 #: Degrees down to this value are rounding errors and become zero.
@@ -33,6 +35,11 @@ _USE_INSTEAD = (
     "For class labels use LDLClassifier, for real values LDLRegressor with a "
     "GaussianLabelDistributor, for vote counts votes_to_distribution, for logical labels "
     "MultiLabelDistributor."
+)
+# What is no target of an estimator, such as an argument of a measure.
+_MAKE = (
+    "Vote counts become distributions by votes_to_distribution, class labels by "
+    "LabelSmoother(smoothing=0)."
 )
 
 
@@ -91,17 +98,19 @@ def check_distribution(D: ArrayLike, *, input_name: str = "y") -> NDArray[np.flo
         input_name=input_name,
     )
     what = f"{input_name} is not a label distribution"
+    is_target = input_name == "y"
+    instead = _USE_INSTEAD if is_target else _MAKE
     if raw.ndim != 2 or raw.shape[1] < 2:
         raise ValueError(
             f"{what}: expected shape (n_samples, n_labels) with n_labels >= 2, got {raw.shape}. "
-            + _USE_INSTEAD
+            + instead
         )
     if raw.dtype.kind == "c":
         raise ValueError(f"{what}: Complex data not supported.")
     try:
         D = raw.astype(np.float64)
     except (TypeError, ValueError) as exc:
-        raise ValueError(f"{what}: its entries are not numbers. {_USE_INSTEAD}") from exc
+        raise ValueError(f"{what}: its entries are not numbers. {instead}") from exc
 
     finite = np.isfinite(D).all(axis=1)
     if not finite.all():
@@ -115,13 +124,17 @@ def check_distribution(D: ArrayLike, *, input_name: str = "y") -> NDArray[np.flo
     if off.any():
         row = int(np.argmax(off))
         message = f"{what}: row {row} sums to {D[row].sum():.6g}, not to 1."
-        if np.array_equal(D, np.round(D)):
+        if np.abs(D.sum(axis=1) - 100).max() < _PERCENT:
             message += (
-                " All entries are integers. "
-                + _USE_INSTEAD
-                + " Note that cross_val_predict hands fit rank codes instead of a 2-D y for every"
-                " other method: use method='predict', which returns what 'predict_proba' does."
+                " All rows sum to about 100: votes_to_distribution turns percentages into shares."
             )
+        elif np.array_equal(D, np.round(D)):
+            message += f" All entries are integers. {instead}"
+            if is_target:
+                message += (
+                    " Note that cross_val_predict hands fit rank codes instead of a 2-D y for every"
+                    " other method: use method='predict', which returns what 'predict_proba' does."
+                )
         else:
             message += " Divide every row by its sum first if that is what the data mean."
         raise ValueError(message)

@@ -35,8 +35,8 @@ _MAX_ROWS = 2000
 _MAX_SIZE = 500
 # Penalties that are tried, as multiples of the mean variance of the features.
 _MULTIPLES = np.logspace(-8, 4, 73)
-# Deviations below this share of the mean, and eigenvalues below this share of the largest, are
-# rounding errors.
+# Deviations below this share of the mean, eigenvalues below this share of the largest, and
+# unexplained variances below this share of all are rounding errors.
 _ROUNDING = 1e-10
 
 
@@ -162,6 +162,7 @@ def choose_alpha(
     if not np.isfinite(value):  # no feature varies
         return choice
     unexplained = min(value * (1 - min(n_free / n, 0.999)) ** 2 / total, 1) if total > 0 else 1.0
+    unexplained = max(unexplained, _ROUNDING)
     alpha = float(choice.alpha * np.sqrt(unexplained) * n / n_effective)
     return choice._replace(alpha=alpha, unexplained=unexplained)
 
@@ -204,13 +205,15 @@ def _score(lam, XR, R, gamma, basis, total, n, n_free):
     g, variances, Q = _whitened(R, gamma, basis)
     power = (XR @ Q) ** 2
     spare = n - n_free - len(lam)
+    # What no penalty explains; rounding must not make it negative where features explain it all.
+    outside = np.maximum(variances - power.sum(axis=0), 0)
     # Rounding in a basis that smooths may drop directions, which then stay as they are.
     rest = max(total - variances.sum(), 0) / (1 - min(n_free / n, 0.999)) ** 2
 
     def score(log_alpha: float) -> float:
         penalty = np.exp(log_alpha) / g
         left = penalty / (lam[:, None] + penalty)  # 1 - h
-        residual = variances - ((1 - left**2) * power).sum(axis=0)
+        residual = outside + (left**2 * power).sum(axis=0)
         freedom = left.sum(axis=0) + spare
         if freedom.min() <= 0:  # weights leave fewer rows than there are directions
             return np.inf

@@ -94,6 +94,11 @@ def load_problem(
         if label_columns:
             raise ValueError("--label-columns is for .csv files only.")
         data = fetch_ldl(source, sparse=sparse)
+    elif Path(source).suffix.lower() == ".csv" and not label_columns:
+        raise ValueError(
+            "Name the label columns of a .csv file: --vote-columns for counts, --label-columns for"
+            " degrees that sum to one."
+        )
     elif Path(source).suffix or Path(source).exists():
         data = load_ldl(source, label_columns=label_columns, sparse=sparse)
     else:

@@ -10,6 +10,8 @@ from sklearn.utils import assert_all_finite
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
+from sklearn_ldl._core.label_names import shorten
+
 
 def check_labels(y: NDArray) -> None:
     """Raise a ValueError for numbers that are no class labels.
@@ -110,5 +112,5 @@ def columns_of(entries: list, labels: list, name: str) -> NDArray[np.intp]:
     column = {label: index for index, label in enumerate(labels)}
     unknown = [entry for entry in dict.fromkeys(entries) if entry not in column]
     if unknown:
-        raise ValueError(f"{name} contains unknown labels: {unknown}.")
+        raise ValueError(f"{name} contains unknown labels: {unknown}; known are {shorten(labels)}.")
     return np.array([column[entry] for entry in entries], dtype=np.intp)

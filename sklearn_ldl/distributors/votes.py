@@ -72,7 +72,25 @@ def votes_to_distribution(counts: ArrayLike, *, prior: float = 0.0) -> Any:
     """
     given = counts
     columns_of_frame(given)
-    counts = check_array(given, dtype=np.float64, ensure_min_features=2, input_name="counts")
+    counts = check_array(
+        given,
+        dtype=np.float64,
+        ensure_2d=False,
+        allow_nd=True,
+        ensure_all_finite=False,
+        input_name="counts",
+    )
+    if counts.ndim != 2 or counts.shape[1] < 2:
+        raise ValueError(
+            f"counts has shape {counts.shape}: expected one row per item and one column per label,"
+            " with at least two labels. For a long table with one vote per row, use"
+            " vote_table_to_distribution."
+        )
+    finite = np.isfinite(counts).all(axis=1)
+    if not finite.all():
+        raise ValueError(
+            f"Row {np.argmin(finite)} of counts contains NaN or infinity: put 0 where nobody voted."
+        )
     negative = (counts < 0).any(axis=1)
     if negative.any():
         raise ValueError(f"Row {np.argmax(negative)} of counts has a negative count.")

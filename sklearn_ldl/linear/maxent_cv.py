@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import check_scoring
+from sklearn.metrics import check_scoring, get_scorer_names
 
 from sklearn_ldl._core.callbacks import with_callbacks
 from sklearn_ldl._core.dask_rows import is_dask
@@ -232,7 +232,8 @@ class BFGSLDLCV(MaximumEntropyModel):
     def _scorer(self):
         if self.scoring is None:
             return get_ldl_scorer("neg_kl_divergence")
-        if isinstance(self.scoring, str) and self.scoring in get_ldl_scorer_names():
+        scikit_learn_only = set(get_scorer_names()) - set(get_ldl_scorer_names())
+        if isinstance(self.scoring, str) and self.scoring not in scikit_learn_only:
             return get_ldl_scorer(self.scoring)
         return check_scoring(self, scoring=self.scoring)
 

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import column_or_1d
 
+from sklearn_ldl._core.label_names import shorten
+
 #: Which truth a predicted label meets: the degrees themselves, or the label of largest degree.
 Truth = Literal["degree", "mode"]
 
@@ -42,7 +44,8 @@ def one_hot(y: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
     if columns.min() < 0:
         raise ValueError(
             f"y_true holds the label {y[columns.argmin()]!r}, for which the prediction has no "
-            f"column; its columns stand for {_shorten(labels.tolist())}."
+            f"column; its columns stand for {shorten(labels.tolist())}. Other "
+            "classes, such as classes_ of a classifier, go to labels."
         )
     D = np.zeros((len(y), len(labels)))
     D[np.arange(len(y)), columns] = 1
@@ -68,9 +71,3 @@ def choose_truth(D: NDArray, truth: Truth) -> NDArray[np.float64]:
     if truth not in ("degree", "mode"):
         raise ValueError(f"truth must be 'degree' or 'mode', got {truth!r}.")
     return D if truth == "degree" else on_largest(D)
-
-
-def _shorten(labels: list) -> str:
-    if len(labels) <= 10:
-        return str(labels)
-    return f"{str(labels[:9])[:-1]}, ..., {labels[-1]!r}]"

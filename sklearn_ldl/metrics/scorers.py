@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -234,7 +235,9 @@ def get_ldl_scorer(name: str, **options: Any) -> _NamedScorer:
     get_ldl_scorer('neg_kl_divergence', floor=1e-10)
     """
     if name not in _SCORERS:
-        raise ValueError(f"{name!r} is no scorer: choose from {', '.join(_SCORERS)}.")
+        near = get_close_matches(f"neg_{name}", _SCORERS, 1) + get_close_matches(name, _SCORERS, 1)
+        meant = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"{name!r} is no scorer: choose from {', '.join(_SCORERS)}.{meant}")
     scorer = copy.deepcopy(_SCORERS[name])
     parameters = inspect.signature(scorer._score_func).parameters
     accepted = [key for key in list(parameters)[2:] if key not in ("sample_weight", "per_row")]

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
 from sklearn.utils import Bunch, get_tags
 from sklearn.utils.metadata_routing import (
     UNUSED,
@@ -18,7 +18,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ldl._core.dask_rows import refuse_dask
-from sklearn_ldl._core.label_names import frozen_names, label_order
+from sklearn_ldl._core.label_names import frozen_names, innermost, label_order
 from sklearn_ldl._core.simplex import check_prediction, safe_log
 from sklearn_ldl._core.sklearn_compat import routing_enabled
 from sklearn_ldl._core.weighted_fits import with_weight
@@ -72,6 +72,33 @@ class TargetWrapper(LearnerFeatures, MetaEstimatorMixin, BaseEstimator):
     #: Weights are the learner's; by its request they are routed.
     __metadata_request__fit = {"sample_weight": UNUSED}
 
+    def set_params(self, **params: Any) -> Any:
+        """Set parameters of this estimator, or of what it holds.
+
+        Parameters
+        ----------
+        **params : dict
+            Names and values; those of a part are ``<part>__<parameter>``.
+
+        Returns
+        -------
+        self : estimator
+            This estimator.
+
+        Raises
+        ------
+        ValueError
+            If a name is unknown, or one of a part that is None.
+        """
+        for name in params:
+            part, _, inner = name.partition("__")
+            if inner and part not in params and getattr(self, part, self) is None:
+                raise ValueError(
+                    f"{name} cannot be set while {part} is None: give {type(self).__name__} one, as"
+                    f" in {type(self).__name__}({part}=...), to set its parameters."
+                )
+        return super().set_params(**params)
+
     def _weigh(self, sample_weight: ArrayLike | None, fit_params: dict[str, Any]) -> dict[str, Any]:
         """Add weights, when given, to what the learner gets; an error if it cannot take them."""
         return with_weight(given_or_default(self.estimator), sample_weight, fit_params)
@@ -80,6 +107,12 @@ class TargetWrapper(LearnerFeatures, MetaEstimatorMixin, BaseEstimator):
         self, X: Any, y: NDArray, distributor: BaseEstimator, fit_params: dict[str, Any]
     ) -> None:
         refuse_dask(self, X)
+        if self.estimator is not None and is_classifier(self.estimator):
+            name = type(innermost(self.estimator)).__name__
+            raise ValueError(
+                f"{type(self).__name__} fits its estimator to distributions, and {name} is a "
+                "classifier: give a regressor, such as BFGSLDL."
+            )
         if routing_enabled():
             routed = process_routing(self, "fit", **fit_params)
         else:

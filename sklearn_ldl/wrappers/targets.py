@@ -37,7 +37,8 @@ class LDLClassifier(ClassifierMixin, TargetWrapper):
     ----------
     estimator : estimator, default=None
         Any regressor of distributions, which may be a pipeline; None means
-        :class:`~sklearn_ldl.BFGSLDL`, which chooses its penalty, and whether to standardise.
+        :class:`~sklearn_ldl.BFGSLDL`, which chooses its penalty, and whether to standardise. To
+        search over a parameter of it, such as ``estimator__alpha``, give it.
     distributor : transformer of targets, default=None
         Turns labels into distributions over `classes_`; None means one-hot rows. Give a
         :class:`~sklearn_ldl.LabelSmoother` to move some mass to the other classes.
@@ -120,6 +121,13 @@ class LDLClassifier(ClassifierMixin, TargetWrapper):
             check_role(self.distributor, "class labels", self)
         require_y(self, y)
         fit_params = self._weigh(sample_weight, fit_params)
+        shape = np.asarray(y).shape
+        if len(shape) > 1 and shape[1:] != (1,):
+            raise ValueError(
+                f"y should be a 1d array of class labels, got an array of shape {shape}. "
+                "Distributions are what BFGSLDL and other estimators of distributions fit; "
+                "LDLClassifier makes them of class labels."
+            )
         y = column_or_1d(y, warn=True)
         if y.dtype.kind == "f":
             check_labels(y)
@@ -175,7 +183,8 @@ class LDLRegressor(RegressorMixin, TargetWrapper):
     estimator : estimator, default=None
         Any regressor of distributions, which may be a pipeline; None means
         :class:`~sklearn_ldl.SmoothBFGSLDL` on the grid of the distributor (without a grid,
-        :class:`~sklearn_ldl.BFGSLDL`), which chooses its penalty, and whether to standardise.
+        :class:`~sklearn_ldl.BFGSLDL`), which chooses its penalty, and whether to standardise. To
+        search over a parameter of it, such as ``estimator__alpha``, give it.
     distributor : transformer of targets, default=None
         Turns values into distributions over a grid, as
         :class:`~sklearn_ldl.GaussianLabelDistributor` does, and back by its `inverse_transform`.
@@ -205,7 +214,9 @@ class LDLRegressor(RegressorMixin, TargetWrapper):
     -----
     Predictions lie inside of the grid, which ends a little beyond the largest value of `y`: unlike
     ``Ridge``, this regressor does not extrapolate. Where it should, give a distributor with a
-    wider grid, or stay with a linear regression.
+    wider grid, or stay with a linear regression. The range of `y` sets the width of the default
+    distributor as well: one far outlier puts all other values into a single step of the grid. Clip
+    it, or give a distributor with a `sigma`.
 
     One standard deviation per sample, such as the disagreement of annotators, reaches the
     distributor by ``fit(X, y, distributor__sigma=s)``; searches slice it along with the samples.

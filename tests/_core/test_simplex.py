@@ -123,6 +123,8 @@ def test_legal_distributions(D):
         ([[0.5, 0.5], [3, 1]], ValueError, "row 1 sums to 4"),
         ([[0, 1], [3, 1]], ValueError, "All entries are integers.*votes_to_distribution"),
         ([[0, 2], [1, 0]], ValueError, "rank codes"),
+        ([[30, 70], [50, 51]], ValueError, "votes_to_distribution turns percentages"),
+        ([[33.3, 66.7], [0.5, 99.5]], ValueError, "votes_to_distribution turns percentages"),
         ([[0.5, 0.5], [1.1, -0.1]], ValueError, r"row 1 has a negative degree \(-0.1\)"),
         ([[0.5, 0.5], [np.nan, 1]], ValueError, "row 1 contains NaN or infinity"),
         ([[0.5, 0.5], [-np.inf, 1]], ValueError, "row 1 contains NaN or infinity"),
@@ -140,6 +142,14 @@ def test_illegal_distributions(D, error, text):
 def test_errors_name_the_array():
     with pytest.raises(ValueError, match="D_pred is not a label distribution"):
         check_distribution([[2.0, 3.5]], input_name="D_pred")
+
+
+@pytest.mark.parametrize("D", [[0, 1], [[2, 3]], [["x", "y"]]])
+def test_errors_on_what_is_no_target_name_no_estimators(D):
+    with pytest.raises(ValueError, match=r"Vote counts .* LabelSmoother\(smoothing=0\)") as caught:
+        check_distribution(D, input_name="D_true")
+    assert "LDL" not in str(caught.value)
+    assert "cross_val_predict" not in str(caught.value)
 
 
 def test_ten_thousand_labels(rng):

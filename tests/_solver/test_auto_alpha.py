@@ -5,6 +5,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import softmax
 from sklearn.linear_model import Ridge
 
+from sklearn_ldl import BFGSLDL
 from sklearn_ldl._solver.auto_alpha import (
     choose_alpha,
     deviations,
@@ -169,3 +170,18 @@ def test_penalties_go_with_the_number_of_rows(data):
 def test_effective_size():
     assert effective_size(np.full(7, 1e300)) == 7
     assert_allclose(effective_size(np.array([1.0, 1, 2])), 16 / 6)
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize("n_copies", [2, 5, 7])
+def test_rows_that_the_features_explain_to_the_last_bit(n_copies, sparse):
+    # Few distinct rows, each with one and the same target: nothing is left, but for rounding.
+    rng = np.random.RandomState(0)
+    X = np.tile(rng.uniform(size=(6, 9)) * (rng.uniform(size=(6, 9)) < 0.5), (n_copies, 1))
+    D = np.tile(np.eye(2)[[0, 1, 1, 0, 0, 1]], (n_copies, 1))
+    X = sp.csr_array(X) if sparse else X
+    with np.errstate(invalid="raise"):
+        for scaling in (False, True):
+            assert 0 < chosen(X, D, scalings=[scaling]).alpha < 1e-6
+    model = BFGSLDL().fit(X, D)
+    assert_allclose(model.predict(X), D, atol=1e-3)

@@ -218,6 +218,7 @@ class TestErrors:
             (["--sparse"], "--sparse, --label-columns and --vote-columns need a FILE"),
             (["--label-columns", "a", "b"], "--vote-columns need a FILE"),
             (["--vote-columns", "a", "b"], "--vote-columns need a FILE"),
+            (["compare", "a.csv"], "--vote-columns for counts, --label-columns for degrees"),
             (["compare", "a.mat", "--vote-columns", "a"], "--vote-columns is for .csv files only"),
             (["compare", "SJAFFE", "--label-columns", "a"], "--label-columns is for .csv files"),
             (["compare", "a.mat", "--n-samples", "9"], "--n-samples is for the artificial data"),

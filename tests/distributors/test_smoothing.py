@@ -96,7 +96,7 @@ def test_smoothed_degrees_and_one_hot():
 
 def test_unknown_labels_are_named():
     smoother = LabelSmoother().fit([1, 2])
-    with pytest.raises(ValueError, match=r"y contains unknown labels: \[3, 5\]"):
+    with pytest.raises(ValueError, match=r"y contains unknown labels: \[3, 5\]; known are"):
         smoother.transform([1, 5, 3])
     with pytest.raises(ValueError, match=r"unknown labels: \['1'\]"):
         smoother.transform(["1"])

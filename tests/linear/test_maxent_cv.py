@@ -114,8 +114,10 @@ def test_errors_and_warnings(data):
         BFGSLDLCV([0.1, -1]).fit(X, D)
     with pytest.raises(ValueError, match="alphas"):
         BFGSLDLCV(0).fit(X, D)
-    with pytest.raises(ValueError, match="scoring"):
+    with pytest.raises(ValueError, match="'nonsense' is no scorer"):
         BFGSLDLCV(scoring="nonsense").fit(X, D)
+    with pytest.raises(ValueError, match="Did you mean 'neg_kl_divergence'"):
+        BFGSLDLCV(scoring="kl_divergence").fit(X, D)
     with pytest.raises(ValueError, match="No penalty has a finite score"):
         BFGSLDLCV(3, scoring=lambda estimator, X, y: np.nan).fit(X, D)
     with pytest.raises(ValueError, match="n_samples=1"):

@@ -115,6 +115,19 @@ def test_an_unknown_name_lists_the_valid_ones(name):
         get_ldl_scorer(name)
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("kl_divergence", "neg_kl_divergence"),
+        ("neg_brier_score", "neg_brier_score_loss"),
+        ("neg_cosine_similarity", "cosine_similarity"),
+    ],
+)
+def test_an_unknown_name_may_be_meant_for_another(name, meant):
+    with pytest.raises(ValueError, match=f"Did you mean '{meant}'"):
+        get_ldl_scorer(name)
+
+
 def test_options_reach_the_metric():
     model = KNeighborsRegressor(1).fit(np.zeros((1, 1)), [[1.0, 0.0]])
     scorer = get_ldl_scorer("neg_kl_divergence", floor=1e-3)

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_ldl import (
     BFGSLDL,
@@ -198,3 +200,26 @@ def test_points_of_four_dimensions_want_a_grid():
         LDLRegressor(NeverFitted()).fit(X, Y)
     model = LDLRegressor(KNeighborsRegressor(5), GaussianLabelDistributor(Y[:20], sigma=2))
     assert model.fit(X[:20], Y[:20]).predict(X).shape == (50, 4)
+
+
+def test_parameters_of_a_part_that_is_left_out():
+    with pytest.raises(ValueError, match=r"estimator__alpha cannot be set while estimator is None"):
+        LDLRegressor().set_params(estimator__alpha=1)
+    model = LDLClassifier().set_params(estimator=BFGSLDL(), estimator__alpha=0.5)
+    assert model.estimator.alpha == 0.5
+    with pytest.raises(ValueError, match="Invalid parameter 'alpha'"):
+        model.set_params(alpha=1)
+
+
+def test_a_classifier_of_labels_says_what_fits_distributions():
+    with pytest.raises(ValueError, match=r"1d array.*\(2, 2\).*BFGSLDL"):
+        LDLClassifier().fit([[0.0], [1.0]], [[0.5, 0.5], [1, 0]])
+
+
+@pytest.mark.parametrize(
+    "classifier", [LogisticRegression(), make_pipeline(StandardScaler(), LogisticRegression())]
+)
+@pytest.mark.parametrize(("wrapper", "y"), [(LDLClassifier, LABELS), (LDLRegressor, VALUES)])
+def test_a_classifier_inside_is_refused(wrapper, y, classifier):
+    with pytest.raises(ValueError, match="LogisticRegression is a classifier: give a regressor"):
+        wrapper(classifier).fit(X, y)
