@@ -27,7 +27,7 @@ from sklearn_ldl._solver.problem import SoftmaxLinearProblem
 # Below this share of unexplained variance the first step is far from the fit, and folds decide.
 _SHARP = 0.5
 # What the penalty is multiplied with there, in the order of a path.
-_FACTORS = 4.0 ** np.arange(1, -4, -1)
+_FACTORS = 4.0 ** np.arange(2, -4, -1)
 _N_FOLDS = 4
 # Fewer rows say nothing when they are split.
 _FEWEST_ROWS = 20

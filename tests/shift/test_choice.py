@@ -23,7 +23,7 @@ CORNER = "The estimated prior is in a corner"
 
 
 def corrector(**parameters):
-    return LabelShiftCorrector(BFGSLDL(), **{"n_bootstrap": 20, **parameters})
+    return LabelShiftCorrector(BFGSLDL(alpha=0.01), **{"n_bootstrap": 20, **parameters})
 
 
 def selected(seed, n_target=100):
