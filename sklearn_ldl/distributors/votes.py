@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_consistent_length
 
+from sklearn_ldl._core.dask_rows import refuse_to_load
 from sklearn_ldl._core.label_names import columns_of_frame, like_frame, name_array
 from sklearn_ldl._core.simplex import normalize
 from sklearn_ldl._core.sklearn_compat import Interval, validate_params
@@ -71,6 +72,7 @@ def votes_to_distribution(counts: ArrayLike, *, prior: float = 0.0) -> Any:
            [0.25 , 0.75 ]])
     """
     given = counts
+    refuse_to_load("counts", given)
     columns_of_frame(given)
     counts = check_array(given, dtype=np.float64, ensure_min_features=2, input_name="counts")
     negative = (counts < 0).any(axis=1)
@@ -135,7 +137,8 @@ def vote_table_to_distribution(
         Weight of each vote, finite and at least 0. None counts every vote once.
     label_names : array-like of shape (n_labels,), default=None
         The labels in the order of the columns, those without votes included. None takes the
-        declared levels of `labels`, or else the labels that occur, sorted.
+        declared levels of `labels`, or else the labels that occur, sorted: as numbers where all of
+        them are numbers, also as text.
     prior : float, default=0.0
         Pseudo-votes per label; see :func:`votes_to_distribution`.
 
@@ -177,13 +180,15 @@ def vote_table_to_distribution(
     array([[1., 0., 0.],
            [0., 0., 1.]])
     """
+    for name, column in (("items", items), ("labels", labels), ("weights", weights)):
+        refuse_to_load(name, column)
     check_consistent_length(items, labels, weights)
     items, rows = encode(items, "items")
     known = declared_levels(labels)
     if label_names is not None:
         known = entries_of(label_names, "label_names")
     if known is None:
-        names, columns = encode(labels, "labels")
+        names, columns = _in_order_of_numbers(*encode(labels, "labels"))
     else:
         names = name_array(known)
         if len(set(known)) < len(known):
@@ -203,3 +208,12 @@ def vote_table_to_distribution(
         item = items[empty].tolist()[0]
         raise ValueError(f"The votes on item {item!r} weigh nothing: drop it or set prior > 0.")
     return VoteTable(votes_to_distribution(counts, prior=prior), items, names)
+
+
+def _in_order_of_numbers(names: NDArray, columns: NDArray) -> tuple[NDArray, NDArray]:
+    """Sort names that are numbers as text: files say "9" and "10", and the alphabet "10" first."""
+    try:
+        order = np.argsort([float(name) for name in names], kind="stable")
+    except (TypeError, ValueError):  # other names stay in the order of the alphabet
+        return names, columns
+    return names[order], np.argsort(order)[columns]

@@ -18,7 +18,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ldl._core.dask_rows import refuse_dask
-from sklearn_ldl._core.label_names import describe_labels, fitted_names
+from sklearn_ldl._core.label_names import columns_in_order, describe_labels, fitted_names
 from sklearn_ldl._core.simplex import check_prediction, safe_log
 from sklearn_ldl._core.sklearn_compat import HasMethods, Interval, fit_context, routing_enabled
 from sklearn_ldl._core.weighted_fits import with_weight
@@ -235,6 +235,27 @@ class LabelEnhancementClassifier(
             # A hair above: rounding must not decide on the labels of a uniform row.
             threshold = (1 + 1e-9) / D.shape[1]
         return threshold_sets(D, threshold).astype(int)
+
+    def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Share of the samples whose label, or whole set of labels, is predicted.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Class labels or label sets, as in `fit`. Columns of a data frame are matched by name.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        score : float
+            Between 0 and 1.
+        """
+        check_is_fitted(self)
+        y = columns_in_order(y, fitted_names(self), of_y="y", of_names=type(self).__name__)
+        return super().score(X, y, sample_weight=sample_weight)
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Route metadata of `fit` to the estimator.

@@ -1,6 +1,7 @@
 """Labels with names are matched by name, wherever two sides have them."""
 
 import inspect
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import sklearn_ldl
-from sklearn_ldl import BFGSLDL, KNeighborsLDL, metrics
+from sklearn_ldl import BFGSLDL, KNeighborsLDL, decoding, metrics
 from sklearn_ldl.metrics import get_ldl_scorer
 from tests.trust.cases import (
     CLASSIFIERS,
@@ -422,6 +423,71 @@ def test_distributors_match_labels_by_name():
     for distributor, y in ((splitter, renamed(OTHERS)), (several, states.set_axis(OTHERS, axis=1))):
         with pytest.raises(ValueError, match=MISMATCH):
             distributor.transform(y)
+
+
+def test_distributors_decode_labels_by_name():
+    P, shuffled = predicted(), predicted()[SHUFFLED]
+    several = sklearn_ldl.MultiLabelDistributor().fit((frame() > 0.3).astype(bool))
+    assert_array_equal(several.inverse_transform(shuffled), several.inverse_transform(P.to_numpy()))
+    smoother = sklearn_ldl.LabelSmoother().fit(NAMES)
+    expected = np.array(NAMES)[P.to_numpy().argmax(axis=1)]
+    assert_array_equal(smoother.inverse_transform(P), expected)
+    assert_array_equal(smoother.inverse_transform(pl.from_pandas(shuffled)), expected)
+    for distributor in (several, smoother):
+        with pytest.raises(ValueError, match=MISMATCH):
+            distributor.inverse_transform(renamed(OTHERS, P.to_numpy()))
+
+
+@pytest.mark.parametrize("rule", decoding.RULES)
+def test_values_are_decoded_by_the_names_of_columns(rule):
+    grid = [20, 30, 50]
+    P = predicted().to_numpy()
+    expected = decoding.decode(P, grid, rule)
+    named = renamed(grid, P)
+    distributor = sklearn_ldl.GaussianLabelDistributor(grid).fit(grid)
+    for D in (named, named[[50, 20, 30]]):
+        assert_allclose(decoding.decode(D, grid, rule), expected)
+        assert_allclose(distributor.inverse_transform(D, decode=rule), expected)
+    # Other names, and mere numbers of columns, say nothing of values.
+    for D in (renamed(NAMES, P), pd.DataFrame(P)):
+        assert_allclose(decoding.decode(D, grid, rule), expected)
+    assert_allclose(
+        decoding.decode(pd.DataFrame(P), [2, 0, 1], rule), decoding.decode(P, [2, 0, 1], rule)
+    )
+
+
+def test_sets_of_labels_are_scored_by_name():
+    X, _ = data()
+    sets = sklearn_ldl.to_logical_labels(frame())
+    model = sklearn_ldl.LabelEnhancementClassifier().fit(X, sets)
+    expected = model.score(X, sets.to_numpy())
+    assert expected > model.score(X, sets[SHUFFLED].to_numpy())
+    assert model.score(X, sets[SHUFFLED]) == expected
+    with pytest.raises(ValueError, match=MISMATCH):
+        model.score(X, sets.set_axis(OTHERS, axis=1))
+
+
+@pytest.mark.parametrize("function", [sklearn_ldl.smooth_labels, sklearn_ldl.to_logical_labels])
+def test_functions_of_frames_keep_names(function):
+    found = function(frame(SHUFFLED))
+    assert found.columns.tolist() == SHUFFLED
+    assert_array_equal(found, function(frame(SHUFFLED).to_numpy()))
+    assert function(pl.from_pandas(frame())).columns == NAMES
+
+
+def test_coordinates_are_compared_by_name():
+    rng = np.random.default_rng(0)
+    places = pd.DataFrame(rng.normal(size=(5, 2)), columns=["north", "east"])
+    found = places + 1
+    for metric in (
+        metrics.mean_euclidean_error,
+        partial(metrics.cumulative_score, threshold=1.5),
+        partial(metrics.epsilon_error, sigma=1),
+    ):
+        expected = metric(places.to_numpy(), found.to_numpy())
+        assert metric(places[["east", "north"]], found) == expected
+        with pytest.raises(ValueError, match="do not match"):
+            metric(places.set_axis(["x", "y"], axis=1), found)
 
 
 @pytest.mark.parametrize("cls", ENHANCERS, ids=ids)
