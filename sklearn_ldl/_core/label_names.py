@@ -160,6 +160,16 @@ def fitted_names(estimator: Any) -> NDArray | None:
     return np.arange(inner.n_labels_) if hasattr(inner, "n_labels_") else None
 
 
+def points_in_order(estimator: Any, y: Any) -> Any:
+    """Bring coordinates of points in a frame into the order in which a fitted estimator has them.
+
+    Anything else stays as it is, as for estimators that keep no names of coordinates.
+    """
+    inner = innermost(estimator)
+    names = getattr(inner, "_coordinates", None)
+    return columns_in_order(y, names, of_y="y", of_names=type(inner).__name__)
+
+
 def frozen_names(estimator: Any) -> NDArray | None:
     """Names of the labels that an estimator predicts whatever `fit` is given, or None."""
     while isinstance(estimator, Pipeline):

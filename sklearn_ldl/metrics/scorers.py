@@ -20,6 +20,7 @@ from sklearn_ldl._core.label_names import (
     innermost,
     label_order,
     names_of,
+    points_in_order,
 )
 from sklearn_ldl._core.sklearn_compat import Scorer, shared_predictions
 from sklearn_ldl.metrics import (
@@ -50,6 +51,14 @@ class _NamedScorer(Scorer):
     def __repr__(self):
         options = "".join(f", {key}={value!r}" for key, value in self._kwargs.items())
         return f"get_ldl_scorer({self.name!r}{options})"
+
+
+class _ValueScorer(_NamedScorer):
+    """Compare values; coordinates of points are matched by name."""
+
+    def _score(self, method_caller, estimator, X, y_true, **kwargs):
+        y_true = points_in_order(estimator, y_true)
+        return super()._score(method_caller, estimator, X, y_true, **kwargs)
 
 
 class _DistributionScorer(_NamedScorer):
@@ -107,7 +116,7 @@ def matched_truth(
     if classifies and (len(shape) == 1 or shape[1] == 1):
         return one_hot(y_true, estimator.classes_), None
     if not classifies and hasattr(inner, "distributor_"):
-        return inner.distributor_.transform(y_true), None
+        return inner.distributor_.transform(points_in_order(inner, y_true)), None
     if len(shape) == 1:
         raise ValueError(
             f"The score compares distributions, but y holds one value per sample and "
@@ -167,7 +176,7 @@ _ALL = [
         _DistributionScorer(metric, _sign(metric), {}, ("predict_proba", "predict"))
         for metric in _METRICS_OF_DISTRIBUTIONS
     ),
-    *(_NamedScorer(metric, _sign(metric), {}, "predict") for metric in _METRICS_OF_VALUES),
+    *(_ValueScorer(metric, _sign(metric), {}, "predict") for metric in _METRICS_OF_VALUES),
 ]
 _SCORERS = {scorer.name: scorer for scorer in _ALL}
 

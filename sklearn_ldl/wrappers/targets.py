@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from sklearn_ldl import decoding
 from sklearn_ldl._core.fitted import forget
 from sklearn_ldl._core.sklearn_compat import StrOptions, available_if, fit_context
-from sklearn_ldl.base import require_y
+from sklearn_ldl.base import PointsMixin, require_y
 from sklearn_ldl.distributors import GaussianLabelDistributor, LabelSmoother
 from sklearn_ldl.distributors.encoding import check_labels
 from sklearn_ldl.distributors.roles import check_classes, check_role
@@ -167,7 +167,7 @@ class LDLClassifier(ClassifierMixin, TargetWrapper):
         return Z[:, 1] - Z[:, 0] if len(self.classes_) == 2 else Z
 
 
-class LDLRegressor(RegressorMixin, TargetWrapper):
+class LDLRegressor(PointsMixin, TargetWrapper):
     """Regressor that learns distributions around real values, and decodes what it predicts.
 
     Parameters
@@ -280,6 +280,7 @@ class LDLRegressor(RegressorMixin, TargetWrapper):
             self._check_distributor(self.distributor)
         require_y(self, y)
         fit_params = self._weigh(sample_weight, fit_params)
+        y = self._name_coordinates(y)
         y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)

@@ -508,3 +508,35 @@ def test_teachers_are_asked_for_labels_by_name():
         expected = cls(teacher, **settings).fit(X, frame()).predict_proba(X)
         model = cls(FrozenEstimator(BFGSLDL().fit(X, frame(SHUFFLED))), **settings)
         assert_allclose(model.fit(X, frame()).predict_proba(X), expected, atol=1e-4)
+
+
+# --- points
+
+
+@pytest.mark.parametrize("name", ["LDLRegressor", "DeepRegressor", "KernelDensityRegressor"])
+def test_coordinates_are_matched_by_name(name):
+    if name != "LDLRegressor":
+        pytest.importorskip("skorch")
+    X, _ = data()
+    places = pd.DataFrame(X[:, :2] * [1, 5], columns=["north", "east"])
+    turned = places[["east", "north"]]
+    settings = {} if name == "LDLRegressor" else {"max_epochs": 2, "random_state": 0}
+    model = getattr(sklearn_ldl, name)(**settings).fit(X, places)
+    expected = model.score(X, places.to_numpy())
+    assert_allclose(model.score(X, turned), expected)
+    error = get_ldl_scorer("neg_mean_euclidean_error")
+    assert_allclose(error(model, X, turned), error(model, X, places.to_numpy()))
+    if hasattr(model, "distributor_"):
+        loss = get_ldl_scorer("neg_kl_divergence")
+        assert_allclose(loss(model, X, turned), loss(model, X, places.to_numpy()))
+    if hasattr(model, "log_density"):
+        assert_allclose(model.log_density(X, turned), model.log_density(X, places.to_numpy()))
+    with pytest.raises(ValueError, match="do not match"):
+        model.score(X, places.set_axis(["x", "y"], axis=1))
+    if settings:
+        again = clone(model).set_params(warm_start=True).fit(X, places)
+        assert_allclose(
+            again.fit(X, turned).predict(X),
+            clone(again).fit(X, places).fit(X, places).predict(X),
+        )
+    assert_allclose(model.fit(X, turned).score(X, places), model.score(X, turned.to_numpy()))
