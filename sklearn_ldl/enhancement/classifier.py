@@ -173,12 +173,12 @@ class LabelEnhancementClassifier(
             routed = Bunch(estimator=Bunch(fit=fit_params))
         self.enhancer_ = clone(self._get_enhancer())
         self.label_distributions_ = self.enhancer_.fit_transform(X, L)
-        self.estimator_ = clone(given_or_default(self.estimator))
-        self.estimator_.fit(X, self.label_distributions_, **routed.estimator.fit)
         self._predicts_sets = classes is None
         self.classes_ = np.arange(L.shape[1]) if classes is None else classes
         # Only the columns of label sets have names.
         describe_labels(self, y if classes is None else None, L.shape[1])
+        self.estimator_ = clone(given_or_default(self.estimator))  # of use also after Ctrl-C
+        self.estimator_.fit(X, self.label_distributions_, **routed.estimator.fit)
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:

@@ -89,13 +89,14 @@ class TargetWrapper(LearnerFeatures, MetaEstimatorMixin, BaseEstimator):
                 distributor=Bunch(transform={n.removeprefix(_PREFIX): fit_params[n] for n in mine}),
             )
         self.distributor_ = clone(distributor).fit(y)
-        self._check_fitted_distributor()
+        self._take_labels()
         D = self.distributor_.transform(y, **routed.distributor.transform)
         self._n_labels = D.shape[1]
-        self.estimator_ = self._new_learner(y).fit(X, D, **routed.estimator.fit)
+        self.estimator_ = self._new_learner(y)  # after Ctrl-C with what it has reached
+        self.estimator_.fit(X, D, **routed.estimator.fit)
 
-    def _check_fitted_distributor(self) -> None:
-        """Raise a ValueError if `distributor_` cannot be used, before the learner is fitted."""
+    def _take_labels(self) -> None:
+        """Take over what the labels of `distributor_` are; a ValueError if it cannot be used."""
         raise NotImplementedError
 
     def _new_learner(self, y: NDArray) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
 from inspect import signature
 from typing import Any
@@ -125,11 +126,11 @@ class LDLClassifier(ClassifierMixin, TargetWrapper):
             check_labels(y)
         distributor = LabelSmoother(smoothing=0) if self.distributor is None else self.distributor
         self._fit_wrapped(X, y, distributor, fit_params)
-        self.classes_ = self.distributor_.classes_
         return self
 
-    def _check_fitted_distributor(self) -> None:
+    def _take_labels(self) -> None:
         check_classes(self.distributor_, self)
+        self.classes_ = self.distributor_.classes_
 
     def predict(self, X: Any) -> NDArray:
         """Predict the class with the largest degree; the first one on ties.
@@ -275,6 +276,12 @@ class LDLRegressor(PointsMixin, TargetWrapper):
             If `y` is not finite or does not fit the distributor, if there is none for points of
             more than three dimensions, if it is one of other targets, if it does not know
             `decode`, or if `estimator` takes no weights and there are some.
+
+        Warns
+        -----
+        UserWarning
+            If the default distributor can hardly tell half of the values apart, because a few
+            others stretch the range of `y`.
         """
         if self.distributor is not None:
             self._check_distributor(self.distributor)
@@ -286,10 +293,6 @@ class LDLRegressor(PointsMixin, TargetWrapper):
             y = column_or_1d(y, warn=True)
         distributor = _default_distributor(y) if self.distributor is None else self.distributor
         self._fit_wrapped(X, y, distributor, fit_params)
-        if hasattr(self.distributor_, "grid_"):
-            self.grid_ = self.distributor_.grid_
-        else:
-            forget(self, "grid_")
         return self
 
     def _check_distributor(self, distributor: Any) -> None:
@@ -304,8 +307,12 @@ class LDLRegressor(PointsMixin, TargetWrapper):
                 " out, or give a distributor that knows it, such as GaussianLabelDistributor."
             )
 
-    def _check_fitted_distributor(self) -> None:
+    def _take_labels(self) -> None:
         check_role(self.distributor_, "values", self)
+        if hasattr(self.distributor_, "grid_"):
+            self.grid_ = self.distributor_.grid_
+        else:
+            forget(self, "grid_")
 
     def _new_learner(self, y: NDArray) -> Any:
         grid = getattr(self.distributor_, "grid_", None)
@@ -340,6 +347,14 @@ def _default_distributor(y: NDArray[np.float64]) -> GaussianLabelDistributor:
         )
     spread = np.ptp(y, axis=0)
     sigma = np.where(spread > 0, spread, 1.0) / _DEFAULT_SIGMAS[n_dims - 1]
+    middle = np.subtract(*np.quantile(y, [0.75, 0.25], axis=0))
+    if ((middle > 0) & (middle < sigma)).any():
+        warnings.warn(
+            "A few values stretch the range of y, and the default distributor can hardly tell the "
+            "others apart: half of them lie within one standard deviation of it. Transform y, for "
+            "example to logarithms, remove what is an error, or give a distributor.",
+            stacklevel=3,
+        )
     if n_dims == 1:
         return GaussianLabelDistributor(sigma=sigma)
     # A little more, lest rounding adds a label.

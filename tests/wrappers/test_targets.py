@@ -1,5 +1,7 @@
 """Which distributors the wrappers take, who decodes, and the default grids."""
 
+import warnings
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -11,6 +13,7 @@ from sklearn_ldl import (
     BFGSLDL,
     DecoupledLabelSplitter,
     GaussianLabelDistributor,
+    LabelEnhancementClassifier,
     LabelSmoother,
     LDLClassifier,
     LDLRegressor,
@@ -198,3 +201,42 @@ def test_points_of_four_dimensions_want_a_grid():
         LDLRegressor(NeverFitted()).fit(X, Y)
     model = LDLRegressor(KNeighborsRegressor(5), GaussianLabelDistributor(Y[:20], sigma=2))
     assert model.fit(X[:20], Y[:20]).predict(X).shape == (50, 4)
+
+
+# --- mistakes and Ctrl-C
+
+
+@pytest.mark.parametrize("n_dims", [1, 2])
+def test_a_value_that_stretches_the_range_is_told(n_dims):
+    y = np.column_stack([VALUES, X[:, 1]])[:, :n_dims].copy()
+    y[0, 0] = 1e9
+    with pytest.warns(UserWarning, match="A few values stretch the range of y"):
+        LDLRegressor(KNeighborsRegressor()).fit(X, y.squeeze())
+    # Zeros with a few other values, and values at the two ends, are as they are.
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for usual in (VALUES, np.exp(VALUES), np.where(VALUES > 1, 1e9, 0), LABELS):
+            LDLRegressor(KNeighborsRegressor()).fit(X, usual)
+
+
+class Interrupted(BFGSLDL):
+    def fit(self, X, y):
+        super().fit(X, y)
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "y"),
+    [
+        (LDLClassifier, LABELS),
+        (LDLRegressor, VALUES),
+        (LabelEnhancementClassifier, LABELS),
+        (LabelEnhancementClassifier, (X > 0).astype(int)),
+    ],
+    ids=str,
+)
+def test_an_interrupt_keeps_what_the_learner_has_reached(wrapper, y):
+    model = wrapper(Interrupted(alpha=0.01))
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    assert_array_equal(model.predict(X), wrapper(BFGSLDL(alpha=0.01)).fit(X, y).predict(X))
