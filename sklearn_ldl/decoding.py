@@ -411,6 +411,6 @@ def in_order_of_grid(D: Any, grid: NDArray[np.float64]) -> Any:
     [20, 30]
     """
     names, values = names_of(D), grid.tolist()
-    if names is None or grid.ndim > 1 or set(names) != set(values):
+    if names is None or grid.ndim != 1 or set(names) != set(values):
         return D
     return columns_in_order(D, values, of_y="D", of_names="grid")

@@ -28,6 +28,7 @@ from sklearn_ldl.enhancement.base import encode_labels
 from sklearn_ldl.enhancement.glle import GLLEEnhancer
 from sklearn_ldl.wrappers.base import (
     LearnerFeatures,
+    check_learner,
     given_or_default,
     in_order_of_labels,
 )
@@ -165,6 +166,7 @@ class LabelEnhancementClassifier(
             `estimator` takes no weights and there are some.
         """
         require_y(self, y)
+        check_learner(self.estimator, self)
         L, classes = encode_labels(y)
         fit_params = with_weight(given_or_default(self.estimator), sample_weight, fit_params)
         if routing_enabled():

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
 from sklearn.utils import Bunch, get_tags
 from sklearn.utils.metadata_routing import (
     UNUSED,
@@ -37,6 +37,15 @@ def given_or_default(
     learner = default()
     # Whoever leaves the choice to us cannot say that it takes weights.
     return learner.set_fit_request(sample_weight=True) if routing_enabled() else learner
+
+
+def check_learner(learner: BaseEstimator | None, owner: object) -> None:
+    """Raise a ValueError if the learner of a wrapper is a classifier."""
+    if learner is not None and is_classifier(learner):
+        raise ValueError(
+            f"{type(learner).__name__} predicts classes, but {type(owner).__name__} needs a "
+            "regressor of distributions, such as BFGSLDL."
+        )
 
 
 class LearnerFeatures:
@@ -80,6 +89,7 @@ class TargetWrapper(LearnerFeatures, MetaEstimatorMixin, BaseEstimator):
         self, X: Any, y: NDArray, distributor: BaseEstimator, fit_params: dict[str, Any]
     ) -> None:
         refuse_dask(self, X)
+        check_learner(self.estimator, self)
         if routing_enabled():
             routed = process_routing(self, "fit", **fit_params)
         else:

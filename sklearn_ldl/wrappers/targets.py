@@ -121,6 +121,13 @@ class LDLClassifier(ClassifierMixin, TargetWrapper):
             check_role(self.distributor, "class labels", self)
         require_y(self, y)
         fit_params = self._weigh(sample_weight, fit_params)
+        shape = np.shape(y)
+        if shape[1:] > (1,):
+            raise ValueError(
+                f"y should be a 1d array of class labels, got an array of shape {shape}. Fit the "
+                "estimator itself, such as BFGSLDL, to distributions, and "
+                "LabelEnhancementClassifier to sets of labels."
+            )
         y = column_or_1d(y, warn=True)
         if y.dtype.kind == "f":
             check_labels(y)

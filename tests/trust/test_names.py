@@ -540,3 +540,33 @@ def test_coordinates_are_matched_by_name(name):
             clone(again).fit(X, places).fit(X, places).predict(X),
         )
     assert_allclose(model.fit(X, turned).score(X, places), model.score(X, turned.to_numpy()))
+
+
+# --- grids and names
+
+
+@pytest.mark.parametrize("metric", ["wasserstein_distance", "quadratic_form_distance"])
+def test_grids_of_measures_are_matched_by_name(metric):
+    metric, grid = getattr(metrics, metric), [20, 30, 50]
+    D, P = data()[1], predicted().to_numpy()
+    expected = metric(D, P, grid=grid)
+    named, turned = renamed(grid), [50, 20, 30]
+    assert_allclose(metric(named, renamed(grid, P), grid=grid), expected)
+    assert_allclose(metric(named[turned], renamed(grid, P)[turned], grid=grid), expected)
+    assert_allclose(metric(named, renamed(grid, P)[turned], grid=grid), expected)
+    # An array next to a frame counts by position.
+    assert_allclose(metric(named, P, grid=grid), expected)
+    assert_allclose(metric(D, renamed(NAMES, P), grid=grid), expected)
+
+
+def test_the_grid_of_a_smooth_model_is_matched_by_name():
+    X, _ = data()
+    grid, turned = [20, 30, 90], [90, 20, 30]
+    model = sklearn_ldl.SmoothBFGSLDL(0.1, grid=grid, length_scale=0.5)
+    expected = clone(model).fit(X, renamed(grid)).predict(X)
+    found = model.fit(X, renamed(grid)[turned]).predict(X)
+    assert_allclose(found, expected[:, [2, 0, 1]], atol=1e-5)
+    # Names that are not the values of the grid say nothing of it.
+    assert_allclose(model.fit(X, frame()).predict(X), expected, atol=1e-12)
+    with pytest.raises(ValueError, match="grid repeats a label"):
+        model.set_params(grid=[1, 1, 2]).fit(X, frame())

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
 
 from sklearn_ldl import (
     BFGSLDL,
@@ -57,7 +58,8 @@ class Letters(Stars):
 
 
 class NoInverse(TransformerMixin, BaseEstimator):
-    pass
+    def transform(self, y):
+        raise AssertionError("The distributor was used.")
 
 
 # --- who decodes
@@ -240,3 +242,22 @@ def test_an_interrupt_keeps_what_the_learner_has_reached(wrapper, y):
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, y)
     assert_array_equal(model.predict(X), wrapper(BFGSLDL(alpha=0.01)).fit(X, y).predict(X))
+
+
+@pytest.mark.parametrize("wrapper", [LDLClassifier, LDLRegressor, LabelEnhancementClassifier])
+def test_a_classifier_is_no_learner(wrapper):
+    for learner in (LogisticRegression(), make_pipeline(LogisticRegression())):
+        with pytest.raises(ValueError, match=r"predicts classes, .* such as BFGSLDL"):
+            wrapper(learner).fit(X, LABELS)
+
+
+@pytest.mark.parametrize("wrapper", [LDLClassifier, LDLRegressor])
+def test_arguments_in_the_wrong_order(wrapper):
+    with pytest.raises(ValueError, match=r"BFGSLDL has no transform.* the estimator comes first"):
+        wrapper(LabelSmoother(), BFGSLDL()).fit(X, LABELS)
+
+
+def test_distributions_are_no_class_labels():
+    D = RNG.dirichlet(np.ones(3), size=60)
+    with pytest.raises(ValueError, match="Fit the estimator itself, such as BFGSLDL"):
+        LDLClassifier().fit(X, D)
