@@ -12,10 +12,10 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_consistent_length
 
 from sklearn_ldl._core.dask_rows import refuse_to_load
-from sklearn_ldl._core.label_names import columns_of_frame, like_frame, name_array
+from sklearn_ldl._core.label_names import columns_of_frame, declared_levels, like_frame, name_array
 from sklearn_ldl._core.simplex import normalize
 from sklearn_ldl._core.sklearn_compat import Interval, validate_params
-from sklearn_ldl.distributors.encoding import columns_of, declared_levels, encode, entries_of
+from sklearn_ldl.distributors.encoding import columns_of, encode, entries_of
 
 _CONSTRAINTS: dict = {"prior": [Interval(Real, 0, None, closed="left")]}
 

@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator, is_classifier
 
 from sklearn_ldl._core.label_names import (
     columns_in_order,
+    declared_classes,
     fitted_names,
     innermost,
     label_order,
@@ -114,7 +115,11 @@ def matched_truth(
     shape, inner = np.shape(y_true), innermost(estimator)
     name, classifies = type(inner).__name__, is_classifier(estimator)
     if classifies and (len(shape) == 1 or shape[1] == 1):
-        return one_hot(y_true, estimator.classes_), None
+        ordered = declared_classes(estimator, y_true)
+        if ordered is None:
+            return one_hot(y_true, estimator.classes_), None
+        order = label_order(estimator.classes_, ordered, of_have=name, of_want="y")
+        return one_hot(y_true, ordered), order
     if not classifies and hasattr(inner, "distributor_"):
         return inner.distributor_.transform(points_in_order(inner, y_true)), None
     if len(shape) == 1:
@@ -192,7 +197,7 @@ def get_ldl_scorer(name: str, **options: Any) -> _NamedScorer:
       (that of the data frame, for a classifier whose classes are strings, which are in the order
       of the alphabet);
     - class labels are distributions with all their mass on the label, over `classes_` of the
-      classifier;
+      classifier, which count in the order that a Categorical or an Enum declares;
     - real values become distributions by the fitted `distributor_` of the regressor, which is also
       found inside a pipeline or a search. The truth then depends on the parameters of the
       distributor, so tune those by a score of values.
