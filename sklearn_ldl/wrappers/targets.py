@@ -121,14 +121,13 @@ class LDLClassifier(ClassifierMixin, TargetWrapper):
             check_role(self.distributor, "class labels", self)
         require_y(self, y)
         fit_params = self._weigh(sample_weight, fit_params)
-        shape = np.shape(y)
-        if shape[1:] > (1,):
+        try:
+            y = column_or_1d(y, warn=True)
+        except ValueError as exc:
             raise ValueError(
-                f"y should be a 1d array of class labels, got an array of shape {shape}. Fit the "
-                "estimator itself, such as BFGSLDL, to distributions, and "
+                f"{exc} Fit the estimator itself, such as BFGSLDL, to distributions, and "
                 "LabelEnhancementClassifier to sets of labels."
-            )
-        y = column_or_1d(y, warn=True)
+            ) from exc
         if y.dtype.kind == "f":
             check_labels(y)
         distributor = LabelSmoother(smoothing=0) if self.distributor is None else self.distributor
