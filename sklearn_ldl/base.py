@@ -15,6 +15,8 @@ from sklearn_ldl._core.label_names import (
     columns_in_order,
     describe_labels,
     fitted_names,
+    names_of,
+    points_in_order,
 )
 from sklearn_ldl._core.samples import validate_samples
 from sklearn_ldl._core.simplex import check_distribution, log_softmax, safe_log, softmax
@@ -123,6 +125,36 @@ class LabelDistributionMixin(RegressorMixin):
         check_consistent_length(X, D)
         describe_labels(self, y, D.shape[1])
         return X, D
+
+
+class PointsMixin(RegressorMixin):
+    """Mixin for regressors of values or points, whose coordinates have names in a data frame."""
+
+    def _name_coordinates(self, y: Any, *, goes_on: bool = False) -> Any:
+        """Keep the names of the columns of `y`, or bring them into the order of the last fit."""
+        if goes_on:
+            return points_in_order(self, y)
+        self._coordinates = names_of(y)
+        return y
+
+    def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Coefficient of determination, the mean over all coordinates.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,) or (n_samples, n_dims)
+            True values or points. Columns of a data frame are matched by name with those of `fit`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        r2 : float
+            1 is perfect, 0 no better than the mean of `y`.
+        """
+        return super().score(X, points_in_order(self, y), sample_weight=sample_weight)
 
 
 class SoftmaxPredictionMixin(LabelDistributionMixin):

@@ -17,13 +17,14 @@ mode          the peak of the smoothed distribution, off the grid  hits, fine gr
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 from sklearn.utils import check_array
 
+from sklearn_ldl._core.label_names import columns_in_order, names_of
 from sklearn_ldl._core.peaks import highest_peaks, product_axes
 from sklearn_ldl._core.simplex import check_distribution
 from sklearn_ldl._core.underflow import underflow_is_zero
@@ -380,5 +381,36 @@ def decode(D: ArrayLike, grid: ArrayLike, rule: Rule = "expectation") -> NDArray
 
 
 def _check(D: ArrayLike, grid: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    D = check_distribution(D, input_name="D")
+    grid = check_grid(grid)
+    D = check_distribution(in_order_of_grid(D, grid), input_name="D")
     return D, check_grid(grid, n_labels=D.shape[1])
+
+
+def in_order_of_grid(D: Any, grid: NDArray[np.float64]) -> Any:
+    """Bring the columns of a frame, where their names are the values of a grid, into its order.
+
+    Parameters
+    ----------
+    D : array-like of shape (n_samples, n_labels)
+        Whose columns count by position, unless they have such names.
+    grid : ndarray of shape (n_labels,) or (n_labels, n_dims)
+        As returned by :func:`check_grid`.
+
+    Returns
+    -------
+    D : array-like of shape (n_samples, n_labels)
+        The same columns.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import pandas as pd
+    >>> from sklearn_ldl.decoding import in_order_of_grid
+    >>> D = pd.DataFrame([[0.9, 0.1]], columns=[30, 20])
+    >>> in_order_of_grid(D, np.array([20.0, 30.0])).columns.tolist()
+    [20, 30]
+    """
+    names, values = names_of(D), grid.tolist()
+    if names is None or grid.ndim != 1 or set(names) != set(values):
+        return D
+    return columns_in_order(D, values, of_y="D", of_names="grid")

@@ -38,6 +38,15 @@ def refuse_dask(estimator: Any, *values: Any) -> None:
         )
 
 
+def refuse_to_load(name: str, value: Any) -> None:
+    """Raise a TypeError for an argument of a function, of this name, that is a Dask collection."""
+    if is_dask(value):
+        raise TypeError(
+            f"{name} is a Dask collection, which would be loaded into memory here: do that first, "
+            "by its method compute."
+        )
+
+
 def takes_dask(estimator: Any) -> bool:
     """Whether an estimator is fitted to Dask collections, block by block."""
     return bool(getattr(estimator, "_takes_dask", False))

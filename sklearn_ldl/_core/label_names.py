@@ -160,6 +160,42 @@ def fitted_names(estimator: Any) -> NDArray | None:
     return np.arange(inner.n_labels_) if hasattr(inner, "n_labels_") else None
 
 
+def points_in_order(estimator: Any, y: Any) -> Any:
+    """Bring coordinates of points in a frame into the order in which a fitted estimator has them.
+
+    Anything else stays as it is, as for estimators that keep no names of coordinates.
+    """
+    inner = innermost(estimator)
+    names = getattr(inner, "_coordinates", None)
+    return columns_in_order(y, names, of_y="y", of_names=type(inner).__name__)
+
+
+def declared_levels(values: Any) -> list | None:
+    """Levels of a Categorical of pandas or an Enum of Polars, in their order; else None.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from sklearn_ldl._core.label_names import declared_levels
+    >>> declared_levels(pd.Categorical(["low"], categories=["low", "medium", "high"]))
+    ['low', 'medium', 'high']
+    """
+    dtype: Any = getattr(values, "dtype", None)
+    # Polars' own Categorical declares no levels.
+    declares = type(dtype).__name__ in ("CategoricalDtype", "Enum")
+    return list(dtype.categories) if declares else None
+
+
+def declared_classes(estimator: Any, y: Any) -> list | None:
+    """Classes of a fitted classifier in the order that a column of its labels declares, or None."""
+    levels, classes = declared_levels(y), getattr(innermost(estimator), "classes_", None)
+    if levels is None or classes is None:
+        return None
+    known = set(classes.tolist())
+    ordered = [level for level in levels if level in known]
+    return ordered if len(ordered) == len(known) else None
+
+
 def frozen_names(estimator: Any) -> NDArray | None:
     """Names of the labels that an estimator predicts whatever `fit` is given, or None."""
     while isinstance(estimator, Pipeline):

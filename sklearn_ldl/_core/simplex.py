@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 from sklearn.utils import check_array
 
-from sklearn_ldl._core.dask_rows import is_dask
+from sklearn_ldl._core.dask_rows import refuse_to_load
 from sklearn_ldl._core.label_names import columns_of_frame
 from sklearn_ldl._core.underflow import underflow_is_zero
 
@@ -83,11 +83,7 @@ def check_distribution(D: ArrayLike, *, input_name: str = "y") -> NDArray[np.flo
         ...
     ValueError: y is not a label distribution: row 1 sums to 3, not to 1. ...
     """
-    if is_dask(D):
-        raise TypeError(
-            f"{input_name} is a Dask collection, which would be loaded into memory here: do that "
-            "first, by its method compute."
-        )
+    refuse_to_load(input_name, D)
     columns_of_frame(D)
     raw = check_array(
         D,
@@ -248,6 +244,7 @@ def project_simplex(V: ArrayLike) -> NDArray[np.floating]:
     >>> project_simplex([[0.6, 0.6, -1.0]])
     array([[0.5, 0.5, 0. ]])
     """
+    refuse_to_load("V", V)
     V = np.asarray(V)
     if V.dtype != np.float32:
         V = V.astype(np.float64)

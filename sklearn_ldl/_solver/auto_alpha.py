@@ -205,15 +205,16 @@ def _score(lam, XR, R, gamma, basis, total, n, n_free):
     g, variances, Q = _whitened(R, gamma, basis)
     power = (XR @ Q) ** 2
     spare = n - n_free - len(lam)
-    # What no penalty explains; rounding must not make it negative where features explain it all.
-    outside = np.maximum(variances - power.sum(axis=0), 0)
+    # What no penalty explains; where features can explain everything, this is rounding.
+    beyond = variances - power.sum(axis=0)
+    beyond[beyond < _ROUNDING * variances] = 0
     # Rounding in a basis that smooths may drop directions, which then stay as they are.
     rest = max(total - variances.sum(), 0) / (1 - min(n_free / n, 0.999)) ** 2
 
     def score(log_alpha: float) -> float:
         penalty = np.exp(log_alpha) / g
         left = penalty / (lam[:, None] + penalty)  # 1 - h
-        residual = outside + (left**2 * power).sum(axis=0)
+        residual = beyond + (left**2 * power).sum(axis=0)
         freedom = left.sum(axis=0) + spare
         if freedom.min() <= 0:  # weights leave fewer rows than there are directions
             return np.inf
@@ -223,10 +224,13 @@ def _score(lam, XR, R, gamma, basis, total, n, n_free):
 
 
 def _minimum(score) -> tuple[float, float]:
-    """Smallest score on the grid, refined between its neighbours, and where it is."""
+    """Smallest score on the grid, refined between its neighbours, and where it is.
+
+    Of equal scores, as two rows give to all penalties, that of the strongest one.
+    """
     logs = np.log(_MULTIPLES)
-    values = [score(log_alpha) for log_alpha in logs]
-    best = int(np.argmin(values))
+    values = np.array([score(log_alpha) for log_alpha in logs])
+    best = int(np.flatnonzero(values <= (1 + _ROUNDING) * values.min())[-1])
     bounds = logs[max(best - 1, 0)], logs[min(best + 1, len(logs) - 1)]
     found = minimize_scalar(score, bounds=bounds, method="bounded", options={"xatol": 1e-3})
     return float(found.fun), float(np.exp(found.x))

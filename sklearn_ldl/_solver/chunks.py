@@ -76,9 +76,12 @@ class ChunkedDesign:
 
     unit = 1.0
 
-    def __init__(self, X: Any, D: Any, sample_weight: Any, *, center: bool):
+    def __init__(
+        self, X: Any, D: Any, sample_weight: Any, *, center: bool, dtype: np.dtype | None = None
+    ):
         self.shape = X.shape
-        self.dtype = np.dtype(np.float32 if X.dtype == np.float32 else np.float64)
+        dtype = X.dtype if dtype is None else dtype
+        self.dtype = np.dtype(np.float32 if dtype == np.float32 else np.float64)
         sizes = np.array(X.chunks[0])
         weights = [None] * len(sizes)
         if sample_weight is not None:
@@ -196,9 +199,11 @@ class ChunkedProblem(PreparedProblem):
         basis: NDArray | None = None,
         feature_scale: NDArray | None = None,
     ):
+        dtype = X.dtype
         if feature_scale is not None:
-            X = X.map_blocks(scaled, feature_scale, dtype=X.dtype, meta=X._meta)
-        design = ChunkedDesign(X, D, sample_weight, center=fit_intercept)
+            # In double precision: only what is divided shows whether single would do.
+            X = X.map_blocks(_scaled_exactly, feature_scale, dtype=np.float64)
+        design = ChunkedDesign(X, D, sample_weight, center=fit_intercept, dtype=dtype)
         super().__init__(
             design,
             design,
@@ -235,6 +240,10 @@ def _survey(first, X, D, weight, dtype):
     elif dtype == np.float32:  # whether that is enough is what they are for
         squares = np.asarray((X.multiply(X) if sp.issparse(X) else X * X).T @ weight)
     return weight.sum(), sums, squares, weight @ D, entropy(D, weight), int(sp.issparse(X))
+
+
+def _scaled_exactly(X, scale):
+    return scaled(X.astype(np.float64), scale)
 
 
 def _checked_weight(weight, n_rows):

@@ -63,22 +63,6 @@ def encode(values: ArrayLike, name: str) -> tuple[NDArray, NDArray[np.intp]]:
     return distinct, codes
 
 
-def declared_levels(values: Any) -> list | None:
-    """Levels of a Categorical of pandas or an Enum of Polars, in their order; else None.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> from sklearn_ldl.distributors.encoding import declared_levels
-    >>> declared_levels(pd.Categorical(["low"], categories=["low", "medium", "high"]))
-    ['low', 'medium', 'high']
-    """
-    dtype: Any = getattr(values, "dtype", None)
-    # Polars' own Categorical declares no levels.
-    declares = type(dtype).__name__ in ("CategoricalDtype", "Enum")
-    return list(dtype.categories) if declares else None
-
-
 def entries_of(values: Any, name: str) -> list:
     """Entries of a column, none of them missing; numbers and strings of a list stay apart.
 

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
 from sklearn.utils import check_array
 
+from sklearn_ldl._core.dask_rows import refuse_to_load
 from sklearn_ldl._core.underflow import underflow_is_zero
 from sklearn_ldl.decoding import check_grid, label_spacing
 
@@ -113,7 +114,10 @@ def gaussian_label_distribution(
             excess += np.square(offset, out=offset)
         least = excess.min(axis=1, keepdims=True)
         if not np.isfinite(least).all():
-            raise ValueError(f"Row {np.argmax(least)} of y is too far from the grid.")
+            raise ValueError(
+                f"Row {np.argmax(least)} of y is too far from the grid: squares of the distances "
+                "overflow. Give a grid that covers y, or scale both."
+            )
         excess -= least
         nearest = order[excess[sharp][:, order].argmin(axis=1)]
         excess /= smallest[:, None]
@@ -127,6 +131,7 @@ def gaussian_label_distribution(
 
 def _check_values(y: ArrayLike, grid: ArrayLike) -> tuple[NDArray, NDArray]:
     """Return values of shape (n_samples, n_dims) and labels of shape (n_labels, n_dims)."""
+    refuse_to_load("y", y)
     y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
     y = y.reshape(len(y), -1)
     grid = check_grid(grid)

@@ -224,7 +224,8 @@ class GaussianLabelDistributor(TargetTransformer):
         ----------
         D : array-like of shape (n_samples, n_labels)
             Predicted distributions. Rows of other numbers, as ``MLPRegressor`` predicts them, are
-            replaced by the nearest distribution.
+            replaced by the nearest distribution. Columns of a data frame with the values of the
+            grid as names are matched by name.
         decode : {"expectation", "argmax", "median", "mode"}, default=None
             Decoding rule; None uses the parameter `decode`.
 
@@ -239,7 +240,7 @@ class GaussianLabelDistributor(TargetTransformer):
             If `D` is not finite or has another number of columns, or if `decode` is unknown.
         """
         check_is_fitted(self)
-        D = check_prediction(D, self.n_labels_)
+        D = check_prediction(decoding.in_order_of_grid(D, self.grid_), self.n_labels_)
         y = decoding.decode(D, self.grid_, self.decode if decode is None else decode)
         return np.clip(y, *self.range_).reshape(len(D), *self._sample_shape)
 

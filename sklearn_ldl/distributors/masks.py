@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import correlate1d
 
+from sklearn_ldl._core.dask_rows import refuse_to_load
 from sklearn_ldl._core.simplex import normalize
 from sklearn_ldl._core.sklearn_compat import Interval, validate_params
 from sklearn_ldl._core.underflow import underflow_is_zero
@@ -121,6 +122,7 @@ def smooth_mask(
 
 def _check_mask(mask: ArrayLike, n_classes: int, ignore: int | None) -> NDArray[np.int64]:
     """Return class codes with -1 in place of `ignore`."""
+    refuse_to_load("mask", mask)
     mask = np.asarray(mask)
     if mask.ndim not in (2, 3) or mask.size == 0 or mask.dtype.kind not in "iu":
         raise ValueError(

@@ -179,7 +179,8 @@ class MultiLabelDistributor(TargetTransformer):
         Parameters
         ----------
         D : array-like of shape (n_samples, n_labels)
-            Predicted distributions.
+            Predicted distributions. Columns of a data frame are matched by name with those of
+            `fit`.
 
         Returns
         -------
@@ -192,6 +193,7 @@ class MultiLabelDistributor(TargetTransformer):
             If `D` is not finite or has another number of columns.
         """
         check_is_fitted(self)
+        D = columns_in_order(D, fitted_names(self), of_y="D", of_names=type(self).__name__)
         D = check_prediction(D, self.n_labels_)
         threshold = self.threshold
         if threshold is None:

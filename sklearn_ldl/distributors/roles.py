@@ -16,7 +16,7 @@ _EXAMPLES = {"class labels": "LabelSmoother", "values": "GaussianLabelDistributo
 
 
 def check_role(distributor: Any, targets: Literal["class labels", "values"], owner: object) -> None:
-    """Raise a ValueError if a distributor, fitted or not, is of other targets.
+    """Raise a ValueError if a distributor, fitted or not, is none or is of other targets.
 
     Ours say in `targets` what they distribute. Others show it once they are fitted: those of class
     labels by `classes_`, those of values by a `grid_` or by having no classes.
@@ -28,6 +28,11 @@ def check_role(distributor: Any, targets: Literal["class labels", "values"], own
     >>> check_role(LabelSmoother(), "class labels", object())
     """
     name = type(distributor).__name__
+    if not hasattr(distributor, "transform"):
+        raise ValueError(
+            f"{name} has no transform, which makes distributions of {targets}: a distributor is "
+            f"something like {_EXAMPLES[targets]}, and the estimator comes first."
+        )
     found: Targets | None = getattr(distributor, "targets", None)
     if found is None and hasattr(distributor, "classes_"):
         found = "class labels"

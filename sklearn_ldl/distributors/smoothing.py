@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from numbers import Real
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,6 +11,7 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from sklearn_ldl._core.dask_rows import refuse_dask
+from sklearn_ldl._core.label_names import columns_in_order, like_frame
 from sklearn_ldl._core.simplex import check_distribution, check_prediction
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context, validate_params
 from sklearn_ldl.distributors.base import TargetTransformer
@@ -25,9 +26,7 @@ _CONSTRAINTS: dict = {
 
 
 @validate_params(_CONSTRAINTS, prefer_skip_nested_validation=True)
-def smooth_labels(
-    D: ArrayLike, smoothing: float = 0.1, *, kind: Kind = "uniform"
-) -> NDArray[np.float64]:
+def smooth_labels(D: ArrayLike, smoothing: float = 0.1, *, kind: Kind = "uniform") -> Any:
     r"""Move a part of the mass of every distribution to the other labels.
 
     With `C` labels, ``kind="uniform"`` mixes in the uniform distribution,
@@ -52,8 +51,8 @@ def smooth_labels(
 
     Returns
     -------
-    D : ndarray of shape (n_samples, n_labels), dtype float64
-        Smoothed label distributions.
+    D : ndarray or DataFrame of shape (n_samples, n_labels), dtype float64
+        Smoothed label distributions: of a data frame of pandas or Polars one with the same names.
 
     Raises
     ------
@@ -73,11 +72,11 @@ def smooth_labels(
     >>> smooth_labels([[1, 0, 0]], kind="exclusive")
     array([[0.9 , 0.05, 0.05]])
     """
-    D = check_distribution(D, input_name="D")
+    given, D = D, check_distribution(D, input_name="D")
     n_labels = D.shape[1]
     if kind == "exclusive":
         smoothing = smoothing * n_labels / (n_labels - 1)
-    return (1 - smoothing) * D + smoothing / n_labels
+    return like_frame((1 - smoothing) * D + smoothing / n_labels, given)
 
 
 class LabelSmoother(TargetTransformer):
@@ -200,7 +199,7 @@ class LabelSmoother(TargetTransformer):
         Parameters
         ----------
         D : array-like of shape (n_samples, n_labels)
-            Predicted distributions.
+            Predicted distributions. Columns of a data frame are matched by name with `classes_`.
 
         Returns
         -------
@@ -213,5 +212,6 @@ class LabelSmoother(TargetTransformer):
             If `D` is not finite or has another number of columns.
         """
         check_is_fitted(self)
+        D = columns_in_order(D, self.classes_, of_y="D", of_names=type(self).__name__)
         D = check_prediction(D, self.n_labels_)
         return self.classes_[D.argmax(axis=1)].reshape(len(D), *self._sample_shape)

@@ -11,10 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_consistent_length
 
-from sklearn_ldl._core.label_names import columns_of_frame, like_frame, name_array
+from sklearn_ldl._core.dask_rows import refuse_to_load
+from sklearn_ldl._core.label_names import columns_of_frame, declared_levels, like_frame, name_array
 from sklearn_ldl._core.simplex import normalize
 from sklearn_ldl._core.sklearn_compat import Interval, validate_params
-from sklearn_ldl.distributors.encoding import columns_of, declared_levels, encode, entries_of
+from sklearn_ldl.distributors.encoding import columns_of, encode, entries_of
 
 _CONSTRAINTS: dict = {"prior": [Interval(Real, 0, None, closed="left")]}
 
@@ -71,6 +72,7 @@ def votes_to_distribution(counts: ArrayLike, *, prior: float = 0.0) -> Any:
            [0.25 , 0.75 ]])
     """
     given = counts
+    refuse_to_load("counts", given)
     columns_of_frame(given)
     counts = check_array(
         given,
@@ -153,7 +155,8 @@ def vote_table_to_distribution(
         Weight of each vote, finite and at least 0. None counts every vote once.
     label_names : array-like of shape (n_labels,), default=None
         The labels in the order of the columns, those without votes included. None takes the
-        declared levels of `labels`, or else the labels that occur, sorted.
+        declared levels of `labels`, or else the labels that occur, sorted: as numbers where all of
+        them are numbers, also as text.
     prior : float, default=0.0
         Pseudo-votes per label; see :func:`votes_to_distribution`.
 
@@ -195,13 +198,15 @@ def vote_table_to_distribution(
     array([[1., 0., 0.],
            [0., 0., 1.]])
     """
+    for name, column in (("items", items), ("labels", labels), ("weights", weights)):
+        refuse_to_load(name, column)
     check_consistent_length(items, labels, weights)
     items, rows = encode(items, "items")
     known = declared_levels(labels)
     if label_names is not None:
         known = entries_of(label_names, "label_names")
     if known is None:
-        names, columns = encode(labels, "labels")
+        names, columns = _in_order_of_numbers(*encode(labels, "labels"))
     else:
         names = name_array(known)
         if len(set(known)) < len(known):
@@ -221,3 +226,12 @@ def vote_table_to_distribution(
         item = items[empty].tolist()[0]
         raise ValueError(f"The votes on item {item!r} weigh nothing: drop it or set prior > 0.")
     return VoteTable(votes_to_distribution(counts, prior=prior), items, names)
+
+
+def _in_order_of_numbers(names: NDArray, columns: NDArray) -> tuple[NDArray, NDArray]:
+    """Sort names that are numbers as text: files say "9" and "10", and the alphabet "10" first."""
+    try:
+        order = np.argsort([float(name) for name in names], kind="stable")
+    except (TypeError, ValueError):  # other names stay in the order of the alphabet
+        return names, columns
+    return names[order], np.argsort(order)[columns]

@@ -18,7 +18,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ldl._core.dask_rows import refuse_dask
-from sklearn_ldl._core.label_names import describe_labels, fitted_names
+from sklearn_ldl._core.label_names import columns_in_order, describe_labels, fitted_names
 from sklearn_ldl._core.simplex import check_prediction, safe_log
 from sklearn_ldl._core.sklearn_compat import HasMethods, Interval, fit_context, routing_enabled
 from sklearn_ldl._core.weighted_fits import with_weight
@@ -28,6 +28,7 @@ from sklearn_ldl.enhancement.base import encode_labels
 from sklearn_ldl.enhancement.glle import GLLEEnhancer
 from sklearn_ldl.wrappers.base import (
     LearnerFeatures,
+    check_learner,
     given_or_default,
     in_order_of_labels,
 )
@@ -165,6 +166,7 @@ class LabelEnhancementClassifier(
             `estimator` takes no weights and there are some.
         """
         require_y(self, y)
+        check_learner(self.estimator, self)
         L, classes = encode_labels(y)
         fit_params = with_weight(given_or_default(self.estimator), sample_weight, fit_params)
         if routing_enabled():
@@ -173,12 +175,12 @@ class LabelEnhancementClassifier(
             routed = Bunch(estimator=Bunch(fit=fit_params))
         self.enhancer_ = clone(self._get_enhancer())
         self.label_distributions_ = self.enhancer_.fit_transform(X, L)
-        self.estimator_ = clone(given_or_default(self.estimator))
-        self.estimator_.fit(X, self.label_distributions_, **routed.estimator.fit)
         self._predicts_sets = classes is None
         self.classes_ = np.arange(L.shape[1]) if classes is None else classes
         # Only the columns of label sets have names.
         describe_labels(self, y if classes is None else None, L.shape[1])
+        self.estimator_ = clone(given_or_default(self.estimator))  # of use also after Ctrl-C
+        self.estimator_.fit(X, self.label_distributions_, **routed.estimator.fit)
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
@@ -235,6 +237,27 @@ class LabelEnhancementClassifier(
             # A hair above: rounding must not decide on the labels of a uniform row.
             threshold = (1 + 1e-9) / D.shape[1]
         return threshold_sets(D, threshold).astype(int)
+
+    def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Share of the samples whose label, or whole set of labels, is predicted.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Class labels or label sets, as in `fit`. Columns of a data frame are matched by name.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        score : float
+            Between 0 and 1.
+        """
+        check_is_fitted(self)
+        y = columns_in_order(y, fitted_names(self), of_y="y", of_names=type(self).__name__)
+        return super().score(X, y, sample_weight=sample_weight)
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Route metadata of `fit` to the estimator.

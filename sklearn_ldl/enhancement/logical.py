@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
+from sklearn_ldl._core.label_names import like_frame
 from sklearn_ldl._core.simplex import check_distribution
 
 # The cumulated degrees of a row must not miss the threshold by rounding.
 _ROUNDING = 1e-12
 
 
-def to_logical_labels(D: ArrayLike, *, threshold: float = 0.5) -> NDArray[np.int8]:
+def to_logical_labels(D: ArrayLike, *, threshold: float = 0.5) -> Any:
     r"""Binarise label distributions: the fewest largest degrees that reach a total.
 
     The labels of a row are taken by decreasing degree until their degrees add up to the threshold
@@ -28,9 +31,10 @@ def to_logical_labels(D: ArrayLike, *, threshold: float = 0.5) -> NDArray[np.int
 
     Returns
     -------
-    L : ndarray of shape (n_samples, n_labels), dtype int8
+    L : ndarray or DataFrame of shape (n_samples, n_labels), dtype int8
         1 for relevant labels, of which every row has one at least, 0 for the others. Of equal
-        degrees the one with the lower index is taken first.
+        degrees the one with the lower index is taken first. Of a data frame of pandas or Polars
+        one with the same names.
 
     Raises
     ------
@@ -50,7 +54,7 @@ def to_logical_labels(D: ArrayLike, *, threshold: float = 0.5) -> NDArray[np.int
     array([[1, 1, 0, 0],
            [0, 1, 0, 0]], dtype=int8)
     """
-    D = check_distribution(D, input_name="D")
+    given, D = D, check_distribution(D, input_name="D")
     if not 0 < threshold <= 1:
         raise ValueError(f"threshold must lie in (0, 1], got {threshold!r}.")
     order = np.argsort(-D, axis=1, kind="stable")
@@ -58,4 +62,4 @@ def to_logical_labels(D: ArrayLike, *, threshold: float = 0.5) -> NDArray[np.int
     before = np.cumsum(ordered, axis=1) - ordered
     L = np.empty(D.shape, dtype=np.int8)
     np.put_along_axis(L, order, before < threshold - _ROUNDING, axis=1)
-    return L
+    return like_frame(L, given)

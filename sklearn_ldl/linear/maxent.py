@@ -60,7 +60,8 @@ class BFGSLDL(MaximumEntropyModel):
     standardized_ : bool
         Whether features were standardised.
     coef_ : ndarray of shape (n_labels, n_features)
-        Coefficients :math:`W`, in the dtype of `X`. Their columns sum to zero for ``alpha > 0``.
+        Coefficients :math:`W`, in the dtype of `X`, or in double precision where the means of
+        features in single are too large for it. Their columns sum to zero for ``alpha > 0``.
     intercept_ : ndarray of shape (n_labels,)
         Intercept :math:`b`. That of a label without any mass in `y`, whose optimum is minus
         infinity, stays finite at a degree of about 1e-8.

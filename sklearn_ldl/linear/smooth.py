@@ -12,6 +12,7 @@ from sklearn.utils import check_array
 from sklearn_ldl._core.callbacks import with_callbacks
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context
 from sklearn_ldl._solver.label_basis import basis_of, smooth_covariance
+from sklearn_ldl.decoding import check_grid
 from sklearn_ldl.linear.fitting import MaximumEntropyModel
 
 # Length scales that are tried, as shares of the range of the grid; 0 are independent labels.
@@ -38,8 +39,9 @@ class SmoothBFGSLDL(MaximumEntropyModel):
     alpha : float or "auto", default="auto"
         Strength of the penalty; ``alpha >= 0``. "auto" chooses it as in :class:`BFGSLDL`.
     grid : array-like of shape (n_labels,) or (n_labels, n_dims), default=None
-        Where the labels are; None means that they are equally far apart, in the order of the
-        columns.
+        Where the labels are, each at a place of its own; None means that they are equally far
+        apart, in the order of the columns. Columns of a data frame that have the values of the grid
+        as names are matched by name.
     length_scale : float or "auto", default="auto"
         The distance :math:`\ell` over which coefficients change, as a share of the range of the
         grid (the largest one of several dimensions); 0 makes labels independent, as
@@ -167,7 +169,8 @@ class SmoothBFGSLDL(MaximumEntropyModel):
         Raises
         ------
         ValueError
-            As :meth:`BFGSLDL.fit`; also if `grid` is not finite or has another number of labels.
+            As :meth:`BFGSLDL.fit`; also if `grid` is not finite, repeats a label or has another
+            number of them.
         """
         X, D, sample_weight = self._validate_data(X, y, sample_weight)
         grid = self._unit_grid(D.shape[1])
@@ -182,10 +185,11 @@ class SmoothBFGSLDL(MaximumEntropyModel):
         if self.grid is None:
             return np.linspace(0, 1, n_labels)[:, None]
         grid = check_array(self.grid, ensure_2d=False, dtype=np.float64, input_name="grid")
-        grid = grid.reshape(len(grid), -1)
         if len(grid) != n_labels:
             raise ValueError(f"grid has {len(grid)} labels, y has {n_labels} columns.")
-        extent = np.ptp(grid, axis=0).max()
-        if not extent > 0:
-            raise ValueError("All labels of grid are at the same place.")
-        return grid / extent
+        grid = check_grid(grid)
+        names = getattr(self, "label_names_", None)
+        if names is not None and grid.ndim == 1 and set(names) == set(grid.tolist()):
+            grid = names.astype(np.float64)
+        grid = grid.reshape(n_labels, -1)
+        return grid / np.ptp(grid, axis=0).max()

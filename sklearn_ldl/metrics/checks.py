@@ -24,13 +24,13 @@ def check_pair(
     return D, P
 
 
-def in_order_of(D_pred: Any, D_true: Any, of_true: str = "D_true") -> Any:
+def in_order_of(D_pred: Any, D_true: Any, of_true: str = "D_true", of_pred: str = "D_pred") -> Any:
     """Bring the columns of `D_true` into the order of `D_pred`, where both are named.
 
     That order is the one in which the model was fitted, which counts where labels are ordered.
     """
     names = columns_of_frame(D_pred)
-    return columns_in_order(D_true, names, of_y=of_true, of_names="D_pred")
+    return columns_in_order(D_true, names, of_y=of_true, of_names=of_pred)
 
 
 def check_weights(sample_weight: ArrayLike | None, n_samples: int) -> NDArray[np.float64]:

@@ -27,7 +27,8 @@ def wasserstein_distance(D, P, *, grid: ArrayLike | None = None):
         Return the value of every row instead of their mean; excludes `sample_weight`.
     grid : array-like of shape (n_labels,), default=None
         Values :math:`g` of the labels, strictly increasing. None stands for neighbours one apart;
-        the distance then counts label steps.
+        the distance then counts label steps. Columns of two data frames that have these values as
+        names are matched by name.
 
     Returns
     -------
@@ -127,6 +128,7 @@ def quadratic_form_distance(D, P, *, grid: ArrayLike | None = None):
         Return the value of every row instead of their mean; excludes `sample_weight`.
     grid : array-like of shape (n_labels,), default=None
         Values :math:`g` of the labels, strictly increasing. None stands for equal steps.
+        Columns of two data frames that have these values as names are matched by name.
 
     Returns
     -------

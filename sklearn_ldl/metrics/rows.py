@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sklearn_ldl._core.dask_rows import is_dask, map_rows, mean_of_rows
+from sklearn_ldl._core.label_names import names_of
 from sklearn_ldl._core.underflow import underflow_is_zero
+from sklearn_ldl.decoding import in_order_of_grid
 from sklearn_ldl.metrics.checks import check_pair, forbid_weights, in_order_of, mean_or_rows
 
 
@@ -60,6 +62,8 @@ def row_metric(formula: Callable[..., NDArray]) -> RowMetric:
 
     @underflow_is_zero
     def metric(D_true, D_pred, *, sample_weight=None, per_row=False, **options):
+        if options.get("grid") is not None and names_of(D_true) is not None:
+            D_pred = in_order_of_grid(D_pred, np.asarray(options["grid"]))
         if is_dask(D_true, D_pred):
             D_true = in_order_of(D_pred, D_true)
             on_rows = partial(metric, per_row=True, **options)

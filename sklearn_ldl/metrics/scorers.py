@@ -17,10 +17,12 @@ from sklearn.base import BaseEstimator, is_classifier
 
 from sklearn_ldl._core.label_names import (
     columns_in_order,
+    declared_classes,
     fitted_names,
     innermost,
     label_order,
     names_of,
+    points_in_order,
 )
 from sklearn_ldl._core.sklearn_compat import Scorer, shared_predictions
 from sklearn_ldl.metrics import (
@@ -51,6 +53,14 @@ class _NamedScorer(Scorer):
     def __repr__(self):
         options = "".join(f", {key}={value!r}" for key, value in self._kwargs.items())
         return f"get_ldl_scorer({self.name!r}{options})"
+
+
+class _ValueScorer(_NamedScorer):
+    """Compare values; coordinates of points are matched by name."""
+
+    def _score(self, method_caller, estimator, X, y_true, **kwargs):
+        y_true = points_in_order(estimator, y_true)
+        return super()._score(method_caller, estimator, X, y_true, **kwargs)
 
 
 class _DistributionScorer(_NamedScorer):
@@ -106,9 +116,13 @@ def matched_truth(
     shape, inner = np.shape(y_true), innermost(estimator)
     name, classifies = type(inner).__name__, is_classifier(estimator)
     if classifies and (len(shape) == 1 or shape[1] == 1):
-        return one_hot(y_true, estimator.classes_), None
+        ordered = declared_classes(estimator, y_true)
+        if ordered is None:
+            return one_hot(y_true, estimator.classes_), None
+        order = label_order(estimator.classes_, ordered, of_have=name, of_want="y")
+        return one_hot(y_true, ordered), order
     if not classifies and hasattr(inner, "distributor_"):
-        return inner.distributor_.transform(y_true), None
+        return inner.distributor_.transform(points_in_order(inner, y_true)), None
     if len(shape) == 1:
         raise ValueError(
             f"The score compares distributions, but y holds one value per sample and "
@@ -168,7 +182,7 @@ _ALL = [
         _DistributionScorer(metric, _sign(metric), {}, ("predict_proba", "predict"))
         for metric in _METRICS_OF_DISTRIBUTIONS
     ),
-    *(_NamedScorer(metric, _sign(metric), {}, "predict") for metric in _METRICS_OF_VALUES),
+    *(_ValueScorer(metric, _sign(metric), {}, "predict") for metric in _METRICS_OF_VALUES),
 ]
 _SCORERS = {scorer.name: scorer for scorer in _ALL}
 
@@ -184,7 +198,7 @@ def get_ldl_scorer(name: str, **options: Any) -> _NamedScorer:
       (that of the data frame, for a classifier whose classes are strings, which are in the order
       of the alphabet);
     - class labels are distributions with all their mass on the label, over `classes_` of the
-      classifier;
+      classifier, which count in the order that a Categorical or an Enum declares;
     - real values become distributions by the fitted `distributor_` of the regressor, which is also
       found inside a pipeline or a search. The truth then depends on the parameters of the
       distributor, so tune those by a score of values.

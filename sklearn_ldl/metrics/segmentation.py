@@ -7,6 +7,7 @@ from numbers import Integral
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from sklearn_ldl._core.dask_rows import refuse_to_load
 from sklearn_ldl._core.sklearn_compat import Interval, validate_params
 
 
@@ -68,6 +69,8 @@ def mean_iou_score(
     >>> mean_iou_score([[0, 0, 1, 255]], [[0, 1, 1, 1]])
     0.5
     """
+    for name, y in (("y_true", y_true), ("y_pred", y_pred)):
+        refuse_to_load(name, y)
     y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
     if y_true.shape != y_pred.shape:
         raise ValueError(

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
-from sklearn_ldl.metrics.checks import check_weights, mean_or_rows, weighted_mean
+from sklearn_ldl._core.dask_rows import refuse_to_load
+from sklearn_ldl.metrics.checks import check_weights, in_order_of, mean_or_rows, weighted_mean
 
 
 def mean_euclidean_error(
@@ -313,6 +314,9 @@ def cumulative_error_auc_score(
 
 def _check_values(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[NDArray, NDArray]:
     """Validate finite values of equal shape; single values get a second axis."""
+    y_true = in_order_of(y_pred, y_true, "y_true", "y_pred")
+    for name, y in (("y_true", y_true), ("y_pred", y_pred)):
+        refuse_to_load(name, y)
     y_true, y_pred = (
         check_array(y, dtype=np.float64, ensure_2d=False, allow_nd=True, input_name=name)
         for name, y in (("y_true", y_true), ("y_pred", y_pred))

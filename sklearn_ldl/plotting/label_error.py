@@ -148,7 +148,7 @@ class LabelErrorDisplay:
         """
         pyplot(f"{cls.__name__}.from_estimator")
         D_true, D_pred = distributions(estimator, X, y)
-        labels = labels_of(D_true, estimator=estimator) if labels is None else labels
+        labels = labels_of(D_true, y, estimator=estimator) if labels is None else labels
         return cls.from_predictions(
             D_true,
             D_pred,

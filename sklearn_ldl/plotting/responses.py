@@ -8,7 +8,7 @@ from typing import Any
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, is_classifier
 
-from sklearn_ldl._core.label_names import innermost, name_array, names_of
+from sklearn_ldl._core.label_names import declared_classes, innermost, name_array, names_of
 from sklearn_ldl._core.sklearn_compat import check_response_method
 from sklearn_ldl.metrics.scorers import matched_truth
 
@@ -31,9 +31,13 @@ def name_of(estimator: BaseEstimator, name: str | None = None) -> str:
 
 def labels_of(*frames: Any, estimator: BaseEstimator | None = None) -> ArrayLike | None:
     """Find names or values of the labels, in data frames of distributions or on an estimator."""
-    for names in map(names_of, frames):
-        if names is not None:
+    for frame in frames:
+        names = names_of(frame)
+        if names is not None and len(names) > 1:  # a single column holds class labels
             return name_array(names)
+        ordered = None if estimator is None else declared_classes(estimator, frame)
+        if ordered is not None:
+            return name_array(ordered)
     inner = innermost(estimator)
     if hasattr(inner, "label_names_"):
         return name_array(inner.label_names_)

@@ -10,7 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
-from sklearn_ldl._core.label_names import columns_in_order, fitted_names, label_order, names_of
+from sklearn_ldl._core.label_names import (
+    columns_in_order,
+    declared_classes,
+    fitted_names,
+    label_order,
+    names_of,
+)
 from sklearn_ldl._core.simplex import check_distribution
 from sklearn_ldl.metrics import kl_divergence
 from sklearn_ldl.metrics.checks import check_pair, weighted_mean
@@ -160,10 +166,12 @@ class RGBSurfaceDisplay:
         D_true, first, names_first = y, "", None
         for name, model in models.items():
             D, P = distributions(model, X, y)
-            names = fitted_names(model) if names_of(D) is None else names_of(D)
+            names = names_of(D)
+            if names is None:
+                names = declared_classes(model, y) or fitted_names(model)
             if not D_pred:
                 D_true, first, names_first = D, name, names
-                labels = labels_of(D, estimator=model) if labels is None else labels
+                labels = labels_of(D, y, estimator=model) if labels is None else labels
             order = label_order(names, names_first, of_have=name, of_want=first)
             D_pred[name] = P if order is None else P[:, order]
         return cls.from_predictions(

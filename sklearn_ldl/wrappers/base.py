@@ -18,7 +18,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ldl._core.dask_rows import refuse_dask
-from sklearn_ldl._core.label_names import frozen_names, innermost, label_order
+from sklearn_ldl._core.label_names import frozen_names, label_order
 from sklearn_ldl._core.simplex import check_prediction, safe_log
 from sklearn_ldl._core.sklearn_compat import routing_enabled
 from sklearn_ldl._core.weighted_fits import with_weight
@@ -37,6 +37,15 @@ def given_or_default(
     learner = default()
     # Whoever leaves the choice to us cannot say that it takes weights.
     return learner.set_fit_request(sample_weight=True) if routing_enabled() else learner
+
+
+def check_learner(learner: BaseEstimator | None, owner: object) -> None:
+    """Raise a ValueError if the learner of a wrapper is a classifier."""
+    if learner is not None and is_classifier(learner):
+        raise ValueError(
+            f"{type(innermost(learner)).__name__} predicts classes, but {type(owner).__name__} needs a "
+            "regressor of distributions, such as BFGSLDL."
+        )
 
 
 class LearnerFeatures:
@@ -107,12 +116,7 @@ class TargetWrapper(LearnerFeatures, MetaEstimatorMixin, BaseEstimator):
         self, X: Any, y: NDArray, distributor: BaseEstimator, fit_params: dict[str, Any]
     ) -> None:
         refuse_dask(self, X)
-        if self.estimator is not None and is_classifier(self.estimator):
-            name = type(innermost(self.estimator)).__name__
-            raise ValueError(
-                f"{type(self).__name__} fits its estimator to distributions, and {name} is a "
-                "classifier: give a regressor, such as BFGSLDL."
-            )
+        check_learner(self.estimator, self)
         if routing_enabled():
             routed = process_routing(self, "fit", **fit_params)
         else:
@@ -122,13 +126,14 @@ class TargetWrapper(LearnerFeatures, MetaEstimatorMixin, BaseEstimator):
                 distributor=Bunch(transform={n.removeprefix(_PREFIX): fit_params[n] for n in mine}),
             )
         self.distributor_ = clone(distributor).fit(y)
-        self._check_fitted_distributor()
+        self._take_labels()
         D = self.distributor_.transform(y, **routed.distributor.transform)
         self._n_labels = D.shape[1]
-        self.estimator_ = self._new_learner(y).fit(X, D, **routed.estimator.fit)
+        self.estimator_ = self._new_learner(y)  # after Ctrl-C with what it has reached
+        self.estimator_.fit(X, D, **routed.estimator.fit)
 
-    def _check_fitted_distributor(self) -> None:
-        """Raise a ValueError if `distributor_` cannot be used, before the learner is fitted."""
+    def _take_labels(self) -> None:
+        """Take over what the labels of `distributor_` are; a ValueError if it cannot be used."""
         raise NotImplementedError
 
     def _new_learner(self, y: NDArray) -> Any:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
 from inspect import signature
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from sklearn_ldl import decoding
 from sklearn_ldl._core.fitted import forget
 from sklearn_ldl._core.sklearn_compat import StrOptions, available_if, fit_context
-from sklearn_ldl.base import require_y
+from sklearn_ldl.base import PointsMixin, require_y
 from sklearn_ldl.distributors import GaussianLabelDistributor, LabelSmoother
 from sklearn_ldl.distributors.encoding import check_labels
 from sklearn_ldl.distributors.roles import check_classes, check_role
@@ -121,23 +122,22 @@ class LDLClassifier(ClassifierMixin, TargetWrapper):
             check_role(self.distributor, "class labels", self)
         require_y(self, y)
         fit_params = self._weigh(sample_weight, fit_params)
-        shape = np.asarray(y).shape
-        if len(shape) > 1 and shape[1:] != (1,):
+        try:
+            y = column_or_1d(y, warn=True)
+        except ValueError as exc:
             raise ValueError(
-                f"y should be a 1d array of class labels, got an array of shape {shape}. "
-                "Distributions are what BFGSLDL and other estimators of distributions fit; "
-                "LDLClassifier makes them of class labels."
-            )
-        y = column_or_1d(y, warn=True)
+                f"{exc} Fit the estimator itself, such as BFGSLDL, to distributions, and "
+                "LabelEnhancementClassifier to sets of labels."
+            ) from exc
         if y.dtype.kind == "f":
             check_labels(y)
         distributor = LabelSmoother(smoothing=0) if self.distributor is None else self.distributor
         self._fit_wrapped(X, y, distributor, fit_params)
-        self.classes_ = self.distributor_.classes_
         return self
 
-    def _check_fitted_distributor(self) -> None:
+    def _take_labels(self) -> None:
         check_classes(self.distributor_, self)
+        self.classes_ = self.distributor_.classes_
 
     def predict(self, X: Any) -> NDArray:
         """Predict the class with the largest degree; the first one on ties.
@@ -175,7 +175,7 @@ class LDLClassifier(ClassifierMixin, TargetWrapper):
         return Z[:, 1] - Z[:, 0] if len(self.classes_) == 2 else Z
 
 
-class LDLRegressor(RegressorMixin, TargetWrapper):
+class LDLRegressor(PointsMixin, TargetWrapper):
     """Regressor that learns distributions around real values, and decodes what it predicts.
 
     Parameters
@@ -286,20 +286,23 @@ class LDLRegressor(RegressorMixin, TargetWrapper):
             If `y` is not finite or does not fit the distributor, if there is none for points of
             more than three dimensions, if it is one of other targets, if it does not know
             `decode`, or if `estimator` takes no weights and there are some.
+
+        Warns
+        -----
+        UserWarning
+            If the default distributor can hardly tell half of the values apart, because a few
+            others stretch the range of `y`.
         """
         if self.distributor is not None:
             self._check_distributor(self.distributor)
         require_y(self, y)
         fit_params = self._weigh(sample_weight, fit_params)
+        y = self._name_coordinates(y)
         y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         distributor = _default_distributor(y) if self.distributor is None else self.distributor
         self._fit_wrapped(X, y, distributor, fit_params)
-        if hasattr(self.distributor_, "grid_"):
-            self.grid_ = self.distributor_.grid_
-        else:
-            forget(self, "grid_")
         return self
 
     def _check_distributor(self, distributor: Any) -> None:
@@ -314,8 +317,12 @@ class LDLRegressor(RegressorMixin, TargetWrapper):
                 " out, or give a distributor that knows it, such as GaussianLabelDistributor."
             )
 
-    def _check_fitted_distributor(self) -> None:
+    def _take_labels(self) -> None:
         check_role(self.distributor_, "values", self)
+        if hasattr(self.distributor_, "grid_"):
+            self.grid_ = self.distributor_.grid_
+        else:
+            forget(self, "grid_")
 
     def _new_learner(self, y: NDArray) -> Any:
         grid = getattr(self.distributor_, "grid_", None)
@@ -350,6 +357,14 @@ def _default_distributor(y: NDArray[np.float64]) -> GaussianLabelDistributor:
         )
     spread = np.ptp(y, axis=0)
     sigma = np.where(spread > 0, spread, 1.0) / _DEFAULT_SIGMAS[n_dims - 1]
+    middle = np.subtract(*np.quantile(y, [0.75, 0.25], axis=0))
+    if ((middle > 0) & (middle < sigma)).any():
+        warnings.warn(
+            "A few values stretch the range of y, and the default distributor can hardly tell the "
+            "others apart: half of them lie within one standard deviation of it. Transform y, for "
+            "example to logarithms, remove what is an error, or give a distributor.",
+            stacklevel=3,
+        )
     if n_dims == 1:
         return GaussianLabelDistributor(sigma=sigma)
     # A little more, lest rounding adds a label.

@@ -132,6 +132,26 @@ def test_few_rows(n_rows, data):
     assert choice.alpha > 0
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_fewer_rows_than_features_of_any_kind(seed):
+    # Where features can explain everything, the residuals must not become negative by rounding.
+    rng = np.random.RandomState(seed)
+    n, p, n_labels = rng.randint(2, 40), rng.randint(40, 120), rng.randint(2, 30)
+    X = rng.normal(size=(n, p))
+    D = rng.dirichlet(np.full(n_labels, rng.choice([0.1, 1, 10])), n)
+    grid = np.linspace(0, 1, n_labels)[:, None]
+    bases = [None, basis_of(smooth_covariance(grid, 0.2)), basis_of(smooth_covariance(grid, 0.8))]
+    choice = chosen(X, D, scalings=(False, True), bases=bases)
+    assert 0 < choice.alpha < np.inf
+    assert 0 <= choice.unexplained <= 1
+
+
+def test_of_equal_scores_the_strongest_penalty_is_taken(data):
+    # Two rows have one direction, and any penalty explains as much for its freedom.
+    choice = chosen(np.random.RandomState(0).normal(size=(2, 50)), data[1][:2])
+    assert choice.alpha > 1e3
+
+
 def test_constant_features_and_rows(data):
     X, D = data
     for value in (0, 0.1, 1e9):

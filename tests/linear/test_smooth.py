@@ -73,7 +73,7 @@ def test_grids_that_do_not_fit(ages):
     X, D = ages
     with pytest.raises(ValueError, match="grid has 3 labels, y has 21 columns"):
         SmoothBFGSLDL(grid=[1, 2, 3]).fit(X, D)
-    with pytest.raises(ValueError, match="same place"):
+    with pytest.raises(ValueError, match="grid repeats a label"):
         SmoothBFGSLDL(grid=np.ones(21)).fit(X, D)
     with pytest.raises(ValueError, match="grid contains NaN"):
         SmoothBFGSLDL(grid=np.full(21, np.nan)).fit(X, D)

@@ -18,6 +18,7 @@ from sklearn_ldl import (
     SmoothBFGSLDL,
     StackingLDL,
     TemperatureCalibrator,
+    metrics,
 )
 from tests.trust.cases import METRICS, NAMES, data, frame, ids, make, options, predicted
 from tests.trust.fits import DISTRIBUTORS, OF_SAMPLES, fit, target
@@ -201,6 +202,34 @@ def test_measures_are_lazy_or_refused(metric):
     assert_allclose(metric(blocks(D), blocks(P), **more).compute(), metric(D, P, **more))
 
 
-def test_checks_of_distributions_refuse_collections():
-    with pytest.raises(TypeError, match=r"y is a Dask collection, .*by its method compute"):
-        sklearn_ldl.check_distribution(never_loaded(data()[1]))
+@pytest.mark.parametrize(
+    "function",
+    [
+        sklearn_ldl.check_distribution,
+        sklearn_ldl.project_simplex,
+        sklearn_ldl.smooth_labels,
+        sklearn_ldl.split_dominant,
+        sklearn_ldl.as_weighted_rows,
+        sklearn_ldl.to_logical_labels,
+        sklearn_ldl.votes_to_distribution,
+        lambda y: sklearn_ldl.vote_table_to_distribution(np.arange(len(y)), y),
+        lambda y: sklearn_ldl.gaussian_label_distribution(y, [0, 1]),
+        lambda y: sklearn_ldl.smooth_mask(y, 3),
+        lambda y: sklearn_ldl.decoding.argmax(y, [0, 1, 2]),
+        lambda y: metrics.mean_euclidean_error(data()[1], y),
+        lambda y: metrics.cumulative_score(y, y, threshold=1),
+        lambda y: metrics.mean_iou_score(y, y),
+    ],
+)
+def test_functions_refuse_collections(function):
+    with pytest.raises(TypeError, match=r"is a Dask collection, .*by its method compute"):
+        function(never_loaded(data()[1]))
+
+
+@pytest.mark.parametrize("cls", [BFGSLDL, SmoothBFGSLDL])
+@pytest.mark.parametrize("options", [{}, {"alpha": 0.01, "standardize": True}], ids=str)
+def test_offsets_do_not_matter_in_single_precision(cls, options):
+    X, D = data()
+    X = (X + 1e5).astype(np.float32)
+    model = cls(**options).fit(blocks(X), D)
+    assert_allclose(model.predict(X), cls(**options).fit(X, D).predict(X), atol=1e-6)

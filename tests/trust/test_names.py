@@ -1,6 +1,7 @@
 """Labels with names are matched by name, wherever two sides have them."""
 
 import inspect
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import sklearn_ldl
-from sklearn_ldl import BFGSLDL, KNeighborsLDL, metrics
+from sklearn_ldl import BFGSLDL, KNeighborsLDL, decoding, metrics
 from sklearn_ldl.metrics import get_ldl_scorer
 from tests.trust.cases import (
     CLASSIFIERS,
@@ -424,6 +425,71 @@ def test_distributors_match_labels_by_name():
             distributor.transform(y)
 
 
+def test_distributors_decode_labels_by_name():
+    P, shuffled = predicted(), predicted()[SHUFFLED]
+    several = sklearn_ldl.MultiLabelDistributor().fit((frame() > 0.3).astype(bool))
+    assert_array_equal(several.inverse_transform(shuffled), several.inverse_transform(P.to_numpy()))
+    smoother = sklearn_ldl.LabelSmoother().fit(NAMES)
+    expected = np.array(NAMES)[P.to_numpy().argmax(axis=1)]
+    assert_array_equal(smoother.inverse_transform(P), expected)
+    assert_array_equal(smoother.inverse_transform(pl.from_pandas(shuffled)), expected)
+    for distributor in (several, smoother):
+        with pytest.raises(ValueError, match=MISMATCH):
+            distributor.inverse_transform(renamed(OTHERS, P.to_numpy()))
+
+
+@pytest.mark.parametrize("rule", decoding.RULES)
+def test_values_are_decoded_by_the_names_of_columns(rule):
+    grid = [20, 30, 50]
+    P = predicted().to_numpy()
+    expected = decoding.decode(P, grid, rule)
+    named = renamed(grid, P)
+    distributor = sklearn_ldl.GaussianLabelDistributor(grid).fit(grid)
+    for D in (named, named[[50, 20, 30]]):
+        assert_allclose(decoding.decode(D, grid, rule), expected)
+        assert_allclose(distributor.inverse_transform(D, decode=rule), expected)
+    # Other names, and mere numbers of columns, say nothing of values.
+    for D in (renamed(NAMES, P), pd.DataFrame(P)):
+        assert_allclose(decoding.decode(D, grid, rule), expected)
+    assert_allclose(
+        decoding.decode(pd.DataFrame(P), [2, 0, 1], rule), decoding.decode(P, [2, 0, 1], rule)
+    )
+
+
+def test_sets_of_labels_are_scored_by_name():
+    X, _ = data()
+    sets = sklearn_ldl.to_logical_labels(frame())
+    model = sklearn_ldl.LabelEnhancementClassifier().fit(X, sets)
+    expected = model.score(X, sets.to_numpy())
+    assert expected > model.score(X, sets[SHUFFLED].to_numpy())
+    assert model.score(X, sets[SHUFFLED]) == expected
+    with pytest.raises(ValueError, match=MISMATCH):
+        model.score(X, sets.set_axis(OTHERS, axis=1))
+
+
+@pytest.mark.parametrize("function", [sklearn_ldl.smooth_labels, sklearn_ldl.to_logical_labels])
+def test_functions_of_frames_keep_names(function):
+    found = function(frame(SHUFFLED))
+    assert found.columns.tolist() == SHUFFLED
+    assert_array_equal(found, function(frame(SHUFFLED).to_numpy()))
+    assert function(pl.from_pandas(frame())).columns == NAMES
+
+
+def test_coordinates_are_compared_by_name():
+    rng = np.random.default_rng(0)
+    places = pd.DataFrame(rng.normal(size=(5, 2)), columns=["north", "east"])
+    found = places + 1
+    for metric in (
+        metrics.mean_euclidean_error,
+        partial(metrics.cumulative_score, threshold=1.5),
+        partial(metrics.epsilon_error, sigma=1),
+    ):
+        expected = metric(places.to_numpy(), found.to_numpy())
+        assert metric(places[["east", "north"]], found) == expected
+        with pytest.raises(ValueError, match="do not match"):
+            metric(places.set_axis(["x", "y"], axis=1), found)
+
+
 @pytest.mark.parametrize("cls", ENHANCERS, ids=ids)
 def test_enhancers_keep_names(cls):
     L = (renamed([1, 2, "3+"]) > 0.25).astype(int)
@@ -442,3 +508,65 @@ def test_teachers_are_asked_for_labels_by_name():
         expected = cls(teacher, **settings).fit(X, frame()).predict_proba(X)
         model = cls(FrozenEstimator(BFGSLDL().fit(X, frame(SHUFFLED))), **settings)
         assert_allclose(model.fit(X, frame()).predict_proba(X), expected, atol=1e-4)
+
+
+# --- points
+
+
+@pytest.mark.parametrize("name", ["LDLRegressor", "DeepRegressor", "KernelDensityRegressor"])
+def test_coordinates_are_matched_by_name(name):
+    if name != "LDLRegressor":
+        pytest.importorskip("skorch")
+    X, _ = data()
+    places = pd.DataFrame(X[:, :2] * [1, 5], columns=["north", "east"])
+    turned = places[["east", "north"]]
+    settings = {} if name == "LDLRegressor" else {"max_epochs": 2, "random_state": 0}
+    model = getattr(sklearn_ldl, name)(**settings).fit(X, places)
+    expected = model.score(X, places.to_numpy())
+    assert_allclose(model.score(X, turned), expected)
+    error = get_ldl_scorer("neg_mean_euclidean_error")
+    assert_allclose(error(model, X, turned), error(model, X, places.to_numpy()))
+    if hasattr(model, "distributor_"):
+        loss = get_ldl_scorer("neg_kl_divergence")
+        assert_allclose(loss(model, X, turned), loss(model, X, places.to_numpy()))
+    if hasattr(model, "log_density"):
+        assert_allclose(model.log_density(X, turned), model.log_density(X, places.to_numpy()))
+    with pytest.raises(ValueError, match="do not match"):
+        model.score(X, places.set_axis(["x", "y"], axis=1))
+    if settings:
+        again = clone(model).set_params(warm_start=True).fit(X, places)
+        assert_allclose(
+            again.fit(X, turned).predict(X),
+            clone(again).fit(X, places).fit(X, places).predict(X),
+        )
+    assert_allclose(model.fit(X, turned).score(X, places), model.score(X, turned.to_numpy()))
+
+
+# --- grids and names
+
+
+@pytest.mark.parametrize("metric", ["wasserstein_distance", "quadratic_form_distance"])
+def test_grids_of_measures_are_matched_by_name(metric):
+    metric, grid = getattr(metrics, metric), [20, 30, 50]
+    D, P = data()[1], predicted().to_numpy()
+    expected = metric(D, P, grid=grid)
+    named, turned = renamed(grid), [50, 20, 30]
+    assert_allclose(metric(named, renamed(grid, P), grid=grid), expected)
+    assert_allclose(metric(named[turned], renamed(grid, P)[turned], grid=grid), expected)
+    assert_allclose(metric(named, renamed(grid, P)[turned], grid=grid), expected)
+    # An array next to a frame counts by position.
+    assert_allclose(metric(named, P, grid=grid), expected)
+    assert_allclose(metric(D, renamed(NAMES, P), grid=grid), expected)
+
+
+def test_the_grid_of_a_smooth_model_is_matched_by_name():
+    X, _ = data()
+    grid, turned = [20, 30, 90], [90, 20, 30]
+    model = sklearn_ldl.SmoothBFGSLDL(0.1, grid=grid, length_scale=0.5)
+    expected = clone(model).fit(X, renamed(grid)).predict(X)
+    found = model.fit(X, renamed(grid)[turned]).predict(X)
+    assert_allclose(found, expected[:, [2, 0, 1]], atol=1e-5)
+    # Names that are not the values of the grid say nothing of it.
+    assert_allclose(model.fit(X, frame()).predict(X), expected, atol=1e-12)
+    with pytest.raises(ValueError, match="grid repeats a label"):
+        model.set_params(grid=[1, 1, 2]).fit(X, frame())

@@ -1,5 +1,7 @@
 """Which distributors the wrappers take, who decodes, and the default grids."""
 
+import warnings
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -13,6 +15,7 @@ from sklearn_ldl import (
     BFGSLDL,
     DecoupledLabelSplitter,
     GaussianLabelDistributor,
+    LabelEnhancementClassifier,
     LabelSmoother,
     LDLClassifier,
     LDLRegressor,
@@ -56,7 +59,8 @@ class Letters(Stars):
 
 
 class NoInverse(TransformerMixin, BaseEstimator):
-    pass
+    def transform(self, y):
+        raise AssertionError("The distributor was used.")
 
 
 # --- who decodes
@@ -221,5 +225,63 @@ def test_a_classifier_of_labels_says_what_fits_distributions():
 )
 @pytest.mark.parametrize(("wrapper", "y"), [(LDLClassifier, LABELS), (LDLRegressor, VALUES)])
 def test_a_classifier_inside_is_refused(wrapper, y, classifier):
-    with pytest.raises(ValueError, match="LogisticRegression is a classifier: give a regressor"):
+    with pytest.raises(ValueError, match="LogisticRegression predicts classes, but LDL"):
         wrapper(classifier).fit(X, y)
+
+
+# --- mistakes and Ctrl-C
+
+
+@pytest.mark.parametrize("n_dims", [1, 2])
+def test_a_value_that_stretches_the_range_is_told(n_dims):
+    y = np.column_stack([VALUES, X[:, 1]])[:, :n_dims].copy()
+    y[0, 0] = 1e9
+    with pytest.warns(UserWarning, match="A few values stretch the range of y"):
+        LDLRegressor(KNeighborsRegressor()).fit(X, y.squeeze())
+    # Zeros with a few other values, and values at the two ends, are as they are.
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for usual in (VALUES, np.exp(VALUES), np.where(VALUES > 1, 1e9, 0), LABELS):
+            LDLRegressor(KNeighborsRegressor()).fit(X, usual)
+
+
+class Interrupted(BFGSLDL):
+    def fit(self, X, y):
+        super().fit(X, y)
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "y"),
+    [
+        (LDLClassifier, LABELS),
+        (LDLRegressor, VALUES),
+        (LabelEnhancementClassifier, LABELS),
+        (LabelEnhancementClassifier, (X > 0).astype(int)),
+    ],
+    ids=str,
+)
+def test_an_interrupt_keeps_what_the_learner_has_reached(wrapper, y):
+    model = wrapper(Interrupted(alpha=0.01))
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    assert_array_equal(model.predict(X), wrapper(BFGSLDL(alpha=0.01)).fit(X, y).predict(X))
+
+
+@pytest.mark.parametrize("wrapper", [LDLClassifier, LDLRegressor, LabelEnhancementClassifier])
+def test_a_classifier_is_no_learner(wrapper):
+    for learner in (LogisticRegression(), make_pipeline(LogisticRegression())):
+        with pytest.raises(ValueError, match=r"predicts classes, .* such as BFGSLDL"):
+            wrapper(learner).fit(X, LABELS)
+
+
+@pytest.mark.parametrize("wrapper", [LDLClassifier, LDLRegressor])
+def test_arguments_in_the_wrong_order(wrapper):
+    with pytest.raises(ValueError, match=r"BFGSLDL has no transform.* the estimator comes first"):
+        wrapper(LabelSmoother(), BFGSLDL()).fit(X, LABELS)
+
+
+def test_distributions_are_no_class_labels():
+    D = RNG.dirichlet(np.ones(3), size=60)
+    with pytest.raises(ValueError, match="Fit the estimator itself, such as BFGSLDL"):
+        LDLClassifier().fit(X, D)

@@ -6,16 +6,16 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import RegressorMixin
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from sklearn_ldl._core.sklearn_compat import available_if
+from sklearn_ldl.base import PointsMixin
 from sklearn_ldl.deep.dataset_targets import collect_targets
 from sklearn_ldl.deep.estimator import DeepEstimator
 
 
-class DeepValueRegressor(RegressorMixin, DeepEstimator, omit=("loss", "label_smoothing")):
+class DeepValueRegressor(PointsMixin, DeepEstimator, omit=("loss", "label_smoothing")):
     """Base of networks that take real values or points and predict them.
 
     The net returns a number per dimension of the target. Targets are standardised for it, and
@@ -110,7 +110,7 @@ class DeepValueRegressor(RegressorMixin, DeepEstimator, omit=("loss", "label_smo
         own_targets = y is None
         if own_targets:
             y = collect_targets(features, len(features) if self._needs_all_targets() else 1)
-        y = check_values(y)
+        y = check_values(self._name_coordinates(y, goes_on=self._goes_on()))
         y = column_or_1d(y, warn=True) if y.shape[1:] == (1,) else y
         if not own_targets:
             check_consistent_length(features, y)

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import r2_score
 
 from sklearn_ldl import decoding
+from sklearn_ldl._core.label_names import points_in_order
 from sklearn_ldl._core.simplex import log_softmax, softmax
 from sklearn_ldl.deep.values.base import check_levels, check_targets
 from sklearn_ldl.deep.values.mixtures import KernelMixture
@@ -195,7 +196,8 @@ class KernelDensityPredictionMixin:
         X : {array-like, sparse matrix} of shape (n_samples, n_features), array of images or Dataset
             Samples.
         y : array-like of shape (n_samples,) or (n_samples, n_dims)
-            Values or points, in the shape of the targets that the model was fitted to.
+            Values or points, in the shape of the targets that the model was fitted to. Columns of a
+            data frame are matched by name with those of `fit`.
 
         Returns
         -------
@@ -210,7 +212,7 @@ class KernelDensityPredictionMixin:
         """
         Z = self._logits(X)
         n_rows = len(Z) // math.prod(self._maps[:1])
-        y = check_targets(y, (n_rows, *self._sample_shape))
+        y = check_targets(points_in_order(self, y), (n_rows, *self._sample_shape))
         log_density = self._mixture.log_density(Z, y.reshape(len(Z), -1))
         return log_density.reshape(n_rows, -1).sum(axis=1)
 
@@ -248,7 +250,8 @@ class KernelDensityPredictionMixin:
         X : {array-like, sparse matrix} of shape (n_samples, n_features), array of images or Dataset
             Samples.
         y : array-like of shape (n_samples,) or (n_samples, n_dims)
-            True values or points, in the shape of the targets that the model was fitted to.
+            True values or points, in the shape of the targets that the model was fitted to. Columns
+            of a data frame are matched by name with those of `fit`.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows.
 
@@ -257,6 +260,6 @@ class KernelDensityPredictionMixin:
         r2 : float
             1 is perfect, 0 no better than the mean of `y`.
         """
-        y, predicted = np.asarray(y), self.predict(X)
+        y, predicted = np.asarray(points_in_order(self, y)), self.predict(X)
         pair = (array.reshape(len(array), -1) for array in (y, predicted))
         return r2_score(*pair, sample_weight=sample_weight)
