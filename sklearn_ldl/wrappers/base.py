@@ -18,7 +18,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ldl._core.dask_rows import refuse_dask
-from sklearn_ldl._core.label_names import frozen_names, label_order
+from sklearn_ldl._core.label_names import frozen_names, innermost, label_order
 from sklearn_ldl._core.simplex import check_prediction, safe_log
 from sklearn_ldl._core.sklearn_compat import routing_enabled
 from sklearn_ldl._core.weighted_fits import with_weight
@@ -42,8 +42,9 @@ def given_or_default(
 def check_learner(learner: BaseEstimator | None, owner: object) -> None:
     """Raise a ValueError if the learner of a wrapper is a classifier."""
     if learner is not None and is_classifier(learner):
+        name = type(innermost(learner)).__name__
         raise ValueError(
-            f"{type(innermost(learner)).__name__} predicts classes, but {type(owner).__name__} needs a "
+            f"{name} predicts classes, but {type(owner).__name__} needs a "
             "regressor of distributions, such as BFGSLDL."
         )
 
