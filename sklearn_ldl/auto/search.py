@@ -1,0 +1,226 @@
+"""Out-of-fold predictions of candidates, as many as the time allows."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn import config_context
+from sklearn.base import BaseEstimator, clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.parallel import Parallel, delayed
+
+from sklearn_ldl._core.simplex import check_prediction
+from sklearn_ldl._core.weighted_fits import with_weight
+from sklearn_ldl._core.weights import with_mean_one
+from sklearn_ldl.auto.scoring import HeldOutScore
+
+# Rows of a first fit that tells how long one takes.
+_PILOT_ROWS = 250
+# Time is no exact science: what a candidate will take is multiplied by this.
+_MARGIN = 1.15
+# Scalings whose first fold is worse than the best by more than this share are dropped.
+_NEAR = 0.05
+NO_TIME = "no time left"
+
+
+class Clock:
+    """The time that is left; always enough without a limit."""
+
+    def __init__(self, limit: float | None):
+        self._end = np.inf if limit is None else time.monotonic() + limit
+        self.limited = limit is not None
+
+    def suffices(self, seconds: float) -> bool:
+        """Whether something that is expected to take so long may start."""
+        return time.monotonic() + _MARGIN * seconds <= self._end
+
+
+class Member(NamedTuple):
+    """A candidate that has seen all folds."""
+
+    name: str
+    scaling: str
+    models: list[BaseEstimator]
+    held_out: NDArray[np.float64]
+    score: float
+
+
+class _Fold(NamedTuple):
+    model: BaseEstimator
+    P: NDArray[np.float64]
+    seconds: float
+    converged: bool
+
+
+class Search:
+    """What has been tried so far.
+
+    Parameters
+    ----------
+    X, D, sample_weight
+        Rows, distributions, and weights or None.
+    folds : list of pairs of ndarray
+        Rows to train on and rows held out.
+    score : HeldOutScore
+        What the candidates are to maximise.
+    clock : Clock
+        The time that is left.
+    n_jobs : int or None
+        Folds that are fitted in parallel.
+    report : callable
+        Gets a row of the leaderboard for each candidate.
+    """
+
+    def __init__(
+        self,
+        X: Any,
+        D: NDArray,
+        sample_weight: NDArray | None,
+        *,
+        folds: list[tuple[NDArray, NDArray]],
+        score: HeldOutScore,
+        clock: Clock,
+        n_jobs: int | None,
+        report: Callable[[dict], None],
+    ):
+        self.X, self.D, self.sample_weight = X, D, sample_weight
+        self.score, self.clock, self.n_jobs, self.report = score, clock, n_jobs, report
+        if sample_weight is not None:
+            folds = [(train[sample_weight[train] > 0], test) for train, test in folds]
+            # The first fold, which chooses scalings, has something to score.
+            folds.sort(key=lambda fold: not sample_weight[fold[1]].any())
+        self.folds = folds
+        self.members: list[Member] = []
+        self.rows: list[dict[str, Any]] = []
+        self.errors: list[Exception] = []
+
+    def leave_out(self, name: str, reason: str) -> None:
+        """Note a candidate that is not tried."""
+        self._note({"candidate": name, "note": reason})
+
+    def consider(
+        self, name: str, learners: dict[str, BaseEstimator], *, growth: float, always: bool = False
+    ) -> None:
+        """Try a candidate with its scalings, and keep the best one.
+
+        Parameters
+        ----------
+        name : str
+            Its name.
+        learners : dict
+            Scaling -> estimator.
+        growth : float
+            The power of the number of rows with which time grows.
+        always : bool, default=False
+            Whether it is tried even if no time is left.
+        """
+        start = time.monotonic()
+        row: dict[str, Any] = {"candidate": name}
+        try:
+            runs = self._race(learners, growth, always)
+        except (ValueError, np.linalg.LinAlgError, MemoryError) as error:
+            self.errors.append(error)
+            row["note"] = f"failed: {error}"
+        else:
+            members = [self._member(name, scaling, run) for scaling, run in runs.items()]
+            members = [member for member in members if np.isfinite(member.score)]
+            if members:
+                best = max(members, key=lambda member: member.score)
+                self.members.append(best)
+                row.update(scaling=best.scaling, score=best.score)
+                n_failed = sum(not fold.converged for fold in runs[best.scaling])
+                if n_failed:
+                    row["note"] = f"not converged in {n_failed} of {len(self.folds)} folds"
+            else:
+                row["note"] = "no finite score" if runs else NO_TIME
+        row["seconds"] = time.monotonic() - start
+        self._note(row)
+
+    def _race(
+        self, learners: dict[str, BaseEstimator], growth: float, always: bool
+    ) -> dict[str, list[_Fold]]:
+        """Fit the folds of every scaling that is worth it, as long as there is time."""
+        n_folds = len(self.folds)
+        first: dict[str, _Fold] = {}
+        longest = 0.0 if always else self._expected(next(iter(learners.values())), growth)
+        for scaling, learner in learners.items():
+            # All folds of one of them have to follow.
+            if not (always and not first) and not self.clock.suffices(longest * n_folds):
+                break
+            first[scaling] = self._fit(learner, *self.folds[0])
+            longest = max(fold.seconds for fold in first.values())
+        scores = {s: self.score(fold.P, self.folds[0][1]) for s, fold in first.items()}
+        order = sorted(scores, key=lambda scaling: -scores[scaling])
+        runs: dict[str, list[_Fold]] = {}
+        for scaling in order:
+            best = scores[order[0]]
+            if runs and not scores[scaling] >= best - _NEAR * abs(best):
+                break
+            if not always and not self.clock.suffices(first[scaling].seconds * (n_folds - 1)):
+                continue
+            data = self.X, self.D, self.sample_weight
+            others = Parallel(n_jobs=self.n_jobs)(
+                delayed(_fit_fold)(learners[scaling], *data, *rows) for rows in self.folds[1:]
+            )
+            runs[scaling] = [first[scaling], *others]
+        return runs
+
+    def _expected(self, learner: BaseEstimator, growth: float) -> float:
+        """Seconds of a fold, from a fit to some of its rows."""
+        train, test = self.folds[0]
+        if not self.clock.limited or not self.clock.suffices(0):
+            return 0.0
+        if len(train) < 2 * _PILOT_ROWS:
+            return 0.0
+        some = train[:: len(train) // _PILOT_ROWS][:_PILOT_ROWS]
+        seconds = self._fit(learner, some, test[:_PILOT_ROWS]).seconds
+        return seconds * (len(train) / len(some)) ** growth
+
+    def _fit(self, learner: BaseEstimator, train: NDArray, test: NDArray) -> _Fold:
+        return _fit_fold(learner, self.X, self.D, self.sample_weight, train, test)
+
+    def _member(self, name: str, scaling: str, run: list[_Fold]) -> Member:
+        held_out = np.empty(self.D.shape)
+        for fold, (_, test) in zip(run, self.folds, strict=True):
+            held_out[test] = fold.P
+        models = [fold.model for fold in run]
+        return Member(name, scaling, models, held_out, self.score(held_out))
+
+    def _note(self, row: dict[str, Any]) -> None:
+        self.rows.append(row)
+        self.report(row)
+
+
+def _fit_fold(
+    learner: BaseEstimator,
+    X: Any,
+    D: NDArray,
+    sample_weight: NDArray | None,
+    train: NDArray,
+    test: NDArray,
+) -> _Fold:
+    start = time.monotonic()
+    weight = None if sample_weight is None else with_mean_one(sample_weight, train)[train]
+    with (
+        # Weights go to the last step here, whether or not it can say so.
+        config_context(enable_metadata_routing=False),
+        warnings.catch_warnings(record=True) as caught,
+    ):
+        warnings.simplefilter("always", ConvergenceWarning)
+        params = with_weight(learner, weight, {})
+        model = clone(learner).fit(X[train], D[train], **params)
+        P = check_prediction(np.asarray(model.predict(X[test])), D.shape[1])
+    converged = True
+    for warning in caught:
+        if issubclass(warning.category, ConvergenceWarning):
+            converged = False
+        else:
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
+    return _Fold(model, P, time.monotonic() - start, converged)
