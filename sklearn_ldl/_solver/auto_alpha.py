@@ -203,6 +203,8 @@ def _score(lam, XR, R, gamma, basis, total, n, n_free):
     """Generalised cross-validation as a function of the logarithm of the penalty."""
     g, variances, Q = _whitened(R, gamma, basis)
     power = (XR @ Q) ** 2
+    # Not as a difference below: divided by few degrees of freedom, its rounding would be all.
+    beyond = np.maximum(variances - power.sum(axis=0), 0)
     spare = n - n_free - len(lam)
     # Rounding in a basis that smooths may drop directions, which then stay as they are.
     rest = max(total - variances.sum(), 0) / (1 - min(n_free / n, 0.999)) ** 2
@@ -210,7 +212,7 @@ def _score(lam, XR, R, gamma, basis, total, n, n_free):
     def score(log_alpha: float) -> float:
         penalty = np.exp(log_alpha) / g
         left = penalty / (lam[:, None] + penalty)  # 1 - h
-        residual = variances - ((1 - left**2) * power).sum(axis=0)
+        residual = beyond + (left**2 * power).sum(axis=0)
         freedom = left.sum(axis=0) + spare
         if freedom.min() <= 0:  # weights leave fewer rows than there are directions
             return np.inf

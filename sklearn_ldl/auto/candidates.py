@@ -131,7 +131,7 @@ def describe(X: Any, n_samples: int, weighted: bool, seed: int) -> Problem:
     missing = bool(np.isnan(X.data if sparse else X).any())
     variance = 0.0
     if not missing:
-        variances = mean_variance_axis(X, axis=0)[1] if sparse else X.var(axis=0)
+        variances = mean_variance_axis(X, axis=0)[1] if sparse else X.var(axis=0, dtype=np.float64)
         variance = float(variances.sum())
     return Problem(n_samples, X.shape[1], sparse, missing, weighted, variance or 1.0, seed)
 

@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sklearn_ldl._core.extras import MissingExtraError
 from sklearn_ldl._core.samples import validate_samples
-from sklearn_ldl._core.simplex import check_prediction, normalize
+from sklearn_ldl._core.simplex import normalize
 from sklearn_ldl._core.sklearn_compat import Interval, fit_context
 from sklearn_ldl._core.splits import check_cover, splits
 from sklearn_ldl._core.weights import check_folds, training_weight
@@ -81,8 +81,9 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
 
     Attributes
     ----------
-    estimators_ : list of list of estimators
-        For each member of the mixture the models of the folds; pipelines with the scaling.
+    estimators_ : list of estimators
+        Members of the mixture. The `predict` of each is the mean over the models of the folds,
+        which are its `estimators_`: learners, in a pipeline with their scaling.
     names_ : list of str
         Names of the members.
     weights_ : ndarray of shape (n_members,)
@@ -222,7 +223,7 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
             report=self._report,
         )
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        problem = describe(X, min(len(train) for train, _ in folds), given_weight is not None, seed)
+        problem = describe(X, search.n_training_rows, given_weight is not None, seed)
         try:
             for name, candidate in candidates.items():
                 self._try(search, name, candidate, problem)
@@ -308,7 +309,7 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
         )
         kept = np.flatnonzero(weights)
         self.names_ = [members[k].name for k in kept]
-        self.estimators_ = [members[k].models for k in kept]
+        self.estimators_ = [members[k].model for k in kept]
         self.weights_ = weights[kept]
 
     def predict(self, X: Any) -> NDArray[np.float64]:
@@ -341,12 +342,7 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = validate_samples(self, X, reset=False, **self._checks())
-        return np.array(
-            [
-                np.mean([check_prediction(m.predict(X), self.n_labels_) for m in models], axis=0)
-                for models in self.estimators_
-            ]
-        )
+        return np.array([member.predict(X) for member in self.estimators_])
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

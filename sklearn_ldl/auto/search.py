@@ -17,6 +17,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn_ldl._core.simplex import check_prediction
 from sklearn_ldl._core.weighted_fits import with_weight
 from sklearn_ldl._core.weights import with_mean_one
+from sklearn_ldl.auto.members import _MeanOfFolds
 from sklearn_ldl.auto.scoring import HeldOutScore
 
 # Rows of a first fit that tells how long one takes.
@@ -45,7 +46,7 @@ class Member(NamedTuple):
 
     name: str
     scaling: str
-    models: list[BaseEstimator]
+    model: BaseEstimator
     held_out: NDArray[np.float64]
     score: float
 
@@ -95,6 +96,7 @@ class Search:
             # The first fold, which chooses scalings, has something to score.
             folds.sort(key=lambda fold: not sample_weight[fold[1]].any())
         self.folds = folds
+        self.n_training_rows = min(len(train) for train, _ in folds)
         self.members: list[Member] = []
         self.rows: list[dict[str, Any]] = []
         self.errors: list[Exception] = []
@@ -178,7 +180,9 @@ class Search:
         if len(train) < 2 * _PILOT_ROWS:
             return 0.0
         some = train[:: len(train) // _PILOT_ROWS][:_PILOT_ROWS]
-        seconds = self._fit(learner, some, test[:_PILOT_ROWS]).seconds
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that there are so few
+            seconds = self._fit(learner, some, test[:_PILOT_ROWS]).seconds
         return seconds * (len(train) / len(some)) ** growth
 
     def _fit(self, learner: BaseEstimator, train: NDArray, test: NDArray) -> _Fold:
@@ -188,8 +192,8 @@ class Search:
         held_out = np.empty(self.D.shape)
         for fold, (_, test) in zip(run, self.folds, strict=True):
             held_out[test] = fold.P
-        models = [fold.model for fold in run]
-        return Member(name, scaling, models, held_out, self.score(held_out))
+        model = _MeanOfFolds([fold.model for fold in run], self.D.shape[1])
+        return Member(name, scaling, model, held_out, self.score(held_out))
 
     def _note(self, row: dict[str, Any]) -> None:
         self.rows.append(row)
