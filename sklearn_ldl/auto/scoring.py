@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
-from sklearn.metrics import check_scoring
+from sklearn.metrics import get_scorer
 
 from sklearn_ldl.base import LabelDistributionMixin
 from sklearn_ldl.metrics import get_ldl_scorer, get_ldl_scorer_names
@@ -19,9 +19,6 @@ class _HeldOut(LabelDistributionMixin, BaseEstimator):
 
     def predict(self, X: NDArray) -> NDArray:
         return X
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return True
 
 
 class HeldOutScore:
@@ -42,7 +39,7 @@ class HeldOutScore:
         if isinstance(scoring, str) and scoring in get_ldl_scorer_names():
             self._scorer = get_ldl_scorer(scoring)
         else:
-            self._scorer = check_scoring(_HeldOut(), scoring=scoring)
+            self._scorer = scoring if callable(scoring) else get_scorer(scoring)
         accepted = signature(getattr(self._scorer, "_score_func", self._scorer)).parameters
         self._D = D
         self._weight = sample_weight if "sample_weight" in accepted else None
