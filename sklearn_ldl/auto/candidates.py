@@ -81,19 +81,20 @@ CANDIDATES: dict[str, Candidate] = {
     # These choose by themselves between features as they are and standardised ones.
     "linear": Candidate(lambda p, s: BFGSLDL(), ("none", "quantile")),
     "smooth": Candidate(lambda p, s: SmoothBFGSLDL(), ("none", "quantile")),
-    "boosting": Candidate(lambda p, s: GradientBoostingLDL(random_state=p.seed)),
     "nystroem": Candidate(_nystroem, ("standard", "quantile")),
-    "kernel": Candidate(
-        lambda p, s: LDSVR(random_state=p.seed), ("standard", "quantile", "none"), growth=2
-    ),
-    "network": Candidate(_network, ("standard", "quantile")),
     "neighbors": Candidate(
         lambda p, s: KNeighborsLDL(n_neighbors=min(10, p.n_samples)),
         ("standard", "quantile", "none"),
         growth=2,
     ),
     "extra-trees": Candidate(lambda p, s: _forest(ExtraTreesRegressor, p)),
-    "pairs": Candidate(lambda p, s: DFLDL(), ("standard", "none"), most_labels=20),
+    "boosting": Candidate(lambda p, s: GradientBoostingLDL(random_state=p.seed)),
+    "network": Candidate(_network, ("standard", "quantile")),
+    "kernel": Candidate(
+        lambda p, s: LDSVR(random_state=p.seed), ("standard", "quantile", "none"), growth=2
+    ),
+    # Most of the time goes into the number of fits.
+    "pairs": Candidate(lambda p, s: DFLDL(), ("standard", "none"), growth=0.5, most_labels=20),
     "forest": Candidate(lambda p, s: _forest(RandomForestRegressor, p)),
 }
 

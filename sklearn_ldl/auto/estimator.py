@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sklearn_ldl._core.extras import MissingExtraError
 from sklearn_ldl._core.samples import validate_samples
-from sklearn_ldl._core.simplex import normalize
+from sklearn_ldl._core.simplex import check_prediction, normalize
 from sklearn_ldl._core.sklearn_compat import Interval, fit_context
 from sklearn_ldl._core.splits import check_cover, splits
 from sklearn_ldl._core.weights import check_folds, training_weight
@@ -32,7 +32,7 @@ from sklearn_ldl.auto.candidates import (
 from sklearn_ldl.auto.leaderboard import Leaderboard
 from sklearn_ldl.auto.mixing import best_weights
 from sklearn_ldl.auto.scoring import HeldOutScore
-from sklearn_ldl.auto.search import NO_TIME, Clock, Search
+from sklearn_ldl.auto.search import NO_TIME, Clock, Member, Search
 from sklearn_ldl.base import LabelDistributionMixin
 
 _DIVERGENCE = "neg_kl_divergence"
@@ -43,10 +43,10 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
 
     Learners of different kinds are tried in turn, each with several scalings of the features, and
     predict rows that they have not seen, fold by fold. The prediction is
-    :math:`p(x) = \sum_k w_k \, \bar p_k(x)`: of each learner `k` that is kept, :math:`\bar p_k` is
-    the mean over the models of the folds, and the weights are non-negative, sum to one, and make
+    :math:`p(x) = \sum_k w_k \, p_k(x)`, with weights that are non-negative, sum to one, and make
     the score of the held-out predictions best. The mean distribution is always among the learners,
-    so that the mixture is never worse than it on the held-out rows.
+    so that the mixture is never worse than it on the held-out rows. What is kept is fitted to all
+    rows.
 
     Parameters
     ----------
@@ -63,10 +63,10 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
     candidates : list, default=None
         What to try: names, or pairs of a name and an estimator of distributions (any multi-output
         regressor), in this order. None means all of "mean", "linear" (:class:`BFGSLDL`), "smooth"
-        (:class:`SmoothBFGSLDL`), "boosting" (:class:`GradientBoostingLDL`), "nystroem" (BFGSLDL on
-        an approximate kernel), "kernel" (:class:`LDSVR`), "network" (:class:`DeepLDLRegressor`, if
-        torch and skorch are installed), "neighbors" (:class:`KNeighborsLDL`), "extra-trees"
-        (``ExtraTreesRegressor``), "pairs" (:class:`DFLDL`, up to 20 labels) and "forest"
+        (:class:`SmoothBFGSLDL`), "nystroem" (BFGSLDL on an approximate kernel), "neighbors"
+        (:class:`KNeighborsLDL`), "extra-trees" (``ExtraTreesRegressor``), "boosting"
+        (:class:`GradientBoostingLDL`), "network" (:class:`DeepLDLRegressor`, if torch and skorch are
+        installed), "kernel" (:class:`LDSVR`), "pairs" (:class:`DFLDL`, up to 20 labels) and "forest"
         (``RandomForestRegressor``). The mean is always tried.
     cv : int, cross-validation generator or iterable, default=5
         Splits for the rows held out; they must cover every row once. An integer, or None for 5,
@@ -82,8 +82,8 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
     Attributes
     ----------
     estimators_ : list of estimators
-        Members of the mixture. The `predict` of each is the mean over the models of the folds,
-        which are its `estimators_`: learners, in a pipeline with their scaling.
+        Members of the mixture: learners, in a pipeline with their scaling, fitted to all rows. One
+        for which no time was left is the mean over the models of the folds, its `estimators_`.
     names_ : list of str
         Names of the members.
     weights_ : ndarray of shape (n_members,)
@@ -110,8 +110,8 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
     error.
 
     The limit is wall time. It bounds the number of candidates and scalings, not what a single one
-    does: a fit that has been started is finished. After Ctrl-C the estimator is fitted to what was
-    reached, before the ``KeyboardInterrupt`` goes on.
+    does: a fit that has been started is finished. After Ctrl-C the estimator is what was reached,
+    a mixture of means over the models of the folds, before the ``KeyboardInterrupt`` goes on.
 
     References
     ----------
@@ -119,9 +119,6 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
 
     R. Caruana, A. Niculescu-Mizil, G. Crew, A. Ksikes, "Ensemble selection from libraries of
     models", ICML 2004.
-
-    N. Erickson et al., "AutoGluon-Tabular: robust and accurate AutoML for structured data", 2020
-    (means over the models of the folds).
 
     Examples
     --------
@@ -233,7 +230,10 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
             raise
         if search.errors and len(search.errors) == len(candidates) - 1:
             raise search.errors[0]
-        self._mix(search, weight)
+        kept = self._mix(search, weight)
+        search.clock.reserved = sum(member.seconds for member in kept)
+        for k in np.argsort(-self.weights_, kind="stable"):
+            self.estimators_[k] = search.refit(kept[k])
         return self
 
     def _checks(self) -> dict[str, Any]:
@@ -294,8 +294,8 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
             parts.append(row["note"])
         print(f"[{type(self).__name__}] {' '.join(parts)}")
 
-    def _mix(self, search: Search, weight: NDArray) -> None:
-        """Set the fitted attributes."""
+    def _mix(self, search: Search, weight: NDArray) -> list[Member]:
+        """Set the fitted attributes; return the members that are kept."""
         members = search.members
         held_out = [member.held_out for member in members]
         by_divergence = self.scoring == _DIVERGENCE
@@ -311,6 +311,7 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
         self.names_ = [members[k].name for k in kept]
         self.estimators_ = [members[k].model for k in kept]
         self.weights_ = weights[kept]
+        return [members[k] for k in kept]
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Predict label distributions.
@@ -342,7 +343,9 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = validate_samples(self, X, reset=False, **self._checks())
-        return np.array([member.predict(X) for member in self.estimators_])
+        return np.array(
+            [check_prediction(member.predict(X), self.n_labels_) for member in self.estimators_]
+        )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -14,11 +14,7 @@ from sklearn_ldl.base import LabelDistributionMixin
 
 
 class _MeanOfFolds(LabelDistributionMixin, BaseEstimator):
-    """Mean prediction of the models that cross-validation has fitted.
-
-    On public files it is as good as one model that is fitted to all rows, for trees better, and
-    costs no fit.
-    """
+    """Mean prediction of the models that cross-validation has fitted: a member without a fit."""
 
     def __init__(self, estimators: Sequence[BaseEstimator], n_labels: int):
         self.estimators_ = list(estimators)
