@@ -194,8 +194,8 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
         ------
         ValueError
             If `y` does not hold distributions (see :func:`sklearn_ldl.check_distribution`), for
-            data that scikit-learn rejects, if a candidate is unknown, if all of them fail, or if
-            no weight is left to train a fold.
+            data that scikit-learn rejects, if a candidate is unknown, if all of them fail or have
+            no finite score, or if no weight is left to train a fold.
         TypeError
             For Dask collections.
         MissingExtraError
@@ -230,6 +230,8 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
             raise
         if search.errors and len(search.errors) == len(candidates) - 1:
             raise search.errors[0]
+        if not search.members:
+            raise ValueError("No candidate has a finite score; check the scorer.")
         kept = self._mix(search, weight)
         search.clock.reserved = sum(member.seconds for member in kept)
         for k in np.argsort(-self.weights_, kind="stable"):

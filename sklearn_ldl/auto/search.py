@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable
+from math import ceil
 from typing import Any, NamedTuple
 
 import numpy as np
+from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from sklearn import config_context
 from sklearn.base import BaseEstimator, clone
@@ -110,6 +112,8 @@ class Search:
             # The first fold, which chooses scalings, has something to score.
             folds.sort(key=lambda fold: not sample_weight[fold[1]].any())
         self.folds = folds
+        # Fits, one after the other, in which the folds but the first are done.
+        self._n_rounds = ceil((len(folds) - 1) / effective_n_jobs(n_jobs))
         self.n_training_rows = min(len(train) for train, _ in folds)
         self.members: list[Member] = []
         self.rows: list[dict[str, Any]] = []
@@ -168,12 +172,13 @@ class Search:
         self, learners: dict[str, BaseEstimator], growth: float, always: bool
     ) -> dict[str, list[_Fold]]:
         """Fit the folds of every scaling that is worth it, as long as there is time."""
-        n_folds = len(self.folds)
         first: dict[str, _Fold] = {}
         longest = 0.0 if always else self._expected(next(iter(learners.values())), growth)
         for scaling, learner in learners.items():
             # All folds of one of them have to follow.
-            if not (always and not first) and not self.clock.suffices(longest * n_folds):
+            if not (always and not first) and not self.clock.suffices(
+                longest * (1 + self._n_rounds)
+            ):
                 break
             first[scaling] = self._fit(learner, *self.folds[0])
             longest = max(fold.seconds for fold in first.values())
@@ -184,7 +189,7 @@ class Search:
             best = scores[order[0]]
             if runs and not scores[scaling] >= best - _NEAR * abs(best):
                 break
-            if not always and not self.clock.suffices(first[scaling].seconds * (n_folds - 1)):
+            if not always and not self.clock.suffices(first[scaling].seconds * self._n_rounds):
                 continue
             data = self.X, self.D, self.sample_weight
             others = Parallel(n_jobs=self.n_jobs)(
