@@ -90,7 +90,7 @@ CANDIDATES: dict[str, Candidate] = {
     ),
     "extra-trees": Candidate(lambda p, s: _forest(ExtraTreesRegressor, p)),
     "boosting": Candidate(lambda p, s: GradientBoostingLDL(random_state=p.seed)),
-    "network": Candidate(_network, ("standard", "quantile")),
+    "network": Candidate(_network, ("none", "quantile")),  # it standardises by itself
     "kernel": Candidate(
         lambda p, s: LDSVR(random_state=p.seed), ("standard", "quantile", "none"), growth=2
     ),
