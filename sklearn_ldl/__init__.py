@@ -85,6 +85,9 @@ _ROOMS = {
     "graphs": [
         "AuxGraphNeighbors",
     ],
+    "auto": [
+        "AutoLDL",
+    ],
     "deep": [
         "AuxGraphLDLClassifier",
         "CPNN",

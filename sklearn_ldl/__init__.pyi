@@ -73,6 +73,7 @@ from sklearn_ldl.distributors import (
     votes_to_distribution as votes_to_distribution,
 )
 from sklearn_ldl.graphs import AuxGraphNeighbors as AuxGraphNeighbors
+from sklearn_ldl.auto import AutoLDL as AutoLDL
 from sklearn_ldl.deep import (
     AuxGraphLDLClassifier as AuxGraphLDLClassifier,
     CPNN as CPNN,

@@ -95,7 +95,11 @@ def _parser() -> argparse.ArgumentParser:
         help="rows of artificial data (default: 1000)",
     )
     add(
-        "--estimators", nargs="+", choices=ESTIMATORS, metavar="NAME", help="default: all of `list`"
+        "--estimators",
+        nargs="+",
+        choices=ESTIMATORS,
+        metavar="NAME",
+        help="default: those of `list` that are not marked as slow",
     )
     add(
         "--metrics",
@@ -278,7 +282,9 @@ def _running(bar: Any, total: int) -> Iterator[Callable[[str, int, int], None]]:
 def _list() -> None:
     print("Estimators (dense features are standardised; the baselines are always shown):")
     for name, entry in ESTIMATORS.items():
-        print(f"  {name:15}{entry.description}{'' if entry.takes_sparse else '; not --sparse'}")
+        slow = "" if entry.by_default else "; slow, by name only"
+        dense = "" if entry.takes_sparse else "; not --sparse"
+        print(f"  {name:15}{entry.description}{dense}{slow}")
     print("\nMeasures (↓ lower, ↑ higher is better; the first six are the default):")
     print(_wrapped("  ", ", ".join(m + ("↑" if m in SIMILARITIES else "↓") for m in MEASURES)))
     print("\nPublic data sets, downloaded on first use (with their publications):")

@@ -56,6 +56,7 @@ def public_estimators():
 ESTIMATORS = public_estimators()
 # Kept small: scikit-learn's checks fit every estimator some hundred times.
 SMALL = {
+    "AutoLDL": {"candidates": ["linear"], "cv": 2, "time_limit": None, "random_state": 0},
     "BFGSLDLCV": {"alphas": 3, "cv": 2},
     "CPNN": {"max_epochs": 10, "random_state": 0},
     "DILDLRegressor": {"max_epochs": 10, "random_state": 0},

@@ -32,7 +32,10 @@ KEEPS_ROWS = {
 }
 # Trees and curves of the search grow with the data by themselves.
 BOUNDED = {"max_depth": 1, "max_epochs": 1, "max_iter": 3, "hidden_layer_sizes": (4,)}
-OTHERS = {"OGRClassifier": {"gap": 1, "max_epochs": 2}}
+OTHERS = {
+    "AutoLDL": {"candidates": ["mean"]},  # which others are kept depends on the rows
+    "OGRClassifier": {"gap": 1, "max_epochs": 2},
+}
 
 
 def build(cls):

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 import sklearn_ldl
 from sklearn_ldl import (
-    BFGSLDL, BFGSLDLCV, DFLDL, EDLLRL, IISLDL, LDL4C, LDLHR, LDLLCLR, LDLLDM, LDLSCL, LDLSF,
-    LDSVR, PTSVMLDL,
+    AutoLDL, BFGSLDL, BFGSLDLCV, DFLDL, EDLLRL, IISLDL, LDL4C, LDLHR, LDLLCLR, LDLLDM, LDLSCL,
+    LDLSF, LDSVR, PTSVMLDL,
     DecoupledLabelSplitter, GaussianLabelDistributor, GLLEEnhancer, GradientBoostingLDL,
     KNeighborsLDL, LabelEnhancementClassifier, LabelShiftCorrector, LabelSmoother, LDLClassifier,
     LDLRegressor, MultiLabelDistributor, PTBayesLDL, StackingLDL, TemperatureCalibrator,
@@ -80,6 +80,8 @@ assert_type(GradientBoostingLDL().fit(X, D), GradientBoostingLDL)
 assert_type(KNeighborsLDL(7).fit(X, D).predict(X), Array)
 assert_type(StackingLDL().fit(X, D).predict(X), Floats)
 assert_type(DFLDL(model).fit(X, D).predict_members(X), Floats)
+assert_type(AutoLDL(time_limit=None).fit(X, D), AutoLDL)
+assert_type(AutoLDL().fit(X, D).predict_members(X), Floats)
 assert_type(TemperatureCalibrator(model).fit(X, D).decision_function(X), Array)
 assert_type(LabelShiftCorrector(model).fit(X, D).adapt(X), LabelShiftCorrector)
 assert_type(fit_temperature(D, D), float)

@@ -58,7 +58,7 @@ CHART = [
             ),
             (["features of many kinds"], [("GradientBoostingLDL",) * 2]),
             (["images, text, many rows"], [("DeepLDLRegressor",) * 2]),
-            (["time for several of these"], [("StackingLDL",) * 2]),
+            (["time for several of these"], [("AutoLDL",) * 2, ("StackingLDL",) * 2]),
         ],
     ),
     (

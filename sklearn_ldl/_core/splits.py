@@ -5,6 +5,7 @@ from __future__ import annotations
 from numbers import Integral
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import check_cv
 
@@ -68,3 +69,10 @@ def splits(
         if not all(map(len, rows)):
             raise ValueError(f"Split {i} of {name} has no rows to train on, or none held out.")
     return found
+
+
+def check_cover(splits: list[tuple[NDArray, NDArray]], n_samples: int) -> None:
+    """Raise a ValueError unless every row is held out once."""
+    rows = np.sort(np.concatenate([test for _, test in splits])) if splits else np.empty(0)
+    if not np.array_equal(rows, np.arange(n_samples)):
+        raise ValueError("The test rows of cv must cover every row once: it is no partition.")

@@ -204,6 +204,8 @@ def _score(lam, XR, R, gamma, basis, total, n, n_free):
     """Generalised cross-validation as a function of the logarithm of the penalty."""
     g, variances, Q = _whitened(R, gamma, basis)
     power = (XR @ Q) ** 2
+    # Not as a difference below: divided by few degrees of freedom, its rounding would be all.
+    beyond = np.maximum(variances - power.sum(axis=0), 0)
     spare = n - n_free - len(lam)
     # What no penalty explains; where features can explain everything, this is rounding.
     beyond = variances - power.sum(axis=0)

@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
+from sklearn_ldl.auto import AutoLDL
 from sklearn_ldl.compare.problem import Problem
 from sklearn_ldl.ensemble import DFLDL, GradientBoostingLDL
 from sklearn_ldl.linear import BFGSLDL, BFGSLDLCV, SmoothBFGSLDL
@@ -31,6 +32,8 @@ class Entry(NamedTuple):
     takes_sparse: bool = True
     #: With more labels it takes part only where it is asked for by name.
     most_labels: float = np.inf
+    #: Whether it takes part where nothing is asked for.
+    by_default: bool = True
 
 
 def _uniform(problem: Problem) -> BaseEstimator:
@@ -108,6 +111,11 @@ ESTIMATORS: dict[str, Entry] = {
         lambda p: _scaled(p, DFLDL(BFGSLDL())),
         most_labels=20,  # the number of fits is quadratic
     ),
+    "auto": Entry(
+        "mixture of all kinds of learners, one minute a fit (AutoLDL)",
+        lambda p: AutoLDL(random_state=p.seed),
+        by_default=False,
+    ),
 }
 
 #: Constant predictions that every comparison shows.
@@ -120,7 +128,9 @@ def select(names: list[str] | None, *, sparse: bool, n_labels: int = 2) -> list[
         names = [
             name
             for name, entry in ESTIMATORS.items()
-            if (entry.takes_sparse or not sparse) and n_labels <= entry.most_labels
+            if entry.by_default
+            and (entry.takes_sparse or not sparse)
+            and n_labels <= entry.most_labels
         ]
     unfit = [name for name in names if sparse and not ESTIMATORS[name].takes_sparse]
     if unfit:

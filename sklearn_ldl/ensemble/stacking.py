@@ -28,7 +28,7 @@ from sklearn_ldl._core.sklearn_compat import (
     routing_enabled,
     safe_split,
 )
-from sklearn_ldl._core.splits import splits
+from sklearn_ldl._core.splits import check_cover, splits
 from sklearn_ldl._core.weighted_fits import with_weight
 from sklearn_ldl._core.weights import check_folds, training_weight
 from sklearn_ldl.base import LabelDistributionMixin, require_y
@@ -200,7 +200,7 @@ class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, B
         folds = []
         if weights is None:
             folds = splits(self.cv, X, D)
-            _check_cover(folds, len(D))
+            check_cover(folds, len(D))
             check_folds(folds, row_weight)
         fits = (
             delayed(_fit)(estimator, X, D, params[name].fit)
@@ -341,12 +341,6 @@ def _predict_held_out(estimator, X, D, train, test, params) -> NDArray:
     X_test, _ = safe_split(estimator, X, D, test, train)
     params = check_method_params(X, params, indices=train)
     return np.asarray(_fit(estimator, X_train, D_train, params).predict(X_test))
-
-
-def _check_cover(splits: list[tuple[NDArray, NDArray]], n_samples: int) -> None:
-    rows = np.sort(np.concatenate([test for _, test in splits])) if splits else np.empty(0)
-    if not np.array_equal(rows, np.arange(n_samples)):
-        raise ValueError("The test rows of cv must cover every row once: it is no partition.")
 
 
 def mixture_weights(

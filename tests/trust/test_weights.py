@@ -58,6 +58,10 @@ DETERMINISTIC = {
     "reconstruction_weight": 0.0,
 }
 OF_ONE = {
+    "AutoLDL": {
+        "candidates": [("a", BFGSLDL(**LINEAR)), ("b", BFGSLDL(alpha=1, tol=1e-10))],
+        "time_limit": None,
+    },
     "BFGSLDL": {"alpha": 1e-2},
     "BFGSLDLCV": {"alphas": [1e-3, 1e-1]},
     # Weights are no neighbours, and groups of pairs count rows.

@@ -1,0 +1,277 @@
+"""Out-of-fold predictions of candidates, as many as the time allows."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable
+from math import ceil
+from typing import Any, NamedTuple
+
+import numpy as np
+from joblib import effective_n_jobs
+from numpy.typing import NDArray
+from sklearn import config_context
+from sklearn.base import BaseEstimator, clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.parallel import Parallel, delayed
+
+from sklearn_ldl._core.simplex import check_prediction
+from sklearn_ldl._core.weighted_fits import with_weight
+from sklearn_ldl._core.weights import with_mean_one
+from sklearn_ldl.auto.members import _MeanOfFolds
+from sklearn_ldl.auto.scoring import HeldOutScore
+
+# Rows of a first fit that tells how long one takes.
+_PILOT_ROWS = 250
+# Time is no exact science: what a candidate will take is multiplied by this.
+_MARGIN = 1.15
+# Scalings whose first fold is worse than the best by more than this share are dropped.
+_NEAR = 0.02
+# Predictions that differ by less are the same.
+_SAME = 1e-5
+NO_TIME = "no time left"
+FAILURES = (ValueError, np.linalg.LinAlgError, MemoryError)
+
+
+class Clock:
+    """The time that is left; always enough without a limit.
+
+    Attributes
+    ----------
+    reserved : float
+        Seconds that are kept for what comes last.
+    """
+
+    def __init__(self, limit: float | None):
+        self._end = np.inf if limit is None else time.monotonic() + limit
+        self.limited = limit is not None
+        self.reserved = 0.0
+
+    def suffices(self, seconds: float) -> bool:
+        """Whether something that is expected to take so long may start."""
+        return time.monotonic() + _MARGIN * (seconds + self.reserved) <= self._end
+
+
+class Member(NamedTuple):
+    """A candidate that has seen all folds."""
+
+    name: str
+    scaling: str
+    learner: BaseEstimator
+    #: Mean of the models of the folds.
+    model: BaseEstimator
+    held_out: NDArray[np.float64]
+    score: float
+    #: That a fit to all rows will take.
+    seconds: float
+
+
+class _Fold(NamedTuple):
+    model: BaseEstimator
+    P: NDArray[np.float64]
+    seconds: float
+    converged: bool
+
+
+class Search:
+    """What has been tried so far.
+
+    Parameters
+    ----------
+    X, D, sample_weight
+        Rows, distributions, and weights or None.
+    folds : list of pairs of ndarray
+        Rows to train on and rows held out.
+    score : HeldOutScore
+        What the candidates are to maximise.
+    clock : Clock
+        The time that is left.
+    n_jobs : int or None
+        Folds that are fitted in parallel.
+    report : callable
+        Gets a row of the leaderboard for each candidate.
+    """
+
+    def __init__(
+        self,
+        X: Any,
+        D: NDArray,
+        sample_weight: NDArray | None,
+        *,
+        folds: list[tuple[NDArray, NDArray]],
+        score: HeldOutScore,
+        clock: Clock,
+        n_jobs: int | None,
+        report: Callable[[dict], None],
+    ):
+        self.X, self.D, self.sample_weight = X, D, sample_weight
+        self.score, self.clock, self.n_jobs, self.report = score, clock, n_jobs, report
+        if sample_weight is not None:
+            folds = [(train[sample_weight[train] > 0], test) for train, test in folds]
+            # The first fold, which chooses scalings, has something to score.
+            folds.sort(key=lambda fold: not sample_weight[fold[1]].any())
+        self.folds = folds
+        # Fits, one after the other, in which the folds but the first are done.
+        self._n_rounds = ceil((len(folds) - 1) / effective_n_jobs(n_jobs))
+        self.n_training_rows = min(len(train) for train, _ in folds)
+        self.members: list[Member] = []
+        self.rows: list[dict[str, Any]] = []
+        self.errors: list[Exception] = []
+
+    def leave_out(self, name: str, reason: str) -> None:
+        """Note a candidate that is not tried."""
+        self._note({"candidate": name, "note": reason})
+
+    def consider(
+        self, name: str, learners: dict[str, BaseEstimator], *, growth: float, always: bool = False
+    ) -> None:
+        """Try a candidate with its scalings, and keep the best one.
+
+        Parameters
+        ----------
+        name : str
+            Its name.
+        learners : dict
+            Scaling -> estimator.
+        growth : float
+            The power of the number of rows with which time grows.
+        always : bool, default=False
+            Whether it is tried even if no time is left.
+        """
+        start = time.monotonic()
+        row: dict[str, Any] = {"candidate": name}
+        try:
+            runs = self._race(learners, growth, always)
+        except FAILURES as error:
+            self.errors.append(error)
+            row["note"] = f"failed: {error}"
+        else:
+            members = [
+                self._member(name, scaling, learners[scaling], run) for scaling, run in runs.items()
+            ]
+            members = [member for member in members if np.isfinite(member.score)]
+            if members:
+                best = max(members, key=lambda member: member.score)
+                twin = self._twin(best)
+                if twin is None:
+                    self.members.append(best)
+                    self.clock.reserved += best.seconds
+                else:
+                    row["note"] = f"predicts what {twin} does"
+                row.update(scaling=best.scaling, score=best.score)
+                n_failed = sum(not fold.converged for fold in runs[best.scaling])
+                if n_failed and not twin:
+                    row["note"] = f"not converged in {n_failed} of {len(self.folds)} folds"
+            else:
+                row["note"] = "no finite score" if runs else NO_TIME
+        row["seconds"] = time.monotonic() - start
+        self._note(row)
+
+    def _race(
+        self, learners: dict[str, BaseEstimator], growth: float, always: bool
+    ) -> dict[str, list[_Fold]]:
+        """Fit the folds of every scaling that is worth it, as long as there is time."""
+        first: dict[str, _Fold] = {}
+        longest = 0.0 if always else self._expected(next(iter(learners.values())), growth)
+        for scaling, learner in learners.items():
+            # All folds of one of them have to follow.
+            if not (always and not first) and not self.clock.suffices(
+                longest * (1 + self._n_rounds)
+            ):
+                break
+            first[scaling] = self._fit(learner, *self.folds[0])
+            longest = max(fold.seconds for fold in first.values())
+        scores = {s: self.score(fold.P, self.folds[0][1]) for s, fold in first.items()}
+        order = sorted(scores, key=lambda scaling: -scores[scaling])
+        runs: dict[str, list[_Fold]] = {}
+        for scaling in order:
+            best = scores[order[0]]
+            if runs and not scores[scaling] >= best - _NEAR * abs(best):
+                break
+            if not always and not self.clock.suffices(first[scaling].seconds * self._n_rounds):
+                continue
+            data = self.X, self.D, self.sample_weight
+            others = Parallel(n_jobs=self.n_jobs)(
+                delayed(_fit_fold)(learners[scaling], *data, *rows) for rows in self.folds[1:]
+            )
+            runs[scaling] = [first[scaling], *others]
+        return runs
+
+    def _expected(self, learner: BaseEstimator, growth: float) -> float:
+        """Seconds of a fold, from a fit to some of its rows."""
+        train, test = self.folds[0]
+        if not self.clock.limited or not self.clock.suffices(0):
+            return 0.0
+        if len(train) < 2 * _PILOT_ROWS:
+            return 0.0
+        some = train[:: len(train) // _PILOT_ROWS][:_PILOT_ROWS]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that there are so few
+            seconds = self._fit(learner, some, test[:_PILOT_ROWS]).seconds
+        return seconds * (len(train) / len(some)) ** growth
+
+    def _fit(self, learner: BaseEstimator, train: NDArray, test: NDArray) -> _Fold:
+        return _fit_fold(learner, self.X, self.D, self.sample_weight, train, test)
+
+    def _member(self, name: str, scaling: str, learner: BaseEstimator, run: list[_Fold]) -> Member:
+        held_out = np.empty(self.D.shape)
+        for fold, (_, test) in zip(run, self.folds, strict=True):
+            held_out[test] = fold.P
+        model = _MeanOfFolds([fold.model for fold in run], self.D.shape[1])
+        seconds = max(fold.seconds for fold in run) * len(self.D) / self.n_training_rows
+        return Member(name, scaling, learner, model, held_out, self.score(held_out), seconds)
+
+    def _twin(self, member: Member) -> str | None:
+        """Name of a member with the same predictions: as `smooth` where labels are independent."""
+        for other in self.members:
+            if np.abs(other.held_out - member.held_out).max() < _SAME:
+                return other.name
+        return None
+
+    def refit(self, member: Member) -> BaseEstimator:
+        """Fit a member to all rows; where time is short, or that fails, return what there is."""
+        self.clock.reserved -= member.seconds
+        if not self.clock.suffices(member.seconds):
+            return member.model
+        rows = np.arange(len(self.D))
+        if self.sample_weight is not None:
+            rows = np.flatnonzero(self.sample_weight)
+        try:
+            return self._fit(member.learner, rows, rows[:1]).model
+        except FAILURES:
+            return member.model
+
+    def _note(self, row: dict[str, Any]) -> None:
+        self.rows.append(row)
+        self.report(row)
+
+
+def _fit_fold(
+    learner: BaseEstimator,
+    X: Any,
+    D: NDArray,
+    sample_weight: NDArray | None,
+    train: NDArray,
+    test: NDArray,
+) -> _Fold:
+    start = time.monotonic()
+    weight = None if sample_weight is None else with_mean_one(sample_weight, train)[train]
+    with (
+        # Weights go to the last step here, whether or not it can say so.
+        config_context(enable_metadata_routing=False),
+        warnings.catch_warnings(record=True) as caught,
+    ):
+        warnings.simplefilter("always", ConvergenceWarning)
+        params = with_weight(learner, weight, {})
+        model = clone(learner).fit(X[train], D[train], **params)
+        P = check_prediction(np.asarray(model.predict(X[test])), D.shape[1])
+    converged = True
+    for warning in caught:
+        if issubclass(warning.category, ConvergenceWarning):
+            converged = False
+        else:
+            warnings.warn_explicit(
+                warning.message, warning.category, warning.filename, warning.lineno
+            )
+    return _Fold(model, P, time.monotonic() - start, converged)
