@@ -6,7 +6,7 @@ With eigenvalues :math:`\lambda_j` of the covariance of the features and :math:`
 shrinks the coefficient of the pair by :math:`h_{cj} = \lambda_j / (\lambda_j + \alpha / g_c)`. The
 penalty minimises its generalised cross-validation
 
-.. math:: \sum_c \frac{\mathrm{RSS}_c(\alpha) / n}{(1 - (1 + \sum_j h_{cj}) / n)^2} ,
+.. math:: \sum_c \frac{\mathrm{RSS}_c(\alpha) / n}{(1 - 1.05 (1 + \sum_j h_{cj}) / n)^2} ,
 
 which one eigendecomposition gives for all penalties. What the step explains bends the objective
 less: at the fit, a share :math:`\kappa` of the curvature is left, the one of the variance that is
@@ -15,7 +15,9 @@ not explained. The search stands between the two, so the penalty is multiplied b
 ones, or of several bases of the logits, may be compared.
 
 Reference: G. Golub, M. Heath, G. Wahba, "Generalized cross-validation as a method for choosing a
-good ridge parameter", Technometrics 1979.
+good ridge parameter", Technometrics 1979; for such a factor, Y.-J. Kim, C. Gu, "Smoothing spline
+Gaussian regression: more scalable computation via efficient approximation", Journal of the Royal
+Statistical Society B 2004.
 """
 
 from __future__ import annotations
@@ -33,6 +35,9 @@ from scipy.optimize import minimize_scalar
 _MAX_ROWS = 2000
 # Largest eigendecomposition: with more rows and more features than this, there are fewer rows.
 _MAX_SIZE = 500
+# A degree of freedom counts as this many: plain generalised cross-validation may follow the noise
+# to the end where there are about as many features as rows, and larger factors cost accuracy.
+_INFLATION = 1.05
 # Penalties that are tried, as multiples of the mean variance of the features.
 _MULTIPLES = np.logspace(-8, 4, 73)
 # Deviations below this share of the mean, eigenvalues below this share of the largest, and
@@ -161,7 +166,7 @@ def choose_alpha(
     value, choice = best
     if not np.isfinite(value):  # no feature varies
         return choice
-    unexplained = min(value * (1 - min(n_free / n, 0.999)) ** 2 / total, 1) if total > 0 else 1.0
+    unexplained = min(value * _left_of_mean(n, n_free) ** 2 / total, 1) if total > 0 else 1.0
     unexplained = max(unexplained, _ROUNDING)
     alpha = float(choice.alpha * np.sqrt(unexplained) * n / n_effective)
     return choice._replace(alpha=alpha, unexplained=unexplained)
@@ -200,25 +205,27 @@ def _whitened(
     return g, np.einsum("ij,ij->j", Y, Y), Q
 
 
+def _left_of_mean(n: float, n_free: int) -> float:
+    """Share of the degrees of freedom that the mean distribution leaves."""
+    return max(1 - _INFLATION * n_free / n, 1e-3)
+
+
 def _score(lam, XR, R, gamma, basis, total, n, n_free):
     """Generalised cross-validation as a function of the logarithm of the penalty."""
     g, variances, Q = _whitened(R, gamma, basis)
     power = (XR @ Q) ** 2
-    # Not as a difference below: divided by few degrees of freedom, its rounding would be all.
-    beyond = np.maximum(variances - power.sum(axis=0), 0)
-    spare = n - n_free - len(lam)
     # What no penalty explains; where features can explain everything, this is rounding.
     beyond = variances - power.sum(axis=0)
     beyond[beyond < _ROUNDING * variances] = 0
     # Rounding in a basis that smooths may drop directions, which then stay as they are.
-    rest = max(total - variances.sum(), 0) / (1 - min(n_free / n, 0.999)) ** 2
+    rest = max(total - variances.sum(), 0) / _left_of_mean(n, n_free) ** 2
 
     def score(log_alpha: float) -> float:
         penalty = np.exp(log_alpha) / g
         left = penalty / (lam[:, None] + penalty)  # 1 - h
         residual = beyond + (left**2 * power).sum(axis=0)
-        freedom = left.sum(axis=0) + spare
-        if freedom.min() <= 0:  # weights leave fewer rows than there are directions
+        freedom = n - _INFLATION * (n_free + (1 - left).sum(axis=0))
+        if freedom.min() <= 0:
             return np.inf
         return float((residual / (freedom / n) ** 2).sum() + rest)
 

@@ -102,13 +102,14 @@ class BFGSLDL(MaximumEntropyModel):
     :math:`h_{cj} = \lambda_j / (\lambda_j + \alpha / g_c)`, its generalised cross-validation is
 
     .. math::
-        V(\alpha) = \sum_c \frac{\mathrm{RSS}_c(\alpha) / n}{(1 - (1 + \sum_j h_{cj}) / n)^2} .
+        V(\alpha) = \sum_c \frac{\mathrm{RSS}_c(\alpha) / n}{(1 - 1.05 (1 + \sum_j h_{cj}) / n)^2} .
 
-    The penalty is its minimiser times :math:`\sqrt{\kappa}`, with the share :math:`\kappa` of
-    variance that the step leaves: the nearer the fit, the less the objective bends. Where the step
-    explains more than half, as for class labels that are easily told apart, four folds of the rows
-    that were looked at correct the penalty by a power of four. For `n` stands
-    the effective number of rows, :math:`(\sum_i s_i)^2 / \sum_i s_i^2`, so that a common scale of
+    Degrees of freedom count a little more than once, lest noise is followed where there are as many
+    features as rows. The penalty is its minimiser times :math:`\sqrt{\kappa}`, with the share
+    :math:`\kappa` of variance that the step leaves: the nearer the fit, the less the objective
+    bends. Where the step explains more than half, as for class labels that are easily told apart,
+    four folds of the rows that were looked at correct the penalty by a power of four. For `n`
+    stands the effective number of rows, :math:`(\sum_i s_i)^2 / \sum_i s_i^2`, so that a common scale of
     the weights changes nothing; weights are not counts of repeated rows here. On the eleven files
     of :doc:`/results/defaults` the divergence of held-out rows is within a few hundredths of
     that of :class:`BFGSLDLCV`.
@@ -117,6 +118,10 @@ class BFGSLDL(MaximumEntropyModel):
     ----------
     G. Golub, M. Heath, G. Wahba, "Generalized cross-validation as a method for choosing a good
     ridge parameter", Technometrics, 1979 (the automatic penalty).
+
+    Y.-J. Kim, C. Gu, "Smoothing spline Gaussian regression: more scalable computation via efficient
+    approximation", Journal of the Royal Statistical Society B, 2004 (degrees of freedom that count
+    more than once).
 
     X. Geng, "Label distribution learning", IEEE Transactions on Knowledge and Data Engineering,
     2016 (algorithm SA-BFGS).
