@@ -80,7 +80,8 @@ def test_distributions_as_targets(make_frame):
     named = model().fit(X, make_frame(D, "bca"))
     assert_array_equal(named.classes_, ["b", "c", "a"])
     assert_array_equal(named.predict(X), np.array(["b", "c", "a"])[fitted.predict(X)])
-    regressor = DeepLDLRegressor(hidden_layer_sizes=(8,), max_epochs=10, random_state=0, lr=0.03)
+    settings = {"hidden_layer_sizes": (8,), "max_epochs": 10, "random_state": 0, "lr": 0.03}
+    regressor = single_net(DeepLDLRegressor, **settings)
     assert_array_equal(regressor.fit(X, D).predict(X), fitted.predict_proba(X))
 
 

@@ -71,6 +71,7 @@ FITS = {
     "an epoch of one row": lambda device: regressor(device).fit(X[:1], D[:1]),
     "all rows": lambda device: regressor(device, batch_size="all").fit(X, D),
     "a long last batch": lambda device: regressor(device).fit(X[:51], D[:51]),
+    "members": lambda device: regressor(device, n_members=3, standardize=True).fit(X, D),
     "weights": lambda device: regressor(device).fit(X, D, sample_weight=WEIGHT),
     "clipping": lambda device: regressor(device, clip_norm=0.01).fit(X, D),
     "adaptive clipping": lambda device: regressor(device, clip_norm="adaptive").fit(X, D),
@@ -82,14 +83,14 @@ FITS = {
         batch_size="all",
     ).fit(X, D),
     "early stopping": lambda device: regressor(
-        device, early_stopping=True, n_iter_no_change=2, max_epochs=200, lr=2.0
+        device, early_stopping=True, n_iter_no_change=4, max_epochs=200, lr=2.0
     ).fit(X, D, sample_weight=WEIGHT),
     "csr": lambda device: regressor(device).fit(sparse.csr_array(X), D),
     "dataset": lambda device: regressor(device).fit(
         TensorDataset(torch.from_numpy(X), torch.from_numpy(D))
     ),
     "warm start": lambda device: regressor(device, warm_start=True).fit(X, D).fit(X, D),
-    "labels": lambda device: DeepLDLClassifier(**setting(device)).fit(X, Y),
+    "labels": lambda device: single_net(DeepLDLClassifier, **setting(device)).fit(X, Y),
     "graph": lambda device: AuxGraphLDLClassifier(**setting(device)).fit(X, Y, aux=X[:, :2]),
     "ratios": lambda device: OGRClassifier(**setting(device), gap=1).fit(X, Y),
     "teachers": lambda device: OfflineLDLClassifier(**setting(device)).fit(X, Y),
