@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from sklearn_ldl.deep.networks.dropout import UniformDropout
 from sklearn_ldl.deep.networks.inputs import StandardizedInputs
 from sklearn_ldl.deep.networks.member_layers import MemberLinear, SharedLinear
 from sklearn_ldl.deep.networks.members import mean_output
@@ -80,7 +81,7 @@ class MLPEnsemble(nn.Module):
             self.hidden.add_module(f"hidden{index}", layer)
             self.hidden.add_module(f"relu{index}", nn.ReLU())
             if dropout:
-                self.hidden.add_module(f"dropout{index}", nn.Dropout(dropout))
+                self.hidden.add_module(f"dropout{index}", UniformDropout(dropout))
             width = size
         self.head = MemberLinear(n_members, width, n_labels)
 

@@ -8,6 +8,7 @@ pytest.importorskip("skorch")
 from torch import nn  # noqa: E402
 
 from sklearn_ldl.deep.losses.distributions import kl_divergence  # noqa: E402
+from sklearn_ldl.deep.networks.dropout import UniformDropout  # noqa: E402
 from sklearn_ldl.deep.networks.ensemble import Members, MLPEnsemble  # noqa: E402
 from sklearn_ldl.deep.networks.member_layers import MemberLinear, SharedLinear  # noqa: E402
 from sklearn_ldl.deep.networks.members import (  # noqa: E402
@@ -107,6 +108,14 @@ def test_gradients_reach_every_parameter():
     ensemble = module()
     ensemble.train()(draw(28, 5)).square().sum().backward()
     assert all(p.grad.abs().sum() > 0 for p in ensemble.parameters())
+
+
+def test_dropout_keeps_the_mean_and_evaluation_as_they_are():
+    layer, X = UniformDropout(0.3), torch.ones(100_000)
+    dropped = layer(X)
+    assert dropped.unique().tolist() == [0.0, pytest.approx(1 / 0.7)]
+    assert dropped.mean().item() == pytest.approx(1, abs=0.01)
+    assert layer.eval()(X) is X
 
 
 @pytest.mark.parametrize("size", [0, 2.5, "8"])

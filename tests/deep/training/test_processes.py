@@ -71,6 +71,7 @@ FITS = {
     "an epoch of one row": lambda device: regressor(device).fit(X[:1], D[:1]),
     "all rows": lambda device: regressor(device, batch_size="all").fit(X, D),
     "a long last batch": lambda device: regressor(device).fit(X[:51], D[:51]),
+    "members": lambda device: regressor(device, n_members=3, standardize=True).fit(X, D),
     "weights": lambda device: regressor(device).fit(X, D, sample_weight=WEIGHT),
     "clipping": lambda device: regressor(device, clip_norm=0.01).fit(X, D),
     "adaptive clipping": lambda device: regressor(device, clip_norm="adaptive").fit(X, D),
