@@ -232,6 +232,7 @@ def main() -> None:
     parser.add_argument("--rows", nargs="+", choices=ROWS, help="rows of the table of files")
     parser.add_argument("--folds", type=int, default=10, help="folds of every file, at least")
     parser.add_argument("--again", action="store_true", help="fit the rows given afresh")
+    parser.add_argument("--cached", action="store_true", help="only folds that are in the cache")
     parser.add_argument("--files-only", action="store_true", help="fill the cache of the files")
     parser.add_argument("--out", type=Path, help="also write the tables to this file")
     options = parser.parse_args()
@@ -242,6 +243,8 @@ def main() -> None:
         rows, n_folds, few = options.rows or ["BFGSLDL", "SmoothBFGSLDL"], 1, 6
 
     command = "OMP_NUM_THREADS=1 python benchmarks/bench_defaults.py"
+    command += f" --rows {' '.join(options.rows)}" if options.rows else ""
+    command += " --cached" if options.cached else ""
     command += f" --out {options.out}" if options.out else ""
     text = [INTRODUCTION.format(command=command, machine=machine())]
     print(text[0])
@@ -255,7 +258,7 @@ def main() -> None:
             "LDLClassifier for LogisticRegression", log_loss, LogisticRegression(), LDLClassifier()
         )
         text += cost(options.quick)
-    text += on_files(rows, n_folds, options.again)
+    text += on_files(rows, 0 if options.cached else n_folds, options.again)
     if options.out:
         options.out.write_text("\n".join(text) + "\n", "utf-8")
 

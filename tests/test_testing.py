@@ -4,7 +4,7 @@ from numpy.testing import assert_allclose
 from sklearn.base import clone
 
 import sklearn_ldl
-from sklearn_ldl import BFGSLDL, LDLClassifier, LDLRegressor
+from sklearn_ldl import BFGSLDL, PTSVMLDL, LDLRegressor
 from sklearn_ldl.testing import (
     EXPECTED_FAILURES,
     SKIPPED_CHECKS,
@@ -37,7 +37,7 @@ def test_the_wrapped_estimator_is_fitted_to_distributions(rng):
 def test_checks_come_with_reasons(look_up, table):
     pytest.importorskip("skorch")
     assert look_up(as_regressor(BFGSLDL())) == {}
-    assert look_up(LDLClassifier()) == {}
+    assert look_up(PTSVMLDL()) == {}
     for name, checks in table.items():
         estimator = getattr(sklearn_ldl, name)()
         assert look_up(estimator) == look_up(as_regressor(estimator)) == checks

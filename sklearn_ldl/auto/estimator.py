@@ -105,9 +105,9 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
     Notes
     -----
     Candidates that cannot take what `fit` is given are left out, and the leaderboard says so: with
-    weights of rows "neighbors", with missing values (NaN) all but the forests and the mean. Sparse
-    features are not centred. A candidate that fails is left out likewise; if all fail, that is an
-    error.
+    weights of rows "neighbors", with missing values (NaN) all but forests, boosted trees and the
+    mean. Sparse features are not centred. A candidate that fails is left out likewise; if all fail,
+    that is an error.
 
     The limit is wall time. It bounds the number of candidates and scalings, not what a single one
     does: a fit that has been started is finished. After Ctrl-C the estimator is what was reached,

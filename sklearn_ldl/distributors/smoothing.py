@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Real
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,6 +26,13 @@ _CONSTRAINTS: dict = {
 }
 
 
+# Type checkers take a data frame for an array-like, and it comes back as a data frame.
+@overload
+def smooth_labels(
+    D: NDArray | Sequence[Sequence[float]], smoothing: float = 0.1, *, kind: Kind = "uniform"
+) -> NDArray[np.float64]: ...
+@overload
+def smooth_labels(D: Any, smoothing: float = 0.1, *, kind: Kind = "uniform") -> Any: ...
 @validate_params(_CONSTRAINTS, prefer_skip_nested_validation=True)
 def smooth_labels(D: ArrayLike, smoothing: float = 0.1, *, kind: Kind = "uniform") -> Any:
     r"""Move a part of the mass of every distribution to the other labels.

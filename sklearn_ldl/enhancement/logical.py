@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, overload
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from sklearn_ldl._core.label_names import like_frame
 from sklearn_ldl._core.simplex import check_distribution
@@ -14,6 +15,13 @@ from sklearn_ldl._core.simplex import check_distribution
 _ROUNDING = 1e-12
 
 
+# Type checkers take a data frame for an array-like, and it comes back as a data frame.
+@overload
+def to_logical_labels(
+    D: NDArray | Sequence[Sequence[float]], *, threshold: float = 0.5
+) -> NDArray[np.int8]: ...
+@overload
+def to_logical_labels(D: Any, *, threshold: float = 0.5) -> Any: ...
 def to_logical_labels(D: ArrayLike, *, threshold: float = 0.5) -> Any:
     r"""Binarise label distributions: the fewest largest degrees that reach a total.
 

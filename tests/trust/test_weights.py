@@ -50,6 +50,9 @@ DETERMINISTIC = {
     "batch_size": "all",
     "early_stopping": False,
     "max_epochs": 20,
+    "dropout": 0.0,
+    # Of the features, where networks standardise them: every row counts once.
+    "standardize": False,
     "random_state": 0,
     "min_samples_leaf": 1,
     "gap": 5,
