@@ -150,9 +150,9 @@ def expected_failures(estimator: BaseEstimator) -> dict[str, str]:
 
     Examples
     --------
-    >>> from sklearn_ldl import LDLRegressor
+    >>> from sklearn_ldl import KernelDensityRegressor
     >>> from sklearn_ldl.testing import expected_failures
-    >>> for check in expected_failures(LDLRegressor()):
+    >>> for check in expected_failures(KernelDensityRegressor()):
     ...     print(check)
     check_regressors_no_decision_function
     check_estimator_sparse_matrix

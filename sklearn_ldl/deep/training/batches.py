@@ -31,6 +31,8 @@ class Batch(NamedTuple):
     share: float = 1.0
     #: How many rows, the first ones, count here; the others fill up a part that is too small.
     n_own: int | None = None
+    #: How often the rows stand here, one copy behind the other.
+    n_copies: int = 1
 
     def repeated(self, times: int) -> Batch:
         """Return the same rows as often as told, one copy behind the other."""
@@ -39,7 +41,7 @@ class Batch(NamedTuple):
             for tensor in (self.X, self.target, self.rows)
         )
         weight = None if self.weight is None else self.weight.repeat(times)
-        return self._replace(X=X, target=target, weight=weight, rows=rows)
+        return self._replace(X=X, target=target, weight=weight, rows=rows, n_copies=times)
 
 
 class RowSource:

@@ -245,8 +245,10 @@ def _mean(rows: Tensor | WeightedRows, batch: Batch) -> Tensor:
         )
     if weight is not None:
         rows = rows * weight
-    mean = rows.mean() if batch.n_own is None else rows[: batch.n_own].sum() / len(rows)
-    return mean * batch.share
+    if batch.n_own is None:
+        return rows.mean() * batch.share
+    own = rows.view(batch.n_copies, -1)[:, : batch.n_own]
+    return own.sum() / len(rows) * batch.share
 
 
 def _as_tuple(returned: Any) -> tuple[Any, ...]:

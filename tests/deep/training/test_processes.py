@@ -36,6 +36,7 @@ from sklearn_ldl.deep import (  # noqa: E402
 )
 from sklearn_ldl.deep.training import processes  # noqa: E402
 from sklearn_ldl.deep.training.processes import Processes  # noqa: E402
+from tests import ROOT  # noqa: E402
 from tests.deep import single_net  # noqa: E402
 
 N_PROCESSES = 2
@@ -185,6 +186,7 @@ def launch(folder, *, on_cpu=True):
         "MASTER_PORT": port,
         "OMP_NUM_THREADS": 1,
         "ACCELERATE_USE_CPU": str(on_cpu).lower(),
+        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
     }
     workers = []
     for number in range(N_PROCESSES):
