@@ -260,7 +260,7 @@ def main() -> None:
         text += cost(options.quick)
     text += on_files(rows, 0 if options.cached else n_folds, options.again)
     if options.out:
-        options.out.write_text("\n".join(text) + "\n", "utf-8")
+        options.out.write_text("\n".join(text).rstrip() + "\n", "utf-8")
 
 
 if __name__ == "__main__":
