@@ -87,8 +87,7 @@ class GradientBoostingLDL(SoftmaxPredictionMixin, BaseEstimator):
         Share of the rows that are held out, with early stopping.
     tol : float, default=1e-5
         Smallest improvement that counts.
-    categorical_features : "from_dtype", array-like of {bool, int, str} or None, \
-            default="from_dtype"
+    categorical_features : {"from_dtype"}, array-like or None, default="from_dtype"
         Columns that hold categories, which have no order: those whose dtype says so (pandas'
         category, Polars' Categorical and Enum), a mask, positions, names, or None. Categories are
         strings, numbers or whatever else has a hash. LightGBM splits them into two sets;

@@ -32,6 +32,7 @@ pytestmark = [
 UNWEIGHTED = [cls for cls in ESTIMATORS if cls not in WEIGHTED]
 REPEATED = np.repeat(np.arange(N), COUNTS)
 LINEAR = {"alpha": 1e-2, "tol": 1e-10}
+COARSE = GaussianLabelDistributor(np.linspace(-4, 4, 5), sigma=2.0)
 WIDE = GaussianLabelDistributor(np.linspace(-4, 4, 20), sigma=0.5)
 
 
@@ -119,7 +120,7 @@ def test_weights_are_repeated_rows(cls):
 # What has to grow with the weights, or shrink, where the objective is a sum over rows; and a
 # penalty that is not chosen by data that rounding has changed.
 OF_SIZES = {
-    "LDLRegressor": lambda size: {"estimator": BFGSLDL(1.0, tol=1e-10), "distributor": WIDE},
+    "LDLRegressor": lambda size: {"estimator": BFGSLDL(**LINEAR), "distributor": COARSE},
     "GradientBoostingLDL": lambda size: {"l2_regularization": size},
     "LDSVR": lambda size: {"C": 1 / size},
 }

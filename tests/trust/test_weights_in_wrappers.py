@@ -20,6 +20,8 @@ from sklearn_ldl import (
     LDLRegressor,
     StackingLDL,
 )
+from sklearn_ldl._core.sklearn_compat import routing_enabled
+from sklearn_ldl.metrics import get_ldl_scorer
 from tests.test_common import ESTIMATORS
 from tests.trust.cases import COUNTS, WEIGHTED, data, degrees, fitted, ids, make, target
 
@@ -34,11 +36,22 @@ WITHOUT = {
     "estimators": KNeighborsLDL(),
     "teacher": KNeighborsClassifier(),
 }
+
+
+def unweighted():
+    """A scorer that says that it takes no weights, as older versions of scikit-learn ask for."""
+    scorer = get_ldl_scorer("neg_kl_divergence")
+    return scorer.set_score_request(sample_weight=False) if routing_enabled() else scorer
+
+
 CONTAINERS = {
     "pipeline": lambda learner: make_pipeline(scaler(), learner),
     "nested": lambda learner: make_pipeline(scaler(), make_pipeline(scaler(), learner)),
     "search": lambda learner: GridSearchCV(
-        make_pipeline(scaler(), learner), {"standardscaler__with_std": [True]}, cv=KFold(3)
+        make_pipeline(scaler(), learner),
+        {"standardscaler__with_std": [True]},
+        cv=KFold(3),
+        scoring=unweighted(),
     ),
 }
 
