@@ -41,16 +41,18 @@ def choose(
     fit_intercept: bool,
     scalings: Sequence[bool] = (False,),
     bases: Sequence[NDArray | None] = (None,),
+    correct: bool = True,
 ) -> Choice:
     """Choose penalty, scaling and basis by what a sample of the rows says.
 
     Where one Newton step explains more than half of the variance, as it does for class labels that
-    are easily told apart, the penalty is corrected by four folds of the sample.
+    are easily told apart, the penalty is corrected by four folds of the sample, unless the caller
+    has another one.
     """
     take = sample_of_blocks if is_dask(X) else sample_of_rows
     sample = take(X, D, sample_weight)
     choice = choose_alpha(*sample, fit_intercept=fit_intercept, scalings=scalings, bases=bases)
-    if choice.unexplained < _SHARP and len(sample.D) >= _FEWEST_ROWS:
+    if correct and choice.unexplained < _SHARP and len(sample.D) >= _FEWEST_ROWS:
         factor = _best_factor(choice, sample, bases[choice.basis], fit_intercept)
         choice = choice._replace(alpha=choice.alpha * factor)
     return choice

@@ -94,6 +94,7 @@ class MaximumEntropyModel(CallbackSupportMixin, SoftmaxLinearModel):
                 fit_intercept=self.fit_intercept,
                 scalings=scalings,
                 bases=bases,
+                correct=alpha == "auto",
             )
             standardize, position = choice.standardize, choice.basis
             if alpha == "auto":

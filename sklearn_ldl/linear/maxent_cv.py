@@ -210,7 +210,12 @@ class BFGSLDLCV(MaximumEntropyModel):
         scalings = self._scalings(self._n_alphas is not None)
         if len(scalings) > 1:
             choice = choose(
-                X, D, sample_weight, fit_intercept=self.fit_intercept, scalings=scalings
+                X,
+                D,
+                sample_weight,
+                fit_intercept=self.fit_intercept,
+                scalings=scalings,
+                correct=False,
             )
             scalings = [choice.standardize]
         return self._feature_scale(X, D, sample_weight) if scalings[0] else None
