@@ -66,9 +66,8 @@ Made by `{command}`.
 Mean KL divergence from the true distributions over {n_seeds} seeds, and in parentheses its ratio to
 that without a correction. `BFGSLDL(alpha=0.01)` is trained on {n_rows} rows of three labels, and
 corrected by `LabelShiftCorrector` with the features of the target, of which there are {sizes}
-rows. "auto" is
-its default. It and "bbse if a shift is found" leave predictions as they are where a test at 1 %
-finds no shift; the others correct always.
+rows. "auto" is its default. It and "bbse if a shift is found" leave predictions as they are where a
+test at 1 % finds no shift; the others correct always.
 
 - *none*, *mild*, *strong*: `make_label_shift` with priors of (.6, .3, .1) in training, and the
   same, (.5, .3, .2) and (.1, .3, .6) in the target.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.utils import check_array
 
 from sklearn_ldl._core.callbacks import CallbackSupportMixin, IterationReporter
 from sklearn_ldl._core.dask_rows import is_dask
+from sklearn_ldl._core.sklearn_compat import Interval, StrOptions
 from sklearn_ldl._solver.auto_alpha import deviations
 from sklearn_ldl._solver.chunks import ChunkedProblem, validate_chunks
 from sklearn_ldl._solver.lbfgs import State
@@ -30,6 +32,15 @@ class MaximumEntropyModel(CallbackSupportMixin, SoftmaxLinearModel):
     Besides their penalty, they have the parameters `standardize`, `fit_intercept`, `max_iter`,
     `tol`, `warm_start` and `verbose`.
     """
+
+    _parameter_constraints: dict = {
+        "standardize": ["boolean", StrOptions({"auto"})],
+        "fit_intercept": ["boolean"],
+        "max_iter": [Interval(Integral, 0, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "warm_start": ["boolean"],
+        "verbose": ["verbose"],
+    }
 
     #: Whether Dask collections are fitted block by block.
     _takes_dask = True

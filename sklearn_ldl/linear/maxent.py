@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, Literal
 
 from numpy.typing import ArrayLike
@@ -139,13 +139,8 @@ class BFGSLDL(MaximumEntropyModel):
     """
 
     _parameter_constraints: dict = {
+        **MaximumEntropyModel._parameter_constraints,
         "alpha": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
-        "standardize": ["boolean", StrOptions({"auto"})],
-        "fit_intercept": ["boolean"],
-        "max_iter": [Interval(Integral, 0, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "warm_start": ["boolean"],
-        "verbose": ["verbose"],
     }
 
     def __init__(

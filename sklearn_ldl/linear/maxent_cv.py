@@ -100,13 +100,12 @@ class BFGSLDLCV(MaximumEntropyModel):
     """
 
     _parameter_constraints: dict = {
-        **BFGSLDL._parameter_constraints,
+        **MaximumEntropyModel._parameter_constraints,
         "alphas": ["array-like", Interval(Integral, 1, None, closed="left"), None],
         "cv": ["cv_object"],
         "scoring": [str, callable, None],
         "n_jobs": [Interval(Integral, None, None, closed="neither"), None],
     }
-    _parameter_constraints.pop("alpha")
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any, Literal
 
 import numpy as np
@@ -113,15 +113,10 @@ class SmoothBFGSLDL(MaximumEntropyModel):
     """
 
     _parameter_constraints: dict = {
+        **MaximumEntropyModel._parameter_constraints,
         "alpha": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
         "grid": ["array-like", None],
         "length_scale": [StrOptions({"auto"}), Interval(Real, 0, None, closed="left")],
-        "standardize": ["boolean", StrOptions({"auto"})],
-        "fit_intercept": ["boolean"],
-        "max_iter": [Interval(Integral, 0, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "warm_start": ["boolean"],
-        "verbose": ["verbose"],
     }
 
     def __init__(
