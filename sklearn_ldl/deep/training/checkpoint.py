@@ -109,7 +109,13 @@ def describe(estimator: Any, data: dict[str, Any], module: nn.Module) -> Descrip
     shapes = [f"{name}: {tuple(w.shape)}" for name, w in state.items() if isinstance(w, Tensor)]
     given = {name: value for name, value in data.items() if value is not None}
     parameters = describe_parameters(estimator)
-    others = _describe({**given, "the initial weights": dict(state)})
+    others = _describe(
+        {
+            "the weights of the module": ", ".join(shapes),
+            **given,
+            "the initial weights": list(state.values()),
+        }
+    )
     lengths = {
         f"the length of {name}": str(len(value))  # type: ignore[arg-type]
         for name, value in given.items()
@@ -119,7 +125,6 @@ def describe(estimator: Any, data: dict[str, Any], module: nn.Module) -> Descrip
         {
             **parameters.known,
             **lengths,
-            "the weights of the module": ", ".join(shapes),
             **others.known,
         },
         parameters.unknown | others.unknown,
@@ -140,6 +145,8 @@ def _text(value: Any) -> str:
     """Show a value, with its digest where what is shown is not all."""
     if isinstance(value, type):
         shown = value.__name__
+    elif isinstance(value, list) and value and isinstance(value[0], Tensor):
+        shown = f"{len(value)} tensors"
     elif hasattr(value, "shape"):
         shown = f"array of shape {tuple(value.shape)}"
     else:

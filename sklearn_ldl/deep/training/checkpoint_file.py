@@ -105,14 +105,17 @@ def read(path: Path) -> Any:
         return None
     except OSError as error:
         raise CheckpointError(f"checkpoint {path} is not read: {_cause(error)}.") from error
-    length, content = data[len(MAGIC) : len(MAGIC) + _N_LENGTH], memoryview(data)[_START:]
-    if data.startswith((_ZIP, MAGIC[:-2])) and not data.startswith(MAGIC):
-        fault = "is that of another version of sklearn_ldl, or of another program"
-    elif not data.startswith(MAGIC[: len(data)]):
-        fault = "is not a checkpoint of a deep estimator"
-    elif len(data) < _START or len(content) < int.from_bytes(length, "little"):
+    content = memoryview(data)[_START:]
+    length = int.from_bytes(data[len(MAGIC) : len(MAGIC) + _N_LENGTH], "little")
+    if MAGIC.startswith(data):
         fault = f"is cut off after {len(data)} bytes"
-    elif data[_START - _N_DIGEST : _START] != _digest(content):
+    elif data.startswith((_ZIP, MAGIC[:-2])) and not data.startswith(MAGIC):
+        fault = "is that of another version of sklearn_ldl, or of another program"
+    elif not data.startswith(MAGIC):
+        fault = "is not a checkpoint of a deep estimator"
+    elif len(data) < _START or len(content) < length:
+        fault = f"is cut off after {len(data)} bytes"
+    elif len(content) > length or data[_START - _N_DIGEST : _START] != _digest(content):
         fault = "is damaged: its checksum is not that of its content"
     elif content[: len(_ZIP)] != _ZIP:
         fault = "holds what no estimator writes"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copyreg
 import sys
 from collections.abc import Iterable
 from hashlib import blake2b
@@ -26,9 +27,10 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils import gen_batches
 from skorch import NeuralNet
 from skorch.callbacks import Callback
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.utils.data import Dataset
+from torch.utils.hooks import RemovableHandle
 
 from sklearn_ldl.deep.training.stored_rows import give_back
 
@@ -114,6 +116,8 @@ class _Content:
             self._add_all("sparse", (X.shape, X.data, X.indices, X.indptr))
         elif isinstance(value, Tensor):
             self._add_tensor(value)
+        elif isinstance(value, RemovableHandle):
+            self._tag("handle")
         elif isinstance(value, torch.Generator):
             self._add_all("generator", [value.get_state()])
         elif isinstance(value, (type, FunctionType)):
@@ -207,6 +211,10 @@ class _Content:
         elif isinstance(value, Callback) and not self._whole:
             settings = {k: v for k, v in vars(value).items() if not k.endswith("_")}
             self._add_all("callback", (kind, settings))
+        elif isinstance(value, nn.Module):
+            # Hooks have running numbers.
+            state = {k: list(v.values()) if _are_hooks(v) else v for k, v in vars(value).items()}
+            self._add_all("module", (kind, state))
         elif isinstance(value, NeuralNet):
             self._add_all("net", (kind, vars(value)))
         else:
@@ -215,13 +223,18 @@ class _Content:
 
     def _add_pickled(self, value: Any) -> None:
         try:
-            parts = value.__reduce_ex__(4)
+            reduce = copyreg.dispatch_table.get(type(value))
+            parts = value.__reduce_ex__(4) if reduce is None else reduce(value)
             if not isinstance(parts, str):
                 make, arguments, state, *items = (*parts, None, None, None)[:5]
                 parts = (make, arguments, state, *(entries and list(entries) for entries in items))
         except Exception:
             raise Unidentified(f"a {type(value).__name__}") from None
         self._add_all("object", (type(value), parts))
+
+
+def _are_hooks(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(key, int) for key in value)
 
 
 def _content(cell: CellType) -> Any:
