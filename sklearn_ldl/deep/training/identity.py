@@ -6,7 +6,7 @@ import copyreg
 import sys
 from collections.abc import Iterable
 from hashlib import blake2b
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from types import (
     BuiltinFunctionType,
     CellType,
@@ -39,8 +39,8 @@ _PLAIN = (
     *(type(None), bool, int, float, complex, str, bytes, range, slice, EllipsisType),
     *(torch.dtype, torch.device, torch.Size, np.dtype, PurePath),
 )
-# Packages whose code stands by its names.
-_LIBRARIES = {"numpy", "scipy", "sklearn", "sklearn_ldl", "skorch", "torch"}
+# Folders of what is installed, whose code stands by its names.
+_INSTALLED = {"site-packages", "dist-packages"}
 # Bytes of an array that are read at a time.
 _CHUNK = 2**24
 
@@ -53,8 +53,9 @@ def digest(value: Any) -> str:
     """Short text that two objects share if, and as good as only if, they hold the same.
 
     Arrays, tensors and the tensors of modules count by their bytes, estimators by their parameters
-    (by all they hold in a ``FrozenEstimator``), functions and classes by their names and code, and
-    other objects by what would be pickled of them.
+    (by all they hold in a ``FrozenEstimator``), functions and classes by their names, and by their
+    code where they are not those of an installed package, and other objects by what would be
+    pickled of them.
 
     Parameters
     ----------
@@ -165,17 +166,17 @@ class _Content:
 
     def _add_named(self, value: Any) -> None:
         """Add a class or function: its name, and its code unless it is that of a library."""
-        name, module = value.__qualname__, value.__module__
-        if "<lambda>" in name:
-            raise Unidentified("a lambda")
-        if "<locals>" in name:
-            raise Unidentified(f"{name.replace('.<locals>', '')}, defined inside a function")
+        name, module = value.__qualname__, str(value.__module__)
+        installed, function = _is_installed(module), isinstance(value, FunctionType)
+        if not (installed and function):
+            if "<lambda>" in name:
+                raise Unidentified("a lambda")
+            if "<locals>" in name:
+                raise Unidentified(f"{name.replace('.<locals>', '')}, defined inside a function")
         self._tag("name", module, name)
-        package = str(module).partition(".")[0]
-        if package in _LIBRARIES or package in sys.stdlib_module_names:
-            return
-        if isinstance(value, FunctionType):
+        if function and (not installed or "<" in name):
             self._add_function(value)
+        if function or installed:
             return
         self._add_all("bases", value.__bases__)
         for key, member in vars(value).items():
@@ -212,9 +213,7 @@ class _Content:
             settings = {k: v for k, v in vars(value).items() if not k.endswith("_")}
             self._add_all("callback", (kind, settings))
         elif isinstance(value, nn.Module):
-            # Hooks have running numbers.
-            state = {k: list(v.values()) if _are_hooks(v) else v for k, v in vars(value).items()}
-            self._add_all("module", (kind, state))
+            self._add_all("module", (kind, _module_state(value)))
         elif isinstance(value, NeuralNet):
             self._add_all("net", (kind, vars(value)))
         else:
@@ -231,6 +230,25 @@ class _Content:
         except Exception:
             raise Unidentified(f"a {type(value).__name__}") from None
         self._add_all("object", (type(value), parts))
+
+
+def _is_installed(module: str) -> bool:
+    package = module.partition(".")[0]
+    if package in {"sklearn_ldl", *sys.stdlib_module_names}:
+        return True
+    # What is written in a notebook has no file.
+    file = getattr(sys.modules.get(module), "__file__", None)
+    return file is not None and not _INSTALLED.isdisjoint(Path(file).parts)
+
+
+def _module_state(module: nn.Module) -> dict[str, Any]:
+    """All that a module holds, but for the running numbers of its hooks."""
+    try:
+        state = module.__getstate__()
+    except RuntimeError:  # it is parametrised
+        state = vars(module)
+    state = state if isinstance(state, dict) else vars(module)
+    return {key: list(v.values()) if _are_hooks(v) else v for key, v in state.items()}
 
 
 def _are_hooks(value: Any) -> bool:

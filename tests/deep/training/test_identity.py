@@ -18,6 +18,7 @@ from sklearn.frozen import FrozenEstimator  # noqa: E402
 from sklearn.linear_model import Ridge  # noqa: E402
 from skorch.callbacks import Callback, LRScheduler  # noqa: E402
 from torch import nn  # noqa: E402
+from torch.nn.utils.parametrizations import weight_norm  # noqa: E402
 from torch.utils.data import TensorDataset  # noqa: E402
 
 from sklearn_ldl.deep import DeepLDLClassifier, MixUp, pixel_loss  # noqa: E402
@@ -77,6 +78,22 @@ def with_weight(value):
 def frozen_part():
     module = Scaled()
     module.inner[0].weight.requires_grad_(False)
+    return module
+
+
+def recurrent(n_layers):
+    """A module that holds weak references."""
+    return filled(nn.LSTM(3, 2, n_layers), 1.0)
+
+
+def parametrized(value):
+    """A module that cannot be pickled."""
+    return weight_norm(filled(nn.Linear(3, 3), value))
+
+
+def filled(module, value):
+    for weight in module.parameters():
+        nn.init.constant_(weight, value)
     return module
 
 
@@ -140,6 +157,10 @@ DIFFERENT = {
         frozen_part,
         lambda: nn.LazyLinear(3),
         lambda: Scaled,
+        lambda: recurrent(1),
+        lambda: recurrent(2),
+        lambda: parametrized(1.0),
+        lambda: parametrized(2.0),
     ],
     "functions": [
         lambda: first,
