@@ -144,7 +144,7 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
     def _depends_on_max_epochs(self) -> bool:
         """Whether the first epochs would be others if `max_epochs` were larger.
 
-        Of what is written elsewhere, nobody knows.
+        Those of an estimator that is not of this package may be.
         """
         ours = type(self).__module__.startswith("sklearn_ldl.")
         return self.lr_schedule is not None or not ours

@@ -244,8 +244,25 @@ def test_a_teardown_that_fails_does_not_hide_ctrl_c():
     with pytest.raises(KeyboardInterrupt) as error:
         GridSearchCV(model, {"lr": [0.1, 0.2]}, error_score=0).fit(X, D)
     assert "while it is torn down" in str(error.value.__cause__)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, D)
+    assert model.n_iter_ == 2
     with pytest.raises(RuntimeError, match="while it is torn down"):
         model.set_params(callbacks=[Failing()]).fit(X, D)
+
+
+class Impatient(Callback):
+    def on_train_end(self, net, **kwargs):
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(("callbacks", "n_iter"), [([Interrupt()], 2), ([], 4)])
+def test_ctrl_c_while_callbacks_are_told_of_the_end(callbacks, n_iter):
+    model = interrupting().set_params(callbacks=[*callbacks, Impatient()], max_epochs=4)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, D)
+    assert model.n_iter_ == n_iter
+    assert model.predict(X).shape == D.shape
 
 
 class Diverging(Callback):

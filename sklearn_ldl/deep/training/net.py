@@ -169,10 +169,12 @@ class LDLNet(NeuralNet):
             self.interruption = error
         try:
             self.notify("on_train_end", X=X, y=y)
+        except KeyboardInterrupt as error:
+            self.interruption = self.interruption or error
         except Exception as error:
             if self.interruption is None:
                 raise
-            raise self.interruption from error
+            self.interruption.__cause__ = error
         return self
 
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
