@@ -131,7 +131,12 @@ class TaughtClassifier(DeepClassifier):
         if self.teacher is not None:
             return [self.teacher]
         shared = {name: getattr(self, name) for name in NET_PARAMETERS if hasattr(self, name)}
-        own = {"warm_start": False, "checkpoint": None, "random_state": None}
+        own = {
+            "warm_start": False,
+            "checkpoint": None,
+            "checkpoint_key": None,
+            "random_state": None,
+        }
         return [DeepLDLClassifier(**{**shared, **own})]
 
     def _fit_teachers(self, lesson: Lesson, random_state: RandomState) -> list[BaseEstimator]:

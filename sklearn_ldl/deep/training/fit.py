@@ -51,7 +51,8 @@ def train_net(
     Returns
     -------
     net : LDLNet
-        The trained net, which has let go of the data.
+        The trained net, which has let go of the data; or what Ctrl-C has left of it, with that for
+        its `interruption`.
     """
     device = resolve_device(estimator.device)
     processes = Processes(estimator.device, amp=estimator.amp)
@@ -83,9 +84,9 @@ def train_net(
             if estimator.checkpoint is not None or processes.count > 1:
                 identify_fit(estimator, net, data, sources, seed)
         try:
-            # skorch ends training on Ctrl-C and returns: what was reached is kept.
             net.partial_fit(sources)
-            net.check_weights()
+            if net.interruption is None:
+                net.check_weights()
         finally:
             net.release()
         net.random_bits = random_bits(device) if estimator.warm_start else None

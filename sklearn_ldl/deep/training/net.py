@@ -1,9 +1,10 @@
 """The only place that builds a skorch net, trains it, and asks it for outputs.
 
-The net differs from skorch's own in three ways: batches come from a
+The net differs from skorch's own in four ways: batches come from a
 :class:`~sklearn_ldl.deep.training.batches.RowSource` instead of a DataLoader, the loss is an
-*objective* of the whole batch instead of a criterion of output and target, and losses are summed on
-the device, so that no step waits for it.
+*objective* of the whole batch instead of a criterion of output and target, losses are summed on
+the device, so that no step waits for it, and Ctrl-C is kept for the caller instead of being the end
+of it.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import EpochTimer, PrintLog
+from skorch.callbacks import EarlyStopping, EpochTimer, PrintLog
 from torch import Tensor, nn
 
 from sklearn_ldl.deep.networks.ensemble import MLPEnsemble
 from sklearn_ldl.deep.networks.outputs import first_output
 from sklearn_ldl.deep.training.batches import Batch, RowSource
+from sklearn_ldl.deep.training.checkpoint_file import CheckpointError
 from sklearn_ldl.deep.training.optimization import check_patterns
 from sklearn_ldl.deep.training.processes import Processes
 
@@ -86,6 +88,10 @@ class Sources(NamedTuple):
     valid: RowSource | None
 
 
+class EndOfTraining(Exception):
+    """A callback for early stopping has seen enough."""
+
+
 class LDLNet(NeuralNet):
     """Net with an objective; see the module.
 
@@ -126,6 +132,8 @@ class LDLNet(NeuralNet):
         self.checkpoint: Any = None
         #: Where the random numbers of the last fit ended, for one that goes on.
         self.random_bits: list[Tensor] | None = None
+        #: What ended training before its time, once callbacks have been told of the end.
+        self.interruption: BaseException | None = None
 
     @property
     def _default_callbacks(self):
@@ -137,13 +145,44 @@ class LDLNet(NeuralNet):
         check_patterns(getattr(self, "optimizer__param_groups", ()), names)
         return super().initialize_optimizer(triggered_directly)
 
+    def notify(self, method_name, **kwargs):
+        """Call the callbacks; the KeyboardInterrupt of skorch's early stopping is none of ours."""
+        getattr(self, method_name)(self, **kwargs)
+        for _, callback in self.callbacks_:
+            try:
+                getattr(callback, method_name)(self, **kwargs)
+            except KeyboardInterrupt:
+                if isinstance(callback, EarlyStopping) and callback.misses_ == callback.patience:
+                    raise EndOfTraining from None
+                raise
+
+    def partial_fit(self, X, y=None, classes=None, **fit_params):
+        """Train for `max_epochs` on :class:`Sources`; see `interruption`."""
+        self.interruption = None
+        self.notify("on_train_begin", X=X, y=y)
+        n_done = 0 if self.checkpoint is None else self.checkpoint.load(self, X.train)
+        try:
+            self.fit_loop(X, epochs=self.max_epochs - n_done)
+        except EndOfTraining:
+            pass
+        except (KeyboardInterrupt, CheckpointError) as error:
+            self.interruption = error
+        try:
+            self.notify("on_train_end", X=X, y=y)
+        except KeyboardInterrupt as error:
+            self.interruption = self.interruption or error
+        except Exception as error:
+            if self.interruption is None:
+                raise
+            self.interruption.__cause__ = error
+        return self
+
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
-        """Train for `max_epochs` on :class:`Sources`."""
+        """Train for some epochs on :class:`Sources`."""
         self.check_training_readiness()
         forward = Forward(self.module_, amp=self.amp, compiled=self.compiled)
         datasets = {"dataset_train": X.train, "dataset_valid": X.valid}
-        done = 0 if self.checkpoint is None else self.checkpoint.load(self, X.train)
-        for _ in range(done, self.max_epochs if epochs is None else epochs):
+        for _ in range(self.max_epochs if epochs is None else epochs):
             self.notify("on_epoch_begin", **datasets)
             self._run(X.train, "train", lambda batch: self._train_on(forward, batch))
             if X.valid is not None:

@@ -43,7 +43,7 @@ class Rows:
         self._n_bytes += len(part) * max(_NEIGHBOURHOOD, self.X[:1].nbytes)
         if self._n_bytes > _LARGEST:
             self._n_bytes = 0
-            _give_back(self.X)
+            give_back(self.X)
         return part
 
 
@@ -58,10 +58,11 @@ def check_mapped(X: np.memmap) -> None:
         part = np.asarray(X[rows])
         assert_all_finite(part, input_name="X")
         to_float32(part)
-        _give_back(X)
+        give_back(X)
 
 
-def _give_back(X: np.memmap) -> None:
+def give_back(X: np.memmap) -> None:
+    """Let the system have the memory of the pages that were read."""
     mapping: Any = getattr(X, "_mmap", None)
     # Changes in a private map ("c") exist in memory alone.
     if X.mode in ("r", "r+", "w+") and hasattr(mapping, "madvise"):
