@@ -69,7 +69,7 @@ class FoldScores:
             for record in self.records
             if "scores" in record
         ]
-        return _pandas().DataFrame(rows)
+        return frames().DataFrame(rows)
 
     def values(self, dataset: str, estimator: str, measure: str) -> dict[tuple[int, int], float]:
         """Find the values of a measure on the folds that an estimator has finished.
