@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import subprocess
+import tempfile
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, issparse
 from sklearn.base import clone
 
 from sklearn_ldl import AutoLDL
-from sklearn_ldl._core.simplex import check_prediction
+from sklearn_ldl._core.simplex import check_prediction, normalize
 from sklearn_ldl.auto.search import Search
 from sklearn_ldl.metrics import kl_divergence
 
@@ -47,6 +51,20 @@ def fold_scores(
         alone = clone(member.learner).fit(X[train], D[train])
         found[f"candidates/{member.name}"] = _score(alone, X[test], D[test], start)
     return found
+
+
+def autogluon_scores(
+    python: str, X: NDArray, D: NDArray, train: NDArray, test: NDArray
+) -> dict[str, tuple[float, float]]:
+    """KL divergence on the test rows and the limit of AutoGluon, run by another Python."""
+    with tempfile.TemporaryDirectory() as folder:
+        data, predictions = Path(folder) / "fold.npz", Path(folder) / "P.npy"
+        np.savez(data, X=X, D=D, train=train, test=test)
+        script = Path(__file__).with_name("_autogluon.py")
+        command = [python, str(script), str(data), str(LIMIT), str(predictions)]
+        subprocess.run(command, check=True, cwd=folder, capture_output=True)
+        P = normalize(np.load(predictions).astype(float))
+    return {"AutoGluon": (kl_divergence(D[test], P), float(LIMIT))}
 
 
 def _score(model: Any, X: Any, D: NDArray, start: float) -> tuple[float, float]:

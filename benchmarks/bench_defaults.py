@@ -18,7 +18,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
-from _automatic import LIMIT, fold_scores
+from _automatic import LIMIT, autogluon_scores, fold_scores
 from _common import Table, best_time, load, machine
 from _named_sets import classifications, regressions
 from numpy.typing import NDArray
@@ -94,6 +94,14 @@ As above, for `AutoLDL(time_limit={LIMIT})`, whose clock was CPU time of one pro
 candidate that is best on these folds when it is fitted alone to all training rows, with the scaling
 that was chosen for it. Only candidates that were tried in each of the folds count.
 """
+AUTOGLUON_TEXT = f"""\
+## AutoLDL and AutoGluon
+
+KL divergence on the first fold. AutoGluon learns distributions in its soft-class mode, without
+bagging, which takes none; both had {LIMIT} CPU seconds of one process.
+"""
+#: Files on whose first fold it was run.
+AUTOGLUON_FILES = ["SJAFFE", "SCUT_FBP", "emotion6", "Natural_Scene"]
 COST_TEXT = """\
 ## The cost of an automatic penalty
 
@@ -212,7 +220,7 @@ def on_files(rows: list[str], n_folds: int, again: bool) -> list[str]:
         table.row(estimator=row, **cells, mean=whole)
     print()
     text = [FILES_TEXT, *table.lines, ""]
-    return text + (against_candidates() if "AutoLDL" in rows else [])
+    return text + (against_candidates() + against_autogluon() if "AutoLDL" in rows else [])
 
 
 def against_candidates() -> list[str]:
@@ -245,6 +253,28 @@ def against_candidates() -> list[str]:
         )
     print()
     return [CANDIDATES_TEXT, *table.lines, ""]
+
+
+def run_autogluon(python: str) -> None:
+    """Fill the cache with what AutoGluon does."""
+    for data in AUTOGLUON_FILES:
+        X, D = load(data)
+        train, test = next(KFold(10, shuffle=True, random_state=0).split(X))
+        if (data, 0) not in _read("AutoGluon"):
+            for row, value in autogluon_scores(python, X, D, train, test).items():
+                _write(row, _read(row) | {(data, 0): value})
+
+
+def against_autogluon() -> list[str]:
+    """Compare with what is in the cache."""
+    print(AUTOGLUON_TEXT)
+    found = {row: _read(row) for row in ("mean", "AutoLDL", "AutoGluon")}
+    table = Table(data="", mean=".4f", AutoLDL=".4f", AutoGluon=".4f")
+    for data in AUTOGLUON_FILES:
+        if all((data, 0) in kept for kept in found.values()):
+            table.row(data=data, **{row: kept[data, 0][0] for row, kept in found.items()})
+    print()
+    return [AUTOGLUON_TEXT, *table.lines, ""]
 
 
 def _folds_of(found: dict[tuple[str, int], Score], data: str) -> list[int]:
@@ -305,9 +335,14 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="fit the rows given afresh")
     parser.add_argument("--cached", action="store_true", help="only folds that are in the cache")
     parser.add_argument("--files-only", action="store_true", help="fill the cache of the files")
+    parser.add_argument(
+        "--autogluon", metavar="PYTHON", help="interpreter of an environment that has AutoGluon"
+    )
     parser.add_argument("--out", type=Path, help="also write the tables to this file")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
+    if options.autogluon:
+        run_autogluon(options.autogluon)
     rows = options.rows or [row for row in ROWS if row != "mean"]
     n_folds, few = options.folds, None
     if options.quick:
