@@ -90,7 +90,7 @@ def best_time(repeats: int, function: Callable, *args: Any) -> tuple[float, Any]
 def race(seconds: float, *calls: Callable) -> tuple[list[float], list]:
     """Shortest CPU seconds of calls that take turns for some time, and what they returned last."""
     times: list[list[float]] = []
-    while not times or (len(times) < 100 and np.sum(times) < seconds):
+    while not times or (len(times) < 1000 and np.sum(times) < seconds):
         timed = [best_time(1, call) for call in calls]
         times.append([spent for spent, _ in timed])
     return np.min(times, axis=0).tolist(), [result for _, result in timed]

@@ -162,8 +162,6 @@ def compare_solvers(cases, alphas, options, known):
         plain_excess=".0e", plain_time=".1f", sklearn_time=".1f", sklearn_solver="", MB=".0f",
         plain_MB=".0f", processor="",
     )  # fmt: skip
-    columns = list(table.columns)
-    ratios = {"plain_time": [], "sklearn_time": []}
     for case in cases:
         X, D = None, None
         for alpha in alphas:
@@ -176,18 +174,25 @@ def compare_solvers(cases, alphas, options, known):
                 if X is None:
                     X, D = prepare(*case)
                 table.row(**measure(case, X, D, alpha, options))
-            cells = dict(zip(columns, cells_of(table.lines[-1]), strict=True))
-            for name, values in ratios.items():
-                if cells[name]:
-                    values.append(float(cells[name]))
-    means = [
-        f"{name} {gmean(values):.1f} ({len(values)} cases)"
-        for name, values in zip(("plain L-BFGS", "best scikit-learn"), ratios.values(), strict=True)
-        if values
+    means = geometric_means(table)
+    print("\n".join(means), "\n")
+    return [SOLVERS, *table.lines, "", *means]
+
+
+def geometric_means(table):
+    """Means of the time ratios, a line for every processor."""
+    ratios = {}
+    for line in table.lines[2:]:
+        cells = dict(zip(table.columns, cells_of(line), strict=True))
+        for column, name in (("plain_time", "plain L-BFGS"), ("sklearn_time", "best scikit-learn")):
+            if cells[column]:
+                of_processor = ratios.setdefault(cells["processor"], {})
+                of_processor.setdefault(name, []).append(float(cells[column]))
+    return [
+        f"Geometric mean of the time ratios on {processor}: "
+        + ", ".join(f"{who} {gmean(v):.1f} ({len(v)} cases)" for who, v in of_processor.items())
+        for processor, of_processor in ratios.items()
     ]
-    line = f"Geometric mean of the time ratios: {', '.join(means)}"
-    print(line, "\n")
-    return [SOLVERS, *table.lines, "", line]
 
 
 def measure(case, X, D, alpha, options):
