@@ -29,7 +29,7 @@ _SMALL = 128
 # Most features that share one triangular factor; above it the diagonal has to do.
 _MAX_BLOCK = 4000
 # A feature matters when its curvature exceeds this share of the penalty.
-_IMPORTANT = 0.1
+_IMPORTANT = 0.3
 # Eigenvalues of a Gram matrix below this share of the largest are rounding errors.
 _ROUNDING = 1e-12
 
