@@ -196,6 +196,16 @@ NET_PARAMETERS: dict[str, NetParameter] = {
         Precision of predictions. In float32 the result of a row depends on the rows beside it, by
         about 1e-6; it pays for large networks on graphics cards.""",
     ),
+    "predict_mc_samples": NetParameter(
+        0,
+        [Interval(Integral, 0, None, closed="left")],
+        "int",
+        """
+        Passes with dropout left on over which predictions are averaged (Monte Carlo dropout);
+        `predict_members` shows them one by one. The module must have dropout layers. Masks come
+        from a seed drawn at fit, so that the same call has the same result; they depend on the
+        other rows of the call. 0 means one pass without dropout.""",
+    ),
     "num_workers": NetParameter(
         0,
         [Interval(Integral, 0, None, closed="left")],

@@ -69,6 +69,7 @@ class ModuleOptions(TrainingOptions, FastOptions, total=False):
     dropout: float
     n_members: int
     standardize: bool
+    predict_mc_samples: int
 
 
 class CPNNOptions(DistributionOptions, FastOptions, total=False):

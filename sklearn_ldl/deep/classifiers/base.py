@@ -213,20 +213,27 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
         """
         return softmax(self._outputs(X), axis=1)
 
-    def predict_members(self, X: Any) -> NDArray[np.float64]:
+    def predict_members(
+        self, X: Any, *, mc_samples: int | None = None, random_state: Any = None
+    ) -> NDArray[np.float64]:
         """Predict a label distribution by every member, whose mean is that of `predict_proba`.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features), array of images or Dataset
             Samples.
+        mc_samples : int, default=None
+            Passes with dropout, each of which is a member. None means `predict_mc_samples`.
+        random_state : int or RandomState instance, default=None
+            Seed of the dropout of such passes; None means that of `predict`.
 
         Returns
         -------
         P : ndarray of shape (n_members, n_samples, n_classes)
-            Rows on the simplex, over `classes_`. A `module` is one member.
+            Rows on the simplex, over `classes_`. Without an ensemble and passes there is one
+            member.
         """
-        return softmax(self._member_outputs(X), axis=-1)
+        return softmax(self._member_outputs(X, mc_samples, random_state), axis=-1)
 
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
         """Logarithms of the predicted degrees.

@@ -22,6 +22,7 @@ class AlignedRegressor(
         "dropout",
         "n_members",
         "standardize",
+        "predict_mc_samples",
         "loss",
         "amp",
         "compile",

@@ -74,7 +74,15 @@ def augmented_target(D: Tensor, n_augment: int) -> Tensor:
 
 class CPNN(
     DeepDistributionRegressor,
-    omit=("module", "hidden_layer_sizes", "dropout", "n_members", "standardize", "loss"),
+    omit=(
+        "module",
+        "hidden_layer_sizes",
+        "dropout",
+        "n_members",
+        "standardize",
+        "predict_mc_samples",
+        "loss",
+    ),
     defaults=_DEFAULTS,
 ):
     r"""Conditional probability neural network (CPNN), and its variants BCPNN and ACPNN.

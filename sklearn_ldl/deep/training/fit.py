@@ -76,6 +76,7 @@ def train_net(
         else:
             net = build_net(estimator, estimator.input_shape_, data.output_shape[0], device)
             _set_up(net, row_loss, objective, processes, callbacks, verbose)
+            net.seed = seed
             net.initialize()
             if estimator.module is None:
                 adapt_module(estimator, net.module_, data)

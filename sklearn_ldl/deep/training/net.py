@@ -124,6 +124,8 @@ class LDLNet(NeuralNet):
         self.processes = Processes()
         #: Where the state goes after every epoch, if anywhere.
         self.checkpoint: Any = None
+        #: Where the random numbers of the fit began, and with which dropout in predictions begins.
+        self.seed = 0
         #: Where the random numbers of the last fit ended, for one that goes on.
         self.random_bits: list[Tensor] | None = None
 
