@@ -182,6 +182,15 @@ NET_PARAMETERS: dict[str, NetParameter] = {
         "accelerate" means the devices of all processes that Hugging Face accelerate or torchrun has
         started: each trains on its part of every batch, and ends with the same net.""",
     ),
+    "cudnn_benchmark": NetParameter(
+        False,
+        ["boolean"],
+        "bool",
+        """
+        Whether cuDNN tries its algorithms and takes the fastest, instead of those that give the
+        same result every time. It pays for convolutions on images of one size. Fits in several
+        threads share the setting.""",
+    ),
     "amp": NetParameter(
         False, ["boolean"], "bool", "Whether forward passes of training run in bfloat16."
     ),

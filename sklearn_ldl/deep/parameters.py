@@ -39,6 +39,7 @@ class TrainingOptions(TypedDict, total=False):
     n_iter_no_change: int
     input_shape: Sequence[int] | None
     device: str
+    cudnn_benchmark: bool
     inference_dtype: Literal["float32", "float64"]
     num_workers: int
     callbacks: Sequence[Any]

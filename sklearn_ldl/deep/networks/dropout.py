@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sklearn_ldl.deep.generators import own_generator
 from sklearn_ldl.deep.networks.members import mean_distribution
 from sklearn_ldl.deep.networks.outputs import first_output
 
@@ -28,7 +29,19 @@ class UniformDropout(nn.Dropout):
         """Drop units in training."""
         if not self.training:
             return X
-        return X * ((torch.rand_like(X) >= self.p) / (1 - self.p))
+        noise = torch.empty_like(X).uniform_(generator=own_generator())
+        return X * ((noise >= self.p) / (1 - self.p))
+
+
+class Dropout(nn.Dropout):
+    """Dropout as torch has it, with masks that come from the generator of the fit."""
+
+    def forward(self, X: Tensor) -> Tensor:
+        """Drop units in training."""
+        generator = own_generator() if self.training and self.p else None
+        if generator is None:
+            return super().forward(X)
+        return X * torch.empty_like(X).bernoulli_(1 - self.p, generator=generator).div_(1 - self.p)
 
 
 class MCDropout(nn.Module):

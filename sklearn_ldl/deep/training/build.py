@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 from functools import partial
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -30,6 +32,7 @@ from sklearn_ldl.deep.training.optimization import (
     LearningRate,
 )
 from sklearn_ldl.deep.training.processes import Processes
+from sklearn_ldl.deep.training.seeds import set_seed
 
 
 def build_net(
@@ -171,10 +174,13 @@ def build_sources(
             )
         return ArraySource(data.features, data.targets, positions, **options)
 
-    train, valid = rows
-    return Sources(
-        source(train, shuffle=True), source(valid, shuffle=False) if len(valid) else None
-    )
+    train = source(rows[0], shuffle=True)
+    if not len(rows[1]):
+        return Sources(train, None)
+    valid = source(rows[1], shuffle=False)
+    # A checkpoint keeps the state of one.
+    valid.generator = train.generator
+    return Sources(train, valid)
 
 
 def _weights(sample_weight: NDArray | None, rows: NDArray) -> Tensor | None:
@@ -203,7 +209,7 @@ def identify_fit(
     net.processes.start(net.module_)
     if net.processes.rank:
         # The dropout of one part of a batch is not that of another.
-        torch.manual_seed(seed + net.processes.rank)
+        set_seed(seed + net.processes.rank)
 
 
 def check_output(module: nn.Module, X: Tensor, output_shape: tuple[int, ...]) -> None:
@@ -226,3 +232,35 @@ def check_output(module: nn.Module, X: Tensor, output_shape: tuple[int, ...]) ->
             f"The module returns an output of shape {tuple(output.shape)} for {len(X)} samples; "
             f"expected {expected}."
         )
+
+
+def is_own(value: Any) -> bool:
+    """Whether a parameter brings no code that is not of this package.
+
+    Parameters
+    ----------
+    value : object
+        A value, or an estimator of this package with its parameters.
+
+    Returns
+    -------
+    own : bool
+        False also for what nobody knows.
+    """
+    if value is None or isinstance(value, bool | Number | str | os.PathLike | np.ndarray):
+        return True
+    if isinstance(value, dict):
+        return all(map(is_own, value.values()))
+    if isinstance(value, tuple | list):
+        return all(map(is_own, value))
+    if isinstance(value, np.random.RandomState):
+        return True
+    defined = value if hasattr(value, "__name__") else type(value)
+    if not str(getattr(defined, "__module__", "")).startswith("sklearn_ldl."):
+        return False
+    return all(map(is_own, value.get_params(deep=False).values())) if is_estimator(value) else True
+
+
+def is_estimator(value: Any) -> bool:
+    """Whether a value has parameters, and is not a class that has."""
+    return hasattr(value, "get_params") and not isinstance(value, type)

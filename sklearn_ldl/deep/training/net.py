@@ -17,6 +17,7 @@ from skorch import NeuralNet
 from skorch.callbacks import EpochTimer, PrintLog
 from torch import Tensor, nn
 
+from sklearn_ldl.deep.generators import passing
 from sklearn_ldl.deep.networks.ensemble import MLPEnsemble
 from sklearn_ldl.deep.networks.outputs import first_output
 from sklearn_ldl.deep.training.batches import Batch, RowSource
@@ -84,6 +85,12 @@ class Sources(NamedTuple):
 
     train: RowSource
     valid: RowSource | None
+
+    def close(self) -> None:
+        """Let go of what was opened to load batches."""
+        for source in self:
+            if source is not None:
+                source.close()
 
 
 class LDLNet(NeuralNet):
@@ -184,7 +191,8 @@ class LDLNet(NeuralNet):
 
         def closure() -> Tensor:
             self._zero_grad_optimizer()
-            rows = self.objective(forward, batch)
+            with passing():
+                rows = self.objective(forward, batch)
             if isinstance(rows, dict):
                 parts = {name: _mean(value, batch) for name, value in rows.items()}
                 loss = torch.stack(list(parts.values())).sum()
@@ -205,8 +213,9 @@ class LDLNet(NeuralNet):
 
     @torch.no_grad()
     def _validate_on(self, batch: Batch) -> dict[str, Any]:
-        output = first_output(self.module_(batch.X))
-        loss = _mean(self.row_loss(output, batch.target), batch)
+        with passing():
+            output = first_output(self.module_(batch.X))
+            loss = _mean(self.row_loss(output, batch.target), batch)
         self.processes.add([loss])
         return {"loss": loss, "terms": {"loss": loss}, "y_pred": output}
 
