@@ -26,6 +26,7 @@ from sklearn_ldl.deep.losses.base import Loss
 from sklearn_ldl.deep.networks.dropout import MCDropout
 from sklearn_ldl.deep.networks.ensemble import MLPEnsemble
 from sklearn_ldl.deep.networks.members import Members, mean_output
+from sklearn_ldl.deep.networks.outputs import identity
 from sklearn_ldl.deep.networks.penultimate import LayerInput
 from sklearn_ldl.deep.parameters import NetConstructor
 from sklearn_ldl.deep.training.data import TrainingData
@@ -48,6 +49,17 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
     input_shape_: tuple[int, ...]
     #: For a network without dropout, which does without the parameter.
     predict_mc_samples = 0
+    #: What the net makes of outputs where it is asked for predictions, as by callbacks.
+    _nonlinearity = staticmethod(identity)
+
+    def __sklearn_clone__(self) -> Self:
+        try:
+            return super().__sklearn_clone__()
+        except TypeError as error:
+            raise TypeError(
+                f"A parameter, perhaps one of the callbacks: {error}, so that it cannot be copied "
+                "for a clone; give a function that makes the callback."
+            ) from error
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -176,7 +188,9 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
         net = train_net(self, data, row_loss, objective, reporter)
         rows = [row for row in net.history if "train_loss" in row]
         names = [
-            name for name in (rows[0] if rows else ()) if name.startswith(("train_", "valid_"))
+            name
+            for name in (rows[0] if rows else ())
+            if name.startswith(("train_", "valid_")) and not name.endswith("_best")
         ]
         self.history_ = {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
         self.n_iter_ = len(rows)

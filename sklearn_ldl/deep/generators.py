@@ -18,6 +18,8 @@ from torch import Tensor
 ALONE = RLock()
 
 _THREAD = local()
+# Since torch 2.3.
+_is_compiling = getattr(torch.compiler, "is_compiling", bool)
 
 
 class Draws:
@@ -140,7 +142,7 @@ def passing() -> AbstractContextManager[None]:
 def own_generator() -> torch.Generator | None:
     """Return the generator of the fit of this thread, for the CPU; None means torch's own."""
     # Compiled code draws from torch's own.
-    if torch.compiler.is_compiling():
+    if _is_compiling():
         return None
     draws = _current()
     return None if draws is None else draws.generator()

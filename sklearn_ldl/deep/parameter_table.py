@@ -226,16 +226,19 @@ NET_PARAMETERS: dict[str, NetParameter] = {
         ["array-like"],
         "sequence of skorch callbacks",
         """
-        Handed to the net, as copies. A batch has the attributes `X` and `target`; callbacks that
-        want predictions for their scores, such as EpochScoring, are not supported.""",
+        Handed to the net as they are, and initialised at every fit; a class or function without
+        arguments is called instead, so that clones have callbacks of their own. A batch unpacks
+        into `X` and `target`. What wants validation rows, such as EpochScoring, which scores
+        distributions, needs `early_stopping`.""",
     ),
     "net_params": NetParameter(
         None,
         [dict, None],
         "dict",
         """
-        Further parameters of the skorch net, such as ``{"optimizer__betas": (0.9, 0.99)}`` or, for
-        a module that is a class or callable, ``{"module__width": 64}``.""",
+        Further options of the optimiser, such as ``{"optimizer__betas": (0.9, 0.99)}``, of a
+        module that is a class or callable, ``{"module__width": 64}``, and of callbacks by their
+        names, ``{"callbacks__tensorboard__close_after_train": False}``.""",
     ),
     "warm_start": NetParameter(
         False,
@@ -256,7 +259,10 @@ NET_PARAMETERS: dict[str, NetParameter] = {
         use your own alone.""",
     ),
     "verbose": NetParameter(
-        0, ["verbose"], "int", "Whether every epoch (or every `verbose`-th) prints its losses."
+        0,
+        ["verbose"],
+        "int",
+        "Whether to show a progress bar, and the losses of every (`verbose`-th) epoch.",
     ),
     "random_state": NetParameter(
         None,

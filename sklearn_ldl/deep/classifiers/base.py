@@ -26,6 +26,7 @@ from sklearn_ldl.deep.dataset_targets import dataset_targets
 from sklearn_ldl.deep.estimator import DeepEstimator
 from sklearn_ldl.deep.losses.priors import label_prior
 from sklearn_ldl.deep.networks.members import mean_distribution
+from sklearn_ldl.deep.networks.outputs import distributions
 from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.distributors import LabelSmoother, smooth_labels
 from sklearn_ldl.distributors.roles import check_classes, check_role
@@ -93,6 +94,7 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
     distributor_: BaseEstimator
     #: What makes distributions of labels, for a subclass with this parameter.
     distributor: BaseEstimator | None = None
+    _nonlinearity = staticmethod(distributions)
 
     def fit(
         self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None

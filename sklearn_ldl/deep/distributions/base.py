@@ -17,6 +17,7 @@ from sklearn_ldl.deep.dataset_targets import dataset_targets
 from sklearn_ldl.deep.estimator import DeepEstimator
 from sklearn_ldl.deep.losses.priors import label_prior
 from sklearn_ldl.deep.networks.members import mean_distribution
+from sklearn_ldl.deep.networks.outputs import distributions
 from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.distributors import smooth_labels
 
@@ -70,6 +71,8 @@ class DeepDistributionRegressor(LabelDistributionMixin, DeepEstimator):
     >>> PowerLDL(power=1.5, max_epochs=30, random_state=0).fit(X, D).score(X, D) > 0.5
     True
     """
+
+    _nonlinearity = staticmethod(distributions)
 
     def fit(
         self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None

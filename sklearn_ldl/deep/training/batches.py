@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,8 +22,12 @@ from sklearn_ldl.deep.training.stored_rows import Rows, is_stored
 _SEEDS = 2**62
 
 
-class Batch(NamedTuple):
-    """Rows of the training set, on the device of the net."""
+@dataclass(slots=True)
+class Batch:
+    """Rows of the training set, on the device of the net.
+
+    It unpacks into features and targets, as callbacks of skorch want it.
+    """
 
     X: Tensor
     #: What the objective compares the output with, one entry per row.
@@ -42,6 +47,9 @@ class Batch(NamedTuple):
     #: Features of the companions of the rows, where they were loaded with them.
     near: Tensor | None = None
 
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter((self.X, self.target))
+
     def repeated(self, times: int) -> Batch:
         """Return the same rows as often as told, one copy behind the other."""
         X, target, rows = (
@@ -49,7 +57,7 @@ class Batch(NamedTuple):
             for tensor in (self.X, self.target, self.rows)
         )
         weight = None if self.weight is None else self.weight.repeat(times)
-        return self._replace(X=X, target=target, weight=weight, rows=rows, n_copies=times)
+        return replace(self, X=X, target=target, weight=weight, rows=rows, n_copies=times)
 
 
 class RowSource:
@@ -242,7 +250,7 @@ class DatasetSource(RowSource):
                 target = torch.from_numpy(self.encode(y))
             X, near, target = (t.to(self.device, non_blocking=True) for t in (X, near, target))
             batch = self._batch(part, X, target)
-            yield batch if self.companions is None else batch._replace(near=near)
+            yield batch if self.companions is None else replace(batch, near=near)
 
     def _companions(self, part: Part) -> Tensor:
         if self.companions is None:

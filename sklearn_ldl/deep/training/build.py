@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import os
 from functools import partial
@@ -12,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
@@ -24,13 +22,8 @@ from sklearn_ldl.deep.networks.perceptron import INITIALIZERS, MLP, make_module
 from sklearn_ldl.deep.training.batches import ArraySource, DatasetSource, RowSource
 from sklearn_ldl.deep.training.checkpoint import Checkpoint, describe
 from sklearn_ldl.deep.training.data import TrainingData
-from sklearn_ldl.deep.training.net import LDLNet, PrintEpochs, Sources
-from sklearn_ldl.deep.training.optimization import (
-    OPTIMIZERS,
-    SCHEDULES,
-    AdaptiveClipping,
-    LearningRate,
-)
+from sklearn_ldl.deep.training.net import LDLNet, Sources
+from sklearn_ldl.deep.training.optimization import OPTIMIZERS
 from sklearn_ldl.deep.training.processes import Processes
 from sklearn_ldl.deep.training.seeds import set_seed
 
@@ -57,7 +50,7 @@ def build_net(
     net : LDLNet
         Without an objective.
     """
-    options = dict(settings.net_params or {})
+    options = _checked(settings)
     module_options = {
         name.removeprefix("module__"): options.pop(name)
         for name in list(options)
@@ -86,8 +79,33 @@ def build_net(
         device=str(device),
         callbacks=None,
         verbose=int(settings.verbose),
+        predict_nonlinearity=settings._nonlinearity,
         **options,
     )
+
+
+# What a net takes besides the parameters of estimators.
+_PREFIXES = ("module__", "optimizer__", "callbacks__")
+
+
+def _checked(settings: Any) -> dict[str, Any]:
+    """Return further parameters of the net; those that nothing would use are an error."""
+    options = dict(settings.net_params or {})
+    taken = {
+        "optimizer__weight_decay": bool(settings.weight_decay),
+        "optimizer__param_groups": bool(len(settings.param_groups)),
+    }
+    parameters = settings.get_params(deep=False)
+    for name in options:
+        if name in parameters or taken.get(name):
+            own = name.removeprefix("optimizer__")
+            raise ValueError(f"net_params: {name!r} is the parameter {own} of the estimator.")
+        if not name.startswith(_PREFIXES) or name in _PREFIXES:
+            raise ValueError(
+                f"net_params: {name!r} is not used. Names begin with "
+                f"{', '.join(repr(prefix) for prefix in _PREFIXES)}."
+            )
+    return options
 
 
 def _build_module(settings: Any, sizes: dict[str, Any], options: dict[str, Any]) -> nn.Module:
@@ -120,29 +138,6 @@ def adapt_module(estimator: Any, module: nn.Module, data: TrainingData) -> None:
         start = estimator._first_output(data)
         if start is not None:
             module.start_from(torch.from_numpy(start))
-
-
-def build_callbacks(
-    settings: Any, report: Callback, verbose: int, *, validates: bool
-) -> list[Callback]:
-    """Callbacks of a net: `report` first, then ours and copies of those of the user."""
-    callbacks: list[Callback] = [report]
-    schedule, clip_norm = settings.lr_schedule, settings.clip_norm
-    if schedule is not None:
-        callbacks.append(
-            LearningRate(SCHEDULES[schedule] if isinstance(schedule, str) else schedule)
-        )
-    if clip_norm == "adaptive":
-        callbacks.append(AdaptiveClipping())
-    elif clip_norm is not None:
-        callbacks.append(GradientNormClipping(clip_norm))
-    callbacks += copy.deepcopy(list(settings.callbacks))
-    if verbose:
-        callbacks.append(PrintEpochs(verbose))
-    # Last, since it ends training before the callbacks behind it have seen the epoch.
-    if validates and settings.early_stopping and settings.max_epochs:
-        callbacks.append(EarlyStopping(patience=settings.n_iter_no_change, load_best=True))
-    return callbacks
 
 
 def build_sources(

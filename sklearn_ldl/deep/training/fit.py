@@ -12,16 +12,16 @@ from torch import Tensor
 from sklearn_ldl._core.callbacks import IterationReporter
 from sklearn_ldl.deep.training.build import (
     adapt_module,
-    build_callbacks,
     build_net,
     build_sources,
     check_output,
     identify_fit,
     is_own,
 )
+from sklearn_ldl.deep.training.callbacks import build_callbacks, check_callbacks
 from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.deep.training.device import resolve_device
-from sklearn_ldl.deep.training.net import LDLNet, Objective, plain_objective
+from sklearn_ldl.deep.training.net import LDLNet, Objective, Sources, plain_objective
 from sklearn_ldl.deep.training.optimization import set_rates
 from sklearn_ldl.deep.training.processes import Processes
 from sklearn_ldl.deep.training.seeds import fitting, random_bits, set_random_bits
@@ -73,7 +73,7 @@ def train_net(
                 estimator, report, verbose, validates=sources.valid is not None
             )
             if net is not None:
-                _set_up(net, row_loss, objective, processes, callbacks, verbose)
+                _set_up(net, row_loss, objective, processes, callbacks, verbose, sources)
                 net.max_epochs = estimator.max_epochs
                 if net.lr != estimator.lr:
                     net.lr = estimator.lr
@@ -81,7 +81,7 @@ def train_net(
                 net.initialize_callbacks()
             else:
                 net = build_net(estimator, estimator.input_shape_, data.output_shape[0], device)
-                _set_up(net, row_loss, objective, processes, callbacks, verbose)
+                _set_up(net, row_loss, objective, processes, callbacks, verbose, sources)
                 net.seed = seed
                 net.initialize()
                 if estimator.module is None:
@@ -90,6 +90,7 @@ def train_net(
                 _try(estimator, net, X, data.output_shape)
                 if estimator.checkpoint is not None or processes.count > 1:
                     identify_fit(estimator, net, data, sources, seed)
+            check_callbacks(net, validates=sources.valid is not None)
         try:
             # skorch ends training on Ctrl-C and returns: what was reached is kept.
             net.partial_fit(sources)
@@ -108,12 +109,14 @@ def _set_up(
     processes: Processes,
     callbacks: list[Callback],
     verbose: int,
+    sources: Sources,
 ) -> None:
     net.row_loss = row_loss
     net.objective = objective or plain_objective(row_loss)
     net.processes = processes
     net.callbacks = callbacks
     net.verbose = verbose
+    net.batch_size = sources.train.batch_size
 
 
 def _try(estimator: Any, net: LDLNet, X: Tensor, output_shape: tuple[int, ...]) -> None:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import EpochTimer, PrintLog
+from skorch.callbacks import EpochTimer
 from torch import Tensor, nn
 
 from sklearn_ldl.deep.generators import passing
@@ -152,6 +152,10 @@ class LDLNet(NeuralNet):
         forward = Forward(self.module_, amp=self.amp, compiled=self.compiled)
         datasets = {"dataset_train": X.train, "dataset_valid": X.valid}
         done = 0 if self.checkpoint is None else self.checkpoint.load(self, X.train)
+        self._best = {
+            name: min((row[name] for row in self.history if name in row), default=np.inf)
+            for name in ("train_loss", "valid_loss")
+        }
         for _ in range(done, self.max_epochs if epochs is None else epochs):
             self.notify("on_epoch_begin", **datasets)
             self._run(X.train, "train", lambda batch: self._train_on(forward, batch))
@@ -179,6 +183,10 @@ class LDLNet(NeuralNet):
         for name in losses[0]:
             values = torch.stack([terms[name] for terms in losses]).double().cpu()
             self.history.record(f"{prefix}_{name}", float(values @ share))
+        loss = self.history[-1, f"{prefix}_loss"]
+        # As skorch says it, for callbacks that wait for better epochs.
+        self.history.record(f"{prefix}_loss_best", loss < self._best[f"{prefix}_loss"])
+        self._best[f"{prefix}_loss"] = min(loss, self._best[f"{prefix}_loss"])
         if training and not np.isfinite(self.history[-1, "train_loss"]):
             raise _diverged(
                 f"the loss is {self.history[-1, 'train_loss']} in epoch {len(self.history)}"
@@ -194,6 +202,10 @@ class LDLNet(NeuralNet):
             with passing():
                 rows = self.objective(forward, batch)
             if isinstance(rows, dict):
+                if "loss" in rows:
+                    raise ValueError(
+                        'An objective calls a term "loss", which is the name of their sum.'
+                    )
                 parts = {name: _mean(value, batch) for name, value in rows.items()}
                 loss = torch.stack(list(parts.values())).sum()
                 terms.update({name: value.detach() for name, value in parts.items()})
@@ -232,19 +244,6 @@ class LDLNet(NeuralNet):
         self.callbacks_: list = []
         # The builder knows the estimator that holds this net.
         self.module = type(self.module_)
-
-
-class PrintEpochs(PrintLog):
-    """Print the losses of every `every`-th epoch."""
-
-    def __init__(self, every: int = 1):
-        super().__init__(keys_ignored=None)
-        self.every = every
-
-    def on_epoch_end(self, net, **kwargs):
-        """Print, or not."""
-        if len(net.history) % self.every == 0:
-            super().on_epoch_end(net, **kwargs)
 
 
 def _mean(rows: Tensor | WeightedRows, batch: Batch) -> Tensor:
