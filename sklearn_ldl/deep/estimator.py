@@ -88,7 +88,8 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
             by name, to be added, in a dictionary; or losses with weights that replace those of the
             rows, in a :class:`~sklearn_ldl.deep.training.net.WeightedRows`. See
             :class:`~sklearn_ldl.deep.training.net.Forward` and
-            :class:`~sklearn_ldl.deep.training.batches.Batch`. None means the loss.
+            :class:`~sklearn_ldl.deep.training.batches.Batch`. None means the loss. An optimiser
+            such as LBFGS asks for it several times in a step, with the same batch.
         """
         raise NotImplementedError(f"{type(self).__name__} does not say what it minimises: _losses.")
 

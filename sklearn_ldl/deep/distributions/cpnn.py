@@ -230,6 +230,12 @@ class CPNN(
     def _losses(self, data: TrainingData) -> tuple[Loss, Objective | None]:
         self._check_optimizer()
         values = self._scaled_values()
+        before = getattr(self, "label_values_", None)
+        if self._goes_on() and not np.array_equal(before, values):
+            raise ValueError(
+                f"warm_start goes on with the same labels only: label_values_ {before} became "
+                f"{values}."
+            )
         if values is None:
             forget(self, "label_values_")
         else:

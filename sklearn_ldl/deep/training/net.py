@@ -23,6 +23,7 @@ from sklearn_ldl.deep.networks.outputs import first_output
 from sklearn_ldl.deep.training.batches import Batch, RowSource
 from sklearn_ldl.deep.training.optimization import check_patterns
 from sklearn_ldl.deep.training.processes import Processes
+from sklearn_ldl.deep.training.seeds import random_bits, set_random_bits
 
 
 class Forward:
@@ -197,8 +198,15 @@ class LDLNet(NeuralNet):
         if isinstance(self.module_, MLPEnsemble):
             batch = batch.repeated(self.module_.n_members)
 
+        # An optimiser that evaluates a step several times is to see one function.
+        again = isinstance(self.optimizer_, torch.optim.LBFGS)
+        device = torch.device(self.device)
+        bits = random_bits(device) if again else []
+
         def closure() -> Tensor:
             self._zero_grad_optimizer()
+            if terms and again:
+                set_random_bits(bits, device)
             with passing():
                 rows = self.objective(forward, batch)
             if isinstance(rows, dict):
