@@ -230,8 +230,9 @@ class CPNN(
     def _losses(self, data: TrainingData) -> tuple[Loss, Objective | None]:
         self._check_optimizer()
         values = self._scaled_values()
-        before = getattr(self, "label_values_", None)
-        if self._goes_on() and not np.array_equal(before, values):
+        before: Any = getattr(self, "label_values_", None)
+        now: Any = values
+        if self._goes_on() and not np.array_equal(before, now):
             raise ValueError(
                 f"warm_start goes on with the same labels only: label_values_ {before} became "
                 f"{values}."

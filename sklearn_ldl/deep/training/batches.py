@@ -128,8 +128,9 @@ class RowSource:
     def _batch(self, part: Part, X: Tensor, target: Tensor) -> Batch:
         rows = part.rows.to(self.device)
         weight = None if self.weight is None else self.weight[rows]
-        n_own = part.n_own if part.n_own < len(rows) else None
-        return Batch(X, target, weight, rows, self, len(rows) / part.n_rows, n_own)
+        n_rows = rows.shape[0]
+        n_own = part.n_own if part.n_own < n_rows else None
+        return Batch(X, target, weight, rows, self, n_rows / part.n_rows, n_own)
 
     def __iter__(self) -> Iterator[Batch]:
         raise NotImplementedError

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import EpochTimer
+from skorch.callbacks import Callback, EpochTimer
 from torch import Tensor, nn
 
 from sklearn_ldl.deep.generators import passing
@@ -24,6 +24,11 @@ from sklearn_ldl.deep.training.batches import Batch, RowSource
 from sklearn_ldl.deep.training.optimization import check_patterns
 from sklearn_ldl.deep.training.processes import Processes
 from sklearn_ldl.deep.training.seeds import random_bits, set_random_bits
+
+# Events of a step, and what callbacks that do not care have for them.
+_IGNORED = {
+    name: getattr(Callback, name) for name in ("on_batch_begin", "on_batch_end", "on_grad_computed")
+}
 
 
 class Forward:
@@ -136,6 +141,7 @@ class LDLNet(NeuralNet):
         self.seed = 0
         #: Where the random numbers of the last fit ended, for one that goes on.
         self.random_bits: list[Tensor] | None = None
+        self._watchers: dict[str, list[Callback]] = {}
 
     @property
     def _default_callbacks(self):
@@ -152,6 +158,7 @@ class LDLNet(NeuralNet):
         self.check_training_readiness()
         forward = Forward(self.module_, amp=self.amp, compiled=self.compiled)
         datasets = {"dataset_train": X.train, "dataset_valid": X.valid}
+        self._watch()
         done = 0 if self.checkpoint is None else self.checkpoint.load(self, X.train)
         self._best = {
             name: min((row[name] for row in self.history if name in row), default=np.inf)
@@ -166,6 +173,26 @@ class LDLNet(NeuralNet):
             if self.checkpoint is not None:
                 self.checkpoint.save(self, X.train)
         return self
+
+    def _watch(self) -> None:
+        """Find out who is to hear of steps; most callbacks are told of epochs alone."""
+        self._watchers = {
+            event: [
+                callback
+                for _, callback in self.callbacks_
+                if getattr(getattr(callback, event), "__func__", None) is not ignored
+            ]
+            for event, ignored in _IGNORED.items()
+        }
+
+    def notify(self, method_name, **cb_kwargs):
+        """Tell the net and its callbacks of an event."""
+        if method_name not in _IGNORED:
+            super().notify(method_name, **cb_kwargs)
+            return
+        getattr(self, method_name)(self, **cb_kwargs)
+        for callback in self._watchers[method_name]:
+            getattr(callback, method_name)(self, **cb_kwargs)
 
     def _run(self, source: RowSource, prefix: str, step: Callable[[Batch], dict]) -> None:
         """One epoch; its mean losses go to the history."""
@@ -200,13 +227,12 @@ class LDLNet(NeuralNet):
 
         # An optimiser that evaluates a step several times is to see one function.
         again = isinstance(self.optimizer_, torch.optim.LBFGS)
-        device = torch.device(self.device)
-        bits = random_bits(device) if again else []
+        bits = random_bits(torch.device(self.device)) if again else []
 
         def closure() -> Tensor:
             self._zero_grad_optimizer()
             if terms and again:
-                set_random_bits(bits, device)
+                set_random_bits(bits, torch.device(self.device))
             with passing():
                 rows = self.objective(forward, batch)
             if isinstance(rows, dict):
@@ -221,11 +247,13 @@ class LDLNet(NeuralNet):
                 loss = _mean(rows, batch)
             loss.backward()
             terms["loss"] = loss.detach()
-            gradients = [p.grad for p in self.module_.parameters() if p.grad is not None]
-            self.processes.add([*gradients, *terms.values()])
-            # A list: every callback goes through it anew.
-            named_parameters = list(self.module_.named_parameters())
-            self.notify("on_grad_computed", named_parameters=named_parameters, batch=batch)
+            if self.processes.count > 1:
+                gradients = [p.grad for p in self.module_.parameters() if p.grad is not None]
+                self.processes.add([*gradients, *terms.values()])
+            if self._watchers["on_grad_computed"]:
+                # A list: every callback goes through it anew.
+                named_parameters = list(self.module_.named_parameters())
+                self.notify("on_grad_computed", named_parameters=named_parameters, batch=batch)
             return loss
 
         self._step_optimizer(closure)
@@ -250,6 +278,7 @@ class LDLNet(NeuralNet):
         self.processes = Processes()
         self.callbacks: Any = None
         self.callbacks_: list = []
+        self._watchers = {}
         # The builder knows the estimator that holds this net.
         self.module = type(self.module_)
 
