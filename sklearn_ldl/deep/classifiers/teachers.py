@@ -131,11 +131,14 @@ class TaughtClassifier(DeepClassifier):
         if self.teacher is not None:
             return [self.teacher]
         shared = {name: getattr(self, name) for name in NET_PARAMETERS if hasattr(self, name)}
+        # Loggers and what else watches training watch that of the student.
         own = {
             "warm_start": False,
             "checkpoint": None,
             "checkpoint_key": None,
             "random_state": None,
+            "callbacks": (),
+            "predict_mc_samples": 0,
         }
         return [DeepLDLClassifier(**{**shared, **own})]
 

@@ -20,7 +20,15 @@ from sklearn_ldl.deep.training.processes import Processes, differences
 from sklearn_ldl.deep.training.seeds import random_bits, set_random_bits
 
 # Parameters that do not change what is learnt, but for rounding on another device.
-_NEUTRAL = {"checkpoint", "device", "inference_dtype", "num_workers", "verbose"}
+_NEUTRAL = {
+    "checkpoint",
+    "cudnn_benchmark",
+    "device",
+    "inference_dtype",
+    "num_workers",
+    "predict_mc_samples",
+    "verbose",
+}
 # What processes that train together need not share, since they get it from the first.
 _FROM_FIRST = {"module", "the initial weights"}
 _SHOWN = 60
@@ -162,7 +170,7 @@ def _only_logs(callback: Any) -> bool:
     """Whether a callback of skorch, which may have a name, reports on training alone."""
     callback = callback[1] if isinstance(callback, tuple) else callback
     kind = callback if isinstance(callback, type) else type(callback)
-    return kind.__module__ == loggers.__name__
+    return kind.__module__ == loggers.__name__ or issubclass(kind, loggers.PrintLog)
 
 
 class Checkpoint:

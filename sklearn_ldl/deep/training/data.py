@@ -9,14 +9,13 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.random import RandomState
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from sklearn_ldl._core.sklearn_compat import num_samples
 from sklearn_ldl._core.weights import with_mean_one
-from sklearn_ldl.deep.training.seeds import seeded
+from sklearn_ldl.deep.training.seeds import restored
 from sklearn_ldl.deep.training.stored_rows import Rows, is_stored
 
 # Rows and numbers that tell enough about the scale of features, and rows that it takes.
@@ -102,7 +101,7 @@ class TrainingData:
 
     def _items(self, rows: NDArray) -> list[tuple]:
         """Items of a Dataset, which may draw random numbers that are not the caller's."""
-        with seeded(0, torch.device("cpu")):
+        with restored(0):
             items = [self.features[int(row)] for row in rows]
         return [tuple(item) if isinstance(item, tuple | list) else (item,) for item in items]
 
