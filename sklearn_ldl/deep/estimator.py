@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+import math
 from collections.abc import Callable, Iterable
 from typing import Any, Self
 
@@ -24,9 +24,14 @@ from sklearn_ldl.deep.losses.base import Loss
 from sklearn_ldl.deep.networks.ensemble import Members, MLPEnsemble
 from sklearn_ldl.deep.networks.members import mean_output
 from sklearn_ldl.deep.parameters import NetConstructor
+from sklearn_ldl.deep.training.conversion import Inputs
 from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.deep.training.fit import train_net
-from sklearn_ldl.deep.training.inference import forward_batches, prediction_batches
+from sklearn_ldl.deep.training.inference import (
+    forward_batches,
+    in_precision,
+    prediction_batches,
+)
 from sklearn_ldl.deep.training.net import LDLNet, Objective
 from sklearn_ldl.deep.training.processes import ACCELERATE
 
@@ -190,10 +195,13 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
     def _inferred(self, X: Any, infer: Callable[..., NDArray]) -> NDArray[np.float64]:
         check_is_fitted(self, "net_")
         X = validate_features(self, X, reset=False)
+        net, shape = self.net_, self.input_shape_
         # Every member has numbers of its own.
-        shape = (getattr(self.net_.module_, "n_members", 1), *self.input_shape_)
-        batches = prediction_batches(X, shape, self.batch_size, self.num_workers)
-        outputs = infer(self.net_, batches, num_samples(X)).astype(np.float64)
+        n_numbers = math.prod(shape) * getattr(net.module_, "n_members", 1)
+        raw = prediction_batches(X, shape, n_numbers, self.batch_size, self.num_workers)
+        convert, device = net.conversion, torch.device(net.device)
+        batches = (convert(batch, device) for batch in raw)
+        outputs = infer(net, batches, num_samples(X)).astype(np.float64)
         if not np.isfinite(outputs).all():
             raise ValueError(
                 "The network returns NaN or infinity: X holds such values, or is far from the "
@@ -201,22 +209,26 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
             )
         return outputs
 
-    def _infer(self, net: LDLNet, batches: Iterable[Tensor], n_rows: int) -> NDArray[np.floating]:
-        return self._run(net.module_, net, batches, n_rows)
+    def _infer(self, net: LDLNet, batches: Iterable[Inputs], n_rows: int) -> NDArray[np.floating]:
+        return self._run(lambda module: module, net, batches, n_rows)
 
     def _infer_members(
-        self, net: LDLNet, batches: Iterable[Tensor], n_rows: int
+        self, net: LDLNet, batches: Iterable[Inputs], n_rows: int
     ) -> NDArray[np.floating]:
         if not isinstance(net.module_, MLPEnsemble):
             return self._infer(net, batches, n_rows)[:, None]
-        return self._run(Members(net.module_), net, batches, n_rows)
+        return self._run(Members, net, batches, n_rows)
 
     def _run(
-        self, module: nn.Module, net: LDLNet, batches: Iterable[Tensor], n_rows: int
+        self,
+        wrap: Callable[[Any], nn.Module],
+        net: LDLNet,
+        batches: Iterable[Inputs],
+        n_rows: int,
     ) -> NDArray[np.floating]:
-        module, dtype = module.eval(), getattr(torch, self.inference_dtype)
-        if dtype != torch.float32:
-            module = copy.deepcopy(module).to(dtype)
+        """Run what a function makes of the module, in the precision of predictions."""
+        dtype = getattr(torch, self.inference_dtype)
+        module = wrap(in_precision(net, dtype))
         return forward_batches(module, batches, n_rows, torch.device(net.device), dtype)
 
     def _first_output(self, data: TrainingData) -> NDArray[np.float64] | None:

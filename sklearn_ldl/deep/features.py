@@ -6,15 +6,14 @@ import math
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 from sklearn.utils.validation import validate_data
 from torch.utils.data import Dataset, IterableDataset
 
 from sklearn_ldl._core.dask_rows import refuse_dask
 from sklearn_ldl._core.fitted import forget
-from sklearn_ldl._core.samples import check_scale, to_float32
+from sklearn_ldl._core.samples import check_scale
 from sklearn_ldl.deep.training.seeds import restored
-from sklearn_ldl.deep.training.stored_rows import check_mapped
+from sklearn_ldl.deep.training.stored_rows import check_numbers
 
 
 def validate_features(estimator: Any, X: Any, *, reset: bool) -> Any:
@@ -33,8 +32,8 @@ def validate_features(estimator: Any, X: Any, *, reset: bool) -> Any:
 
     Returns
     -------
-    X : ndarray or CSR matrix in float32, memory map or Dataset
-        A Dataset or memory map is returned as it is, rows are folded into `input_shape`.
+    X : ndarray, CSR matrix, memory map or Dataset
+        In its own type, without a copy if it is one of these; rows are not yet folded.
 
     Raises
     ------
@@ -44,21 +43,21 @@ def validate_features(estimator: Any, X: Any, *, reset: bool) -> Any:
     if isinstance(X, Dataset):
         return _validate_dataset(estimator, X, reset=reset)
     refuse_dask(estimator, X)
-    mapped = isinstance(X, np.memmap)
+    is_mapped = isinstance(X, np.memmap)
+    # Sums overflow in half precision, behind which scikit-learn looks at every number by itself.
+    in_parts = is_mapped or getattr(X, "dtype", None) == np.float16
     checked = validate_data(
         estimator,
-        X[:1] if mapped else X,
+        X[:1] if is_mapped else X,
         reset=reset,
-        dtype=(np.float64, np.float32),
-        order="C",
         allow_nd=True,
         accept_sparse="csr",
+        ensure_all_finite=not in_parts,
     )
-    if mapped:
-        check_mapped(X)
-    X32 = X if mapped else to_float32(checked)
-    check_scale(checked, vanishing=reset)
-    X = X if mapped else checked
+    X = X if is_mapped else checked
+    check_numbers(X, type(estimator).__name__, finite=not in_parts)
+    if X.dtype.itemsize > 4:
+        check_scale(checked, vanishing=reset)
     shape = X.shape[1:]
     if X.ndim == 2 and estimator.input_shape is not None:
         shape = tuple(estimator.input_shape)
@@ -67,10 +66,8 @@ def validate_features(estimator: Any, X: Any, *, reset: bool) -> Any:
                 f"input_shape={shape} has {math.prod(shape)} entries, but X has "
                 f"{X.shape[1]} features."
             )
-        X32 = X32.toarray() if sparse.issparse(X32) else X32
-        X32 = X32.reshape(-1, *shape)
     _check_shape(estimator, shape, reset=reset)
-    return X32
+    return X
 
 
 def _validate_dataset(estimator: Any, dataset: Dataset, *, reset: bool) -> Dataset:

@@ -17,7 +17,7 @@ pytest.importorskip("skorch")
 from torch.utils.data import TensorDataset  # noqa: E402
 
 from sklearn_ldl import DeepLDLClassifier  # noqa: E402
-from sklearn_ldl.deep.training import batches  # noqa: E402
+from sklearn_ldl.deep.training import stored_rows  # noqa: E402
 
 pytestmark = [
     pytest.mark.cuda,
@@ -80,7 +80,7 @@ def test_all_kinds_of_data_give_the_same_result(monkeypatch):
         assert_allclose(fitted.predict_proba(X), expected, atol=1e-6)
         assert_allclose(fitted.predict_proba(data), expected, atol=1e-6)
     # Data too large for the device stay on the host.
-    monkeypatch.setattr(batches, "fits", lambda tensor, device: False)
+    monkeypatch.setattr(stored_rows, "fits", lambda n_bytes, device: False)
     assert_allclose(model().fit(X, Y).predict_proba(X), expected, atol=1e-6)
 
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from sklearn_ldl.deep.training.conversion import Conversion, Inputs
 from sklearn_ldl.deep.training.processes import Part, Processes
-from sklearn_ldl.deep.training.stored_rows import Rows, is_stored
+from sklearn_ldl.deep.training.stored_rows import FeatureStore, torch_dtype
 
 
 class Batch(NamedTuple):
@@ -66,6 +67,8 @@ class RowSource:
 
     #: What is drawn from besides torch's current random state, if anything.
     generator: torch.Generator | None = None
+    #: How features become what the module takes.
+    conversion = Conversion()
 
     def __init__(
         self,
@@ -114,19 +117,21 @@ class RowSource:
     def __iter__(self) -> Iterator[Batch]:
         raise NotImplementedError
 
-    def take(self, rows: Tensor) -> Tensor:
-        """Features of any rows of the data set, on the device."""
+    def raw(self, rows: Tensor) -> Inputs:
+        """Features of any rows of the data set, in their own type."""
         raise NotImplementedError
+
+    def take(self, rows: Tensor) -> Any:
+        """Features of any rows of the data set, on the device, as the module takes them."""
+        return self.conversion(self.raw(rows), self.device)
 
 
 class ArraySource(RowSource):
-    """Batches sliced from arrays that are converted once and kept on the device if they fit.
-
-    CSR matrices and memory maps stay as they are.
+    """Batches sliced from arrays, which are converted a batch at a time.
 
     Parameters
     ----------
-    X : ndarray or CSR matrix in float32, or memory map
+    store : FeatureStore
         Features.
     target : ndarray of shape (n_samples, ...)
         Targets in float32.
@@ -134,21 +139,14 @@ class ArraySource(RowSource):
         As for :class:`RowSource`.
     """
 
-    def __init__(self, X: Any, target: Any, rows: Tensor, **settings: Any):
+    def __init__(self, store: FeatureStore, target: NDArray, rows: Tensor, **settings: Any):
         super().__init__(rows, **settings)
+        self.store = store
         self.target = torch.from_numpy(target).to(self.device)
-        self._stored = Rows(X) if is_stored(X) else None
-        if self._stored is None:
-            self._dense = as_tensor(X)
-            if fits(self._dense, self.device):
-                self._dense = self._dense.to(self.device)
-            self.rows = self.rows.to(self._dense.device)
 
-    def take(self, rows: Tensor) -> Tensor:
-        """Features of some rows, on the device."""
-        if self._stored is not None:
-            return torch.from_numpy(self._stored(rows.cpu().numpy())).to(self.device)
-        return self._dense.index_select(0, rows.to(self._dense.device)).to(self.device)
+    def raw(self, rows: Tensor) -> Tensor:
+        """Features of any rows of the data set, in their own type."""
+        return self.store.take(rows, self.conversion.dtype)
 
     def __iter__(self) -> Iterator[Batch]:
         for part in self._epoch():
@@ -193,9 +191,9 @@ class DatasetSource(RowSource):
         # Seeds of the workers, apart from the draws of the batches: those are the ones of arrays.
         self.generator = torch.Generator().manual_seed(torch.initial_seed())
 
-    def take(self, rows: Tensor) -> Tensor:
-        """Features of some items, on the device."""
-        return _features([self.dataset[int(row)] for row in rows]).to(self.device)
+    def raw(self, rows: Tensor) -> Tensor:
+        """Features of any items, in their own type."""
+        return _features([self.dataset[int(row)] for row in rows])
 
     def __iter__(self) -> Iterator[Batch]:
         parts = self._epoch()
@@ -212,13 +210,13 @@ class DatasetSource(RowSource):
                 target = self.target[part.rows]
             else:
                 target = torch.from_numpy(self.encode(y))
-            X, target = (tensor.to(self.device, non_blocking=True) for tensor in (X, target))
-            yield self._batch(part, X, target)
+            target = target.to(self.device, non_blocking=True)
+            yield self._batch(part, self.conversion(X, self.device), target)
 
 
 def _features(items: list) -> Tensor:
     first = [item[0] if isinstance(item, (tuple, list)) else item for item in items]
-    return torch.stack([torch.as_tensor(x, dtype=torch.float32) for x in first])
+    return torch.stack([_as_tensor(x) for x in first])
 
 
 def _collate(items: list) -> tuple[Tensor, NDArray | None]:
@@ -239,14 +237,9 @@ def read_only_features(dataset: Dataset, batch_size: int, num_workers: int) -> D
     )
 
 
-def as_tensor(X: NDArray) -> Tensor:
-    """Tensor over the memory of a writeable array, or over a copy of a read-only one."""
-    return torch.from_numpy(X if X.flags.writeable else X.copy())
-
-
-def fits(tensor: Tensor, device: torch.device) -> bool:
-    """Whether a tensor takes at most half of the memory that the device has left."""
-    if device.type != "cuda":
-        return True
-    free, _ = torch.cuda.mem_get_info(device)
-    return tensor.nbytes <= free / 2
+def _as_tensor(x: Any) -> Tensor:
+    """Tensor of one item, in its own type if torch knows it."""
+    if isinstance(x, Tensor):
+        return x
+    x = np.asarray(x)
+    return torch.from_numpy(np.array(x, dtype=torch_dtype(x.dtype)))

@@ -21,6 +21,7 @@ from sklearn_ldl.deep.networks.outputs import first_output
 from sklearn_ldl.deep.networks.perceptron import INITIALIZERS, MLP, make_module
 from sklearn_ldl.deep.training.batches import ArraySource, DatasetSource, RowSource
 from sklearn_ldl.deep.training.checkpoint import Checkpoint, describe
+from sklearn_ldl.deep.training.conversion import call
 from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.deep.training.net import LDLNet, PrintEpochs, Sources
 from sklearn_ldl.deep.training.optimization import (
@@ -30,6 +31,7 @@ from sklearn_ldl.deep.training.optimization import (
     LearningRate,
 )
 from sklearn_ldl.deep.training.processes import Processes
+from sklearn_ldl.deep.training.stored_rows import FeatureStore
 
 
 def build_net(
@@ -150,6 +152,8 @@ def build_sources(
     processes: Processes,
 ) -> Sources:
     """Batches of the rows for training, and of those for validation if there are any."""
+    is_dataset = isinstance(data.features, Dataset)
+    store = None if is_dataset else FeatureStore(data.features, device, settings.input_shape_)
 
     def source(rows: NDArray, *, shuffle: bool) -> RowSource:
         options = {
@@ -160,7 +164,7 @@ def build_sources(
             "processes": processes,
         }
         positions = torch.from_numpy(rows)
-        if isinstance(data.features, Dataset):
+        if store is None:
             return DatasetSource(
                 data.features,
                 data.targets,
@@ -169,7 +173,7 @@ def build_sources(
                 num_workers=settings.num_workers,
                 **options,
             )
-        return ArraySource(data.features, data.targets, positions, **options)
+        return ArraySource(store, data.targets, positions, **options)
 
     train, valid = rows
     return Sources(
@@ -210,7 +214,7 @@ def check_output(module: nn.Module, X: Tensor, output_shape: tuple[int, ...]) ->
     """Try a module on two samples; raise an error if it does not return what is wanted."""
     try:
         with torch.no_grad():
-            output = first_output(module.eval()(X))
+            output = first_output(call(module.eval(), X))
     except (RuntimeError, AssertionError, IndexError) as error:
         raise ValueError(
             f"The module does not take samples of shape {tuple(X.shape[1:])}: {error}"

@@ -17,7 +17,7 @@ from torch.utils.data import Dataset
 from sklearn_ldl._core.sklearn_compat import num_samples
 from sklearn_ldl._core.weights import with_mean_one
 from sklearn_ldl.deep.training.seeds import seeded
-from sklearn_ldl.deep.training.stored_rows import Rows, is_stored
+from sklearn_ldl.deep.training.stored_rows import Rows
 
 # Rows and numbers that tell enough about the scale of features, and rows that it takes.
 _ROWS, _NUMBERS, _FEWEST = 10_000, 2**22, 100
@@ -32,7 +32,7 @@ class TrainingData:
     X, y : object
         Samples and targets as the user gave them; `y` is None where a Dataset brings its own.
     features : ndarray, CSR matrix, memory map or Dataset
-        Validated samples, in float32.
+        Validated samples, in their own type.
     targets : ndarray of shape (n_samples, ...) or None
         What the outputs of the net are compared with, in float32; None for those of a Dataset.
     encode : callable
@@ -95,10 +95,9 @@ class TrainingData:
         if dataset:
             items = self._items(rows)
             return np.stack([np.ravel(item[0]).astype(np.float32) for item in items])
-        if not is_stored(self.features):
-            return self.features[rows].reshape(count, -1)
         read, parts = Rows(self.features), np.array_split(rows, -(-count // _FEWEST))
-        return np.concatenate([read(part) for part in parts]).reshape(count, -1)
+        found = [read(part).astype(np.float32, copy=False) for part in parts]
+        return np.concatenate(found).reshape(count, -1)
 
     def _items(self, rows: NDArray) -> list[tuple]:
         """Items of a Dataset, which may draw random numbers that are not the caller's."""

@@ -10,6 +10,7 @@ from skorch.callbacks import Callback
 from torch import Tensor
 
 from sklearn_ldl._core.callbacks import IterationReporter
+from sklearn_ldl.deep.training.batches import RowSource
 from sklearn_ldl.deep.training.build import (
     adapt_module,
     build_callbacks,
@@ -79,9 +80,12 @@ def train_net(
             net.initialize()
             if estimator.module is None:
                 adapt_module(estimator, net.module_, data)
-            _try(estimator, net, sources.train.take(sources.train.rows[:2]), data.output_shape)
+            _try(estimator, net, sources.train, data.output_shape)
             if estimator.checkpoint is not None or processes.count > 1:
                 identify_fit(estimator, net, data, sources, seed)
+        for source in sources:
+            if source is not None:
+                source.conversion = net.conversion
         try:
             # skorch ends training on Ctrl-C and returns: what was reached is kept.
             net.partial_fit(sources)
@@ -107,8 +111,10 @@ def _set_up(
     net.verbose = verbose
 
 
-def _try(estimator: Any, net: LDLNet, X: Tensor, output_shape: tuple[int, ...]) -> None:
+def _try(estimator: Any, net: LDLNet, source: RowSource, output_shape: tuple[int, ...]) -> None:
     """Pass two samples through a net as training and as predictions do, before any training."""
+    source.conversion = net.conversion
+    X = source.take(source.rows[:2])
     check_output(net.module_, X, output_shape)
     try:
         estimator._infer(net, [X], len(X))
@@ -117,6 +123,7 @@ def _try(estimator: Any, net: LDLNet, X: Tensor, output_shape: tuple[int, ...]) 
             f"The module does not compute in {estimator.inference_dtype}, as predictions do: set "
             f'inference_dtype="float32". ({error})'
         ) from error
+    net.converted = None
 
 
 class Report(Callback):
