@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -11,14 +10,15 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from sklearn_ldl._core.callbacks import CallbackSupportMixin, IterationReporter, with_callbacks
 from sklearn_ldl._core.sklearn_compat import fit_context, num_samples
-from sklearn_ldl._core.weights import scaled_weight
+from sklearn_ldl._core.weights import check_weight, scaled_weight
 from sklearn_ldl.base import require_y
+from sklearn_ldl.deep.dataset_targets import collect_targets
 from sklearn_ldl.deep.features import validate_features
 from sklearn_ldl.deep.losses.base import Loss
 from sklearn_ldl.deep.networks.ensemble import Members, MLPEnsemble
@@ -32,8 +32,10 @@ from sklearn_ldl.deep.training.inference import (
     in_precision,
     prediction_batches,
 )
+from sklearn_ldl.deep.training.items import Collate
 from sklearn_ldl.deep.training.net import LDLNet, Objective
 from sklearn_ldl.deep.training.processes import ACCELERATE
+from sklearn_ldl.deep.training.validation import ValidationSet, check_groups, set_groups_aside
 
 #: What an estimator minimises: a loss ``(outputs, targets) -> (n_rows,)``; or such a loss, for
 #: validation rows, and the objective of batches of training rows.
@@ -45,7 +47,7 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
 
     n_iter_: int
     history_: dict[str, NDArray]
-    input_shape_: tuple[int, ...]
+    input_shape_: Any
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -93,7 +95,18 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
 
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=False)
-    def _fit(self, X: Any, y: Any, sample_weight: ArrayLike | None, **metadata: Any) -> Self:
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: ArrayLike | None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        **metadata: Any,
+    ) -> Self:
         """Validate and train, for `fit`, whose further arguments are `metadata`."""
         self._check_repeatable()
         if y is not None or not isinstance(X, Dataset):
@@ -105,7 +118,7 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
         targets, output_shape = self._prepare_targets(features, y, sample_weight)
         self._check_warm_start(output_shape)
         data = TrainingData(
-            X,
+            features if isinstance(features, Mapping) else X,
             y,
             features,
             targets,
@@ -115,6 +128,8 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
             check_random_state(self.random_state),
             self._split,
             metadata,
+            check_groups(groups, features),
+            self._validation_set(X_val, y_val, sample_weight_val),
         )
         losses = self._losses(data)
         row_loss, objective = losses if isinstance(losses, tuple) else (losses, None)
@@ -125,6 +140,32 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
             )
         self._fit_net(data, row_loss, objective)
         return self
+
+    def _targets_of(self, X: Any) -> NDArray | None:
+        """Targets that come with samples, for wrappers that make others of them."""
+        return collect_targets(X, len(X)) if isinstance(X, Dataset) else None  # type: ignore[arg-type]
+
+    def _validation_set(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None
+    ) -> ValidationSet | None:
+        """Validate rows that are for validation alone, as those of the fit."""
+        if X is None:
+            if y is not None or sample_weight is not None:
+                raise ValueError("y_val and sample_weight_val need X_val.")
+            return None
+        if y is None and not isinstance(X, Dataset):
+            raise ValueError("X_val needs y_val, unless it is a Dataset of pairs.")
+        features = validate_features(self, X, reset=False)
+        if sample_weight is not None:
+            sample_weight = check_weight(sample_weight, num_samples(features))
+        if y is not None:
+            y = self._encode_validation(y)
+            check_consistent_length(features, y)
+        return ValidationSet(features, y, sample_weight)
+
+    def _encode_validation(self, y: Any) -> NDArray[np.float32]:
+        """Encode targets for validation, which must be like those of the fit."""
+        raise NotImplementedError
 
     def _check_repeatable(self) -> None:
         """Raise a ValueError if a fit that others repeat, here or later, could not be the same."""
@@ -155,8 +196,10 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
         weight, none = data.sample_weight, np.empty(0, dtype=np.intp)
         rows = np.arange(data.n_samples) if weight is None else np.flatnonzero(weight)
         n_rows = len(rows)
-        if not self.early_stopping or n_rows == 1:
+        if not self.early_stopping or n_rows == 1 or data.validation is not None:
             return rows, none
+        if data.groups is not None:
+            return set_groups_aside(rows, self.validation_fraction, data.groups, data.random_state)
         n_valid = max(1, round(self.validation_fraction * n_rows))
         if n_valid >= n_rows:
             raise ValueError(
@@ -195,10 +238,15 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
     def _inferred(self, X: Any, infer: Callable[..., NDArray]) -> NDArray[np.float64]:
         check_is_fitted(self, "net_")
         X = validate_features(self, X, reset=False)
-        net, shape = self.net_, self.input_shape_
-        # Every member has numbers of its own.
-        n_numbers = math.prod(shape) * getattr(net.module_, "n_members", 1)
-        raw = prediction_batches(X, shape, n_numbers, self.batch_size, self.num_workers)
+        net = self.net_
+        raw = prediction_batches(
+            X,
+            self.input_shape_,
+            getattr(net.module_, "n_members", 1),
+            self.batch_size,
+            self.num_workers,
+            Collate(self.collate_fn),
+        )
         convert, device = net.conversion, torch.device(net.device)
         batches = (convert(batch, device) for batch in raw)
         outputs = infer(net, batches, num_samples(X)).astype(np.float64)

@@ -6,6 +6,8 @@ import os
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
+import torch
+
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions
 from sklearn_ldl.deep.losses.registry import LOSSES
 from sklearn_ldl.deep.networks.perceptron import INITIALIZERS
@@ -154,7 +156,8 @@ NET_PARAMETERS: dict[str, NetParameter] = {
         "bool",
         """
         Whether to set `validation_fraction` of the rows aside, stop when their loss has not
-        improved for `n_iter_no_change` epochs, and keep the best epoch.""",
+        improved for `n_iter_no_change` epochs, and keep the best epoch. `fit` may be given the rows
+        for this, or groups of rows that are set aside together.""",
     ),
     "validation_fraction": NetParameter(
         0.1,
@@ -175,10 +178,11 @@ NET_PARAMETERS: dict[str, NetParameter] = {
     ),
     "device": NetParameter(
         "cpu",
-        [str],
-        "str",
+        [str, torch.device],
+        "str or torch.device",
         """
-        Where to compute: "cpu", "cuda", "cuda:1", ..., or "auto" for CUDA where there is one.
+        Where to compute: "cpu", "cuda", "cuda:1", "mps", ..., or "auto" for CUDA where there is
+        one.
         "accelerate" means the devices of all processes that Hugging Face accelerate or torchrun has
         started: each trains on its part of every batch, and ends with the same net.""",
     ),
@@ -201,6 +205,15 @@ NET_PARAMETERS: dict[str, NetParameter] = {
         [Interval(Integral, 0, None, closed="left")],
         "int",
         "Processes that load a torch Dataset; 0 loads in this one. Arrays need none.",
+    ),
+    "collate_fn": NetParameter(
+        None,
+        [callable, None],
+        "callable",
+        """
+        Makes a batch out of a list of items of a torch Dataset, as in torch's DataLoader: features,
+        or a pair ``(features, targets)``. Features are a tensor, or several in a tuple or dict,
+        such as texts padded to one length. None stacks the items.""",
     ),
     "callbacks": NetParameter(
         (),

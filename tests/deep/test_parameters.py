@@ -60,6 +60,7 @@ BAD = {
     "compile": [None],
     "inference_dtype": ["float16", np.float64],
     "num_workers": [-1],
+    "collate_fn": ["pad"],
     "callbacks": [None, 3],
     "net_params": [["verbose", 1]],
     "warm_start": [None],

@@ -34,6 +34,7 @@ from sklearn_ldl.deep.networks.dropout import MCDropout
 from sklearn_ldl.deep.networks.outputs import first_output
 from sklearn_ldl.deep.parameters import Module, TaughtOptions
 from sklearn_ldl.deep.training.batches import Batch
+from sklearn_ldl.deep.training.conversion import shapes
 from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.deep.training.device import resolve_device
 from sklearn_ldl.deep.training.inference import forward_batches
@@ -162,6 +163,8 @@ class OnlineLDLClassifier(TaughtClassifier, omit=("label_smoothing",)):
         self.keep_teachers = keep_teachers
 
     def _losses(self, data: TrainingData) -> tuple[Loss, Objective]:
+        if len(shapes(self.input_shape_)) > 1:
+            raise ValueError(f"{type(self).__name__} takes a single input, not several.")
         lesson = self._lesson(data)
         augment = get_augmentation(self.augment)
         if augment is not None:

@@ -75,7 +75,8 @@ class MCDropout(nn.Module):
         for layer in layers:
             layer.train()
 
-    def forward(self, X: Tensor) -> Tensor:
+    def forward(self, *X: Tensor, **named: Tensor) -> Tensor:
         """Logarithms of the mean probabilities."""
-        passes = [first_output(self.module(X)).log_softmax(1) for _ in range(self.n_samples)]
+        outputs = (first_output(self.module(*X, **named)) for _ in range(self.n_samples))
+        passes = [Z.log_softmax(1) for Z in outputs]
         return torch.stack(passes).logsumexp(0) - math.log(self.n_samples)

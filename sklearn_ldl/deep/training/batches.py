@@ -5,21 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from sklearn_ldl.deep.training.conversion import Conversion, Inputs
+from sklearn_ldl.deep.training.conversion import Conversion, Inputs, map_inputs
+from sklearn_ldl.deep.training.items import Collate
 from sklearn_ldl.deep.training.processes import Part, Processes
-from sklearn_ldl.deep.training.stored_rows import FeatureStore, torch_dtype
+from sklearn_ldl.deep.training.stored_rows import FeatureStore, FeatureStores
 
 
 class Batch(NamedTuple):
     """Rows of the training set, on the device of the net."""
 
-    X: Tensor
+    #: A tensor, or several in a dictionary or tuple.
+    X: Any
     #: What the objective compares the output with, one entry per row.
     target: Tensor
     #: Weights of the rows, with a mean of one over the rows of the source, or None.
@@ -37,10 +38,11 @@ class Batch(NamedTuple):
 
     def repeated(self, times: int) -> Batch:
         """Return the same rows as often as told, one copy behind the other."""
-        X, target, rows = (
-            tensor.repeat(times, *[1] * (tensor.ndim - 1))
-            for tensor in (self.X, self.target, self.rows)
-        )
+
+        def repeat(tensor: Tensor) -> Tensor:
+            return tensor.repeat(times, *[1] * (tensor.ndim - 1))
+
+        X, target, rows = map_inputs(repeat, self.X), repeat(self.target), repeat(self.rows)
         weight = None if self.weight is None else self.weight.repeat(times)
         return self._replace(X=X, target=target, weight=weight, rows=rows, n_copies=times)
 
@@ -108,10 +110,12 @@ class RowSource:
             rows = rows[self.processes.from_first(torch.randperm(len(rows)))]
         return [self.processes.part(batch) for batch in rows.split(self.sizes)]
 
-    def _batch(self, part: Part, X: Tensor, target: Tensor) -> Batch:
+    def _batch(self, part: Part, X: Inputs, target: Tensor) -> Batch:
         rows = part.rows.to(self.device)
         weight = None if self.weight is None else self.weight[rows]
         n_own = part.n_own if part.n_own < len(rows) else None
+        if target.is_floating_point():
+            target = target.to(self.conversion.dtype)
         return Batch(X, target, weight, rows, self, len(rows) / part.n_rows, n_own)
 
     def __iter__(self) -> Iterator[Batch]:
@@ -131,7 +135,7 @@ class ArraySource(RowSource):
 
     Parameters
     ----------
-    store : FeatureStore
+    store : FeatureStore or FeatureStores
         Features.
     target : ndarray of shape (n_samples, ...)
         Targets in float32.
@@ -139,12 +143,14 @@ class ArraySource(RowSource):
         As for :class:`RowSource`.
     """
 
-    def __init__(self, store: FeatureStore, target: NDArray, rows: Tensor, **settings: Any):
+    def __init__(
+        self, store: FeatureStore | FeatureStores, target: Any, rows: Tensor, **settings: Any
+    ):
         super().__init__(rows, **settings)
         self.store = store
         self.target = torch.from_numpy(target).to(self.device)
 
-    def raw(self, rows: Tensor) -> Tensor:
+    def raw(self, rows: Tensor) -> Inputs:
         """Features of any rows of the data set, in their own type."""
         return self.store.take(rows, self.conversion.dtype)
 
@@ -169,6 +175,8 @@ class DatasetSource(RowSource):
         As for :class:`RowSource`.
     num_workers : int
         Processes that load items.
+    collate : Collate, default=None
+        Makes batches of items.
     **settings
         As for :class:`RowSource`.
     """
@@ -181,6 +189,7 @@ class DatasetSource(RowSource):
         rows: Tensor,
         *,
         num_workers: int = 0,
+        collate: Collate | None = None,
         **settings: Any,
     ):
         super().__init__(rows, **settings)
@@ -188,12 +197,13 @@ class DatasetSource(RowSource):
         self.target = None if target is None else torch.from_numpy(target)
         self.encode: Any = encode
         self.num_workers = num_workers
+        self.collate = Collate() if collate is None else collate
         # Seeds of the workers, apart from the draws of the batches: those are the ones of arrays.
         self.generator = torch.Generator().manual_seed(torch.initial_seed())
 
-    def raw(self, rows: Tensor) -> Tensor:
+    def raw(self, rows: Tensor) -> Inputs:
         """Features of any items, in their own type."""
-        return _features([self.dataset[int(row)] for row in rows])
+        return self.collate.features([self.dataset[int(row)] for row in rows])
 
     def __iter__(self) -> Iterator[Batch]:
         parts = self._epoch()
@@ -201,7 +211,7 @@ class DatasetSource(RowSource):
             self.dataset,
             batch_sampler=[part.rows.tolist() for part in parts],
             num_workers=self.num_workers,
-            collate_fn=_collate,
+            collate_fn=self.collate,
             generator=self.generator,
             pin_memory=self.device.type == "cuda",
         )
@@ -214,32 +224,14 @@ class DatasetSource(RowSource):
             yield self._batch(part, self.conversion(X, self.device), target)
 
 
-def _features(items: list) -> Tensor:
-    first = [item[0] if isinstance(item, (tuple, list)) else item for item in items]
-    return torch.stack([_as_tensor(x) for x in first])
-
-
-def _collate(items: list) -> tuple[Tensor, NDArray | None]:
-    """Stack features, and targets where the items have them; labels may be strings."""
-    has_target = isinstance(items[0], (tuple, list)) and len(items[0]) > 1
-    y = np.stack([np.asarray(item[1]) for item in items]) if has_target else None
-    return _features(items), y
-
-
-def read_only_features(dataset: Dataset, batch_size: int, num_workers: int) -> DataLoader:
+def read_only_features(
+    dataset: Dataset, batch_size: int, num_workers: int, collate: Collate
+) -> DataLoader:
     """Load the features of a data set in order, without a draw from torch's random state."""
     return DataLoader(
         dataset,
         batch_size=batch_size,
         num_workers=num_workers,
-        collate_fn=_features,
+        collate_fn=collate.features,
         generator=torch.Generator(),
     )
-
-
-def _as_tensor(x: Any) -> Tensor:
-    """Tensor of one item, in its own type if torch knows it."""
-    if isinstance(x, Tensor):
-        return x
-    x = np.asarray(x)
-    return torch.from_numpy(np.array(x, dtype=torch_dtype(x.dtype)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
@@ -21,8 +22,9 @@ from sklearn_ldl.deep.networks.outputs import first_output
 from sklearn_ldl.deep.networks.perceptron import INITIALIZERS, MLP, make_module
 from sklearn_ldl.deep.training.batches import ArraySource, DatasetSource, RowSource
 from sklearn_ldl.deep.training.checkpoint import Checkpoint, describe
-from sklearn_ldl.deep.training.conversion import call
+from sklearn_ldl.deep.training.conversion import Inputs, call, first_input, map_shapes, shape_of
 from sklearn_ldl.deep.training.data import TrainingData
+from sklearn_ldl.deep.training.items import Collate
 from sklearn_ldl.deep.training.net import LDLNet, PrintEpochs, Sources
 from sklearn_ldl.deep.training.optimization import (
     OPTIMIZERS,
@@ -31,7 +33,10 @@ from sklearn_ldl.deep.training.optimization import (
     LearningRate,
 )
 from sklearn_ldl.deep.training.processes import Processes
-from sklearn_ldl.deep.training.stored_rows import FeatureStore
+from sklearn_ldl.deep.training.stored_rows import FeatureStore, FeatureStores
+
+# What modules raise for samples that they do not take.
+_REFUSALS = (RuntimeError, AssertionError, IndexError, TypeError)
 
 
 def build_net(
@@ -63,7 +68,7 @@ def build_net(
         if name.startswith("module__")
     }
     sizes = {
-        "n_features": math.prod(input_shape),
+        "n_features": map_shapes(math.prod, input_shape),
         "input_shape": input_shape,
         "n_labels": n_labels,
     }
@@ -152,33 +157,40 @@ def build_sources(
     processes: Processes,
 ) -> Sources:
     """Batches of the rows for training, and of those for validation if there are any."""
-    is_dataset = isinstance(data.features, Dataset)
-    store = None if is_dataset else FeatureStore(data.features, device, settings.input_shape_)
 
-    def source(rows: NDArray, *, shuffle: bool) -> RowSource:
+    def place(features: Any) -> FeatureStore | FeatureStores | None:
+        if isinstance(features, Dataset):
+            return None
+        if isinstance(features, Mapping):
+            return FeatureStores(features, device)
+        return FeatureStore(features, device, settings.input_shape_)
+
+    def source(part: Any, store: Any, rows: NDArray, *, shuffle: bool) -> RowSource:
         options = {
             "batch_size": len(rows) if settings.batch_size == "all" else int(settings.batch_size),
             "shuffle": shuffle,
-            "weight": _weights(data.sample_weight, rows),
+            "weight": _weights(part.sample_weight, rows),
             "device": device,
             "processes": processes,
         }
         positions = torch.from_numpy(rows)
         if store is None:
             return DatasetSource(
-                data.features,
-                data.targets,
+                part.features,
+                part.targets,
                 data.encode,
                 positions,
                 num_workers=settings.num_workers,
+                collate=Collate(settings.collate_fn),
                 **options,
             )
-        return ArraySource(store, data.targets, positions, **options)
+        return ArraySource(store, part.targets, positions, **options)
 
-    train, valid = rows
-    return Sources(
-        source(train, shuffle=True), source(valid, shuffle=False) if len(valid) else None
-    )
+    store = place(data.features)
+    train = source(data, store, rows[0], shuffle=True)
+    if (own := data.validation) is not None:
+        return Sources(train, source(own, place(own.features), own.rows, shuffle=False))
+    return Sources(train, source(data, store, rows[1], shuffle=False) if len(rows[1]) else None)
 
 
 def _weights(sample_weight: NDArray | None, rows: NDArray) -> Tensor | None:
@@ -198,6 +210,7 @@ def identify_fit(
         "the weights of the rows": train.weight,
         "the training rows": train.rows,
         "the validation rows": None if valid is None else valid.rows,
+        "the targets for validation": None if data.validation is None else data.validation.targets,
         "the seed drawn from random_state": seed,
     }
     description = describe(estimator, data.features, arrays, net.module_)
@@ -210,16 +223,27 @@ def identify_fit(
         torch.manual_seed(seed + net.processes.rank)
 
 
-def check_output(module: nn.Module, X: Tensor, output_shape: tuple[int, ...]) -> None:
+def failure(module: nn.Module, X: Inputs) -> Exception | None:
+    """Return the error that a module raises for samples, if any."""
+    try:
+        with torch.no_grad():
+            call(module.eval(), X)
+    except _REFUSALS as error:
+        return error
+    return None
+
+
+def check_output(module: nn.Module, X: Inputs, output_shape: tuple[int, ...]) -> None:
     """Try a module on two samples; raise an error if it does not return what is wanted."""
     try:
         with torch.no_grad():
             output = first_output(call(module.eval(), X))
-    except (RuntimeError, AssertionError, IndexError) as error:
+    except _REFUSALS as error:
         raise ValueError(
-            f"The module does not take samples of shape {tuple(X.shape[1:])}: {error}"
+            f"The module does not take samples of shape {shape_of(X)}: {error}"
         ) from error
-    expected = (len(X), *output_shape)
+    n_rows = len(first_input(X))
+    expected = (n_rows, *output_shape)
     if not isinstance(output, Tensor):
         raise TypeError(
             f"The module returns a {type(output).__name__}; expected a tensor of shape {expected}, "
@@ -227,6 +251,6 @@ def check_output(module: nn.Module, X: Tensor, output_shape: tuple[int, ...]) ->
         )
     if output.shape != expected:
         raise ValueError(
-            f"The module returns an output of shape {tuple(output.shape)} for {len(X)} samples; "
+            f"The module returns an output of shape {tuple(output.shape)} for {n_rows} samples; "
             f"expected {expected}."
         )

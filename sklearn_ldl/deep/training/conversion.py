@@ -35,6 +35,56 @@ def first_input(X: Inputs) -> Tensor:
     return next(iter(X.values())) if isinstance(X, dict) else X[0]
 
 
+def join_inputs(X: Inputs, Y: Inputs) -> Inputs:
+    """Put the rows of one batch behind those of another one."""
+    if isinstance(X, dict):
+        return {name: torch.cat([X[name], Y[name]]) for name in X}  # type: ignore[index, call-overload]
+    if isinstance(X, tuple):
+        return tuple(torch.cat(pair) for pair in zip(X, Y, strict=True))
+    return torch.cat([X, Y])  # type: ignore[list-item]
+
+
+def shapes(input_shape: Any) -> list[tuple[int, ...]]:
+    """Shapes of the inputs of one sample.
+
+    Examples
+    --------
+    >>> from sklearn_ldl.deep.training.conversion import shapes
+    >>> shapes((3, 8, 8)), shapes({"text": (20,), "age": ()}), shapes(((20,), ()))
+    ([(3, 8, 8)], [(20,), ()], [(20,), ()])
+    """
+    if isinstance(input_shape, dict):
+        return list(input_shape.values())
+    is_several = bool(input_shape) and isinstance(input_shape[0], tuple)
+    return list(input_shape) if is_several else [input_shape]
+
+
+def map_shapes(function: Callable[[tuple[int, ...]], Any], input_shape: Any) -> Any:
+    """Apply a function to the shape of every input.
+
+    Examples
+    --------
+    >>> import math
+    >>> from sklearn_ldl.deep.training.conversion import map_shapes
+    >>> map_shapes(math.prod, {"image": (3, 8, 8), "age": ()})
+    {'image': 192, 'age': 1}
+    """
+    if isinstance(input_shape, dict):
+        return {name: function(shape) for name, shape in input_shape.items()}
+    if input_shape and isinstance(input_shape[0], tuple):
+        return tuple(map(function, input_shape))
+    return function(input_shape)
+
+
+def shape_of(X: Inputs) -> Any:
+    """Shapes of the samples of a batch."""
+    if isinstance(X, dict):
+        return {name: tuple(tensor.shape[1:]) for name, tensor in X.items()}
+    if isinstance(X, tuple):
+        return tuple(tuple(tensor.shape[1:]) for tensor in X)
+    return tuple(X.shape[1:])
+
+
 def call(module: Callable[..., Any], X: Inputs) -> Any:
     """Call a module with a batch; several inputs are its arguments, by name or in order."""
     if isinstance(X, dict):

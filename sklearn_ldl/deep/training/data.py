@@ -16,8 +16,10 @@ from torch.utils.data import Dataset
 
 from sklearn_ldl._core.sklearn_compat import num_samples
 from sklearn_ldl._core.weights import with_mean_one
+from sklearn_ldl.deep.training.items import split_item
 from sklearn_ldl.deep.training.seeds import seeded
 from sklearn_ldl.deep.training.stored_rows import Rows
+from sklearn_ldl.deep.training.validation import ValidationSet
 
 # Rows and numbers that tell enough about the scale of features, and rows that it takes.
 _ROWS, _NUMBERS, _FEWEST = 10_000, 2**22, 100
@@ -31,7 +33,7 @@ class TrainingData:
     ----------
     X, y : object
         Samples and targets as the user gave them; `y` is None where a Dataset brings its own.
-    features : ndarray, CSR matrix, memory map or Dataset
+    features : ndarray, CSR matrix, memory map, dictionary of these, or Dataset
         Validated samples, in their own type.
     targets : ndarray of shape (n_samples, ...) or None
         What the outputs of the net are compared with, in float32; None for those of a Dataset.
@@ -47,6 +49,10 @@ class TrainingData:
         Returns the rows for training and for validation; called once.
     metadata : mapping
         Further arguments of `fit`, by name.
+    groups : ndarray of shape (n_samples,) or None
+        Rows of one group are either all for training or all for validation.
+    validation : ValidationSet or None
+        Rows for validation that are no rows of `features`.
     """
 
     X: Any
@@ -59,6 +65,8 @@ class TrainingData:
     random_state: RandomState
     split: Callable[[TrainingData], tuple[NDArray, NDArray]]
     metadata: Mapping[str, Any]
+    groups: NDArray | None = None
+    validation: ValidationSet | None = None
 
     @property
     def n_samples(self) -> int:
@@ -102,8 +110,7 @@ class TrainingData:
     def _items(self, rows: NDArray) -> list[tuple]:
         """Items of a Dataset, which may draw random numbers that are not the caller's."""
         with seeded(0, torch.device("cpu")):
-            items = [self.features[int(row)] for row in rows]
-        return [tuple(item) if isinstance(item, tuple | list) else (item,) for item in items]
+            return [split_item(self.features[int(row)]) for row in rows]
 
     def label_sums(self) -> NDArray[np.float64]:
         """Weighted sums of the targets over the rows for training.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import math
 import operator
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from sklearn_ldl._core.sklearn_compat import num_samples
 from sklearn_ldl.deep.networks.outputs import first_output
 from sklearn_ldl.deep.training.batches import read_only_features
-from sklearn_ldl.deep.training.conversion import Inputs, call, map_inputs
+from sklearn_ldl.deep.training.conversion import Inputs, call, map_inputs, shapes
+from sklearn_ldl.deep.training.items import Collate
 from sklearn_ldl.deep.training.net import LDLNet
 from sklearn_ldl.deep.training.stored_rows import Rows
 
@@ -119,26 +122,40 @@ def forward_batches(
 
 
 def prediction_batches(
-    X: Any, input_shape: tuple[int, ...], n_numbers: int, batch_size: int | str, num_workers: int
+    X: Any,
+    input_shape: Any,
+    n_members: int,
+    batch_size: int | str,
+    num_workers: int,
+    collate: Collate,
 ) -> Iterator[Inputs]:
     """Batches of validated features, which may be larger than the `batch_size` of training.
 
     Parameters
     ----------
-    X : ndarray, CSR matrix, memory map or Dataset
+    X : ndarray, CSR matrix, memory map, mapping of these, or Dataset
         Features.
-    input_shape : tuple of int
-        Shape of one sample.
-    n_numbers : int
-        Numbers that a module has of one sample.
+    input_shape : tuple of int, mapping or tuple of these
+        Shapes of one sample.
+    n_members : int
+        How often the module takes every sample.
     batch_size, num_workers : int
         Those of training.
+    collate : Collate
+        Makes batches of items.
     """
     size = 1 if batch_size == "all" else int(batch_size)
+    n_numbers = n_members * sum(math.prod(shape) for shape in shapes(input_shape))
     size = max(size, min(_ROWS, _NUMBERS // n_numbers))
     if isinstance(X, Dataset):
-        yield from read_only_features(X, size, num_workers)
+        yield from read_only_features(X, size, num_workers, collate)
         return
-    rows = Rows(X, input_shape)
-    for start in range(0, X.shape[0], size):
-        yield torch.from_numpy(rows(slice(start, start + size)))
+    several = isinstance(X, Mapping)
+    readers = {name: Rows(array) for name, array in X.items()} if several else {}
+    read = None if several else Rows(X, input_shape)
+    for start in range(0, num_samples(X), size):
+        rows = slice(start, start + size)
+        if read is not None:
+            yield torch.from_numpy(read(rows))
+        else:
+            yield {name: torch.from_numpy(reader(rows)) for name, reader in readers.items()}

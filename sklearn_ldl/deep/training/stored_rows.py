@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import mmap
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -121,6 +122,25 @@ class FeatureStore:
         for rows in gen_batches(len(X), max(1, _NUMBERS // math.prod(X.shape[1:]))):
             tensor[rows] = torch.from_numpy(self.rows(rows)).view(-1, *X.shape[1:]).to(dtype)
         return tensor
+
+
+class FeatureStores:
+    """Several inputs of all rows, by name.
+
+    Parameters
+    ----------
+    X : mapping of arrays
+        See :class:`FeatureStore`.
+    device : torch.device
+        Where rows are wanted.
+    """
+
+    def __init__(self, X: Mapping[str, Any], device: torch.device):
+        self._stores = {name: FeatureStore(array, device) for name, array in X.items()}
+
+    def take(self, rows: Tensor, dtype: torch.dtype) -> dict[str, Tensor]:
+        """Copy some rows of every input, in their own type."""
+        return {name: store.take(rows, dtype) for name, store in self._stores.items()}
 
 
 def fits(n_bytes: int, device: torch.device) -> bool:

@@ -15,6 +15,7 @@ from sklearn_ldl.deep.training.batches import (  # noqa: E402
     read_only_features,
 )
 from sklearn_ldl.deep.training.conversion import Conversion  # noqa: E402
+from sklearn_ldl.deep.training.items import Collate  # noqa: E402
 from sklearn_ldl.deep.training.stored_rows import FeatureStore  # noqa: E402
 
 CPU = torch.device("cpu")
@@ -194,7 +195,7 @@ def test_batches_of_one_item_take_its_target(data):
 )
 def test_items_are_collated_in_their_own_type(dtype, expected):
     array = np.array([[1, 0], [1, 1]], dtype=dtype)
-    (batch,) = read_only_features(Pairs(array), 5, 0)
+    (batch,) = read_only_features(Pairs(array), 5, 0, Collate())
     assert batch.dtype == expected
     assert batch.tolist() == [[1, 0], [1, 1]]
 
@@ -218,7 +219,7 @@ def test_batches_are_what_the_module_takes(make, dtype, data):
 def test_read_only_features_keeps_order_and_torchs_random_state(data):
     X, D = data
     before = torch.get_rng_state()
-    batches = list(read_only_features(Pairs(X, D), 5, 0))
+    batches = list(read_only_features(Pairs(X, D), 5, 0, Collate()))
     assert torch.equal(before, torch.get_rng_state())
     assert [len(batch) for batch in batches] == [5, 5, 2]
     assert_array_equal(torch.cat(batches), X)
