@@ -42,7 +42,8 @@ NET_PARAMETERS: dict[str, NetParameter] = {
         The network, which returns logits of shape (n_samples, n_labels). A class or callable is
         called at fit with those of the keywords `n_features`, `input_shape` and `n_labels` that it
         takes; an instance is copied, weights included, which is how to start from a trained one.
-        None means a multi-layer perceptron.""",
+        Features come in the precision of its weights; integers stay integers if it takes nothing
+        else, as an embedding. None means a multi-layer perceptron.""",
     ),
     "hidden_layer_sizes": NetParameter(
         (100,),
@@ -197,8 +198,9 @@ NET_PARAMETERS: dict[str, NetParameter] = {
         [StrOptions({"float32", "float64"})],
         '{"float32", "float64"}',
         """
-        Precision of predictions. In float32 the result of a row depends on the rows beside it, by
-        about 1e-6; it pays for large networks on graphics cards.""",
+        Precision of predictions. In float64 a copy of the module is kept for them, of twice the
+        size. In float32 the result of a row depends on the rows beside it, by about 1e-6; it pays
+        for large networks, and on graphics cards.""",
     ),
     "num_workers": NetParameter(
         0,
