@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -21,8 +24,11 @@ from sklearn_ldl.base import require_y
 from sklearn_ldl.deep.dataset_targets import collect_targets
 from sklearn_ldl.deep.features import validate_features
 from sklearn_ldl.deep.losses.base import Loss
-from sklearn_ldl.deep.networks.ensemble import Members, MLPEnsemble
-from sklearn_ldl.deep.networks.members import mean_output
+from sklearn_ldl.deep.networks.dropout import MCDropout
+from sklearn_ldl.deep.networks.ensemble import MLPEnsemble
+from sklearn_ldl.deep.networks.members import Members, mean_output
+from sklearn_ldl.deep.networks.outputs import identity
+from sklearn_ldl.deep.networks.penultimate import LayerInput
 from sklearn_ldl.deep.parameters import NetConstructor
 from sklearn_ldl.deep.training.conversion import Inputs
 from sklearn_ldl.deep.training.data import TrainingData
@@ -35,6 +41,7 @@ from sklearn_ldl.deep.training.inference import (
 from sklearn_ldl.deep.training.items import Collate
 from sklearn_ldl.deep.training.net import LDLNet, Objective
 from sklearn_ldl.deep.training.processes import ACCELERATE
+from sklearn_ldl.deep.training.seeds import seeded
 from sklearn_ldl.deep.training.validation import ValidationSet, check_groups, set_groups_aside
 
 #: What an estimator minimises: a loss ``(outputs, targets) -> (n_rows,)``; or such a loss, for
@@ -48,6 +55,19 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
     n_iter_: int
     history_: dict[str, NDArray]
     input_shape_: Any
+    #: For a network without dropout, which does without the parameter.
+    predict_mc_samples = 0
+    #: What the net makes of outputs where it is asked for predictions, as by callbacks.
+    _nonlinearity = staticmethod(identity)
+
+    def __sklearn_clone__(self) -> Self:
+        try:
+            return super().__sklearn_clone__()
+        except TypeError as error:
+            raise TypeError(
+                f"A parameter, perhaps one of the callbacks: {error}, so that it cannot be copied "
+                "for a clone; give a function that makes the callback."
+            ) from error
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -76,7 +96,8 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
             by name, to be added, in a dictionary; or losses with weights that replace those of the
             rows, in a :class:`~sklearn_ldl.deep.training.net.WeightedRows`. See
             :class:`~sklearn_ldl.deep.training.net.Forward` and
-            :class:`~sklearn_ldl.deep.training.batches.Batch`. None means the loss.
+            :class:`~sklearn_ldl.deep.training.batches.Batch`. None means the loss. An optimiser
+            such as LBFGS asks for it several times in a step, with the same batch.
         """
         raise NotImplementedError(f"{type(self).__name__} does not say what it minimises: _losses.")
 
@@ -217,7 +238,9 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
         net = train_net(self, data, row_loss, objective, reporter)
         rows = [row for row in net.history if "train_loss" in row]
         names = [
-            name for name in (rows[0] if rows else ()) if name.startswith(("train_", "valid_"))
+            name
+            for name in (rows[0] if rows else ())
+            if name.startswith(("train_", "valid_")) and not name.endswith("_best")
         ]
         self.history_ = {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
         self.n_iter_ = len(rows)
@@ -231,9 +254,16 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
         """Compute what the fitted module returns for `X`."""
         return self._inferred(X, self._infer)
 
-    def _member_outputs(self, X: Any) -> NDArray[np.float64]:
+    def _member_outputs(
+        self, X: Any, mc_samples: int | None = None, random_state: Any = None
+    ) -> NDArray[np.float64]:
         """Compute what every member returns for `X`: (n_members, n_samples, ...)."""
-        return np.moveaxis(self._inferred(X, self._infer_members), 1, 0)
+        if mc_samples is None:
+            mc_samples = self.predict_mc_samples
+        elif not isinstance(mc_samples, Integral) or mc_samples < 0:
+            raise ValueError(f"mc_samples must be an integer, at least 0, got {mc_samples!r}.")
+        infer = partial(self._infer_members, mc_samples=mc_samples, random_state=random_state)
+        return np.moveaxis(self._inferred(X, infer), 1, 0)
 
     def _inferred(self, X: Any, infer: Callable[..., NDArray]) -> NDArray[np.float64]:
         check_is_fitted(self, "net_")
@@ -258,14 +288,43 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
         return outputs
 
     def _infer(self, net: LDLNet, batches: Iterable[Inputs], n_rows: int) -> NDArray[np.floating]:
-        return self._run(lambda module: module, net, batches, n_rows)
+        if not self.predict_mc_samples:
+            return self._run(identity, net, batches, n_rows)
+        passes = partial(self._passes, n_passes=self.predict_mc_samples)
+        with seeded(self._mask_seed(net), torch.device(net.device)):
+            return self._run(passes, net, batches, n_rows)
 
     def _infer_members(
-        self, net: LDLNet, batches: Iterable[Inputs], n_rows: int
+        self,
+        net: LDLNet,
+        batches: Iterable[Inputs],
+        n_rows: int,
+        *,
+        mc_samples: int,
+        random_state: Any,
     ) -> NDArray[np.floating]:
-        if not isinstance(net.module_, MLPEnsemble):
-            return self._infer(net, batches, n_rows)[:, None]
-        return self._run(Members, net, batches, n_rows)
+        if mc_samples:
+            seed = self._mask_seed(net)
+            if random_state is not None:
+                seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
+            with seeded(seed, torch.device(net.device)):
+                return self._run(
+                    lambda module: Members(self._passes(module, mc_samples)), net, batches, n_rows
+                )
+        if isinstance(net.module_, MLPEnsemble):
+            return self._run(Members, net, batches, n_rows)
+        return self._run(identity, net, batches, n_rows)[:, None]
+
+    def _passes(self, module: nn.Module, n_passes: int) -> MCDropout:
+        """Make a module of passes with dropout of a copy, since others use the net meanwhile."""
+        ensemble = isinstance(module, MLPEnsemble)
+        return MCDropout(
+            copy.deepcopy(module), n_passes, self._combine_members(), ensemble=ensemble
+        )
+
+    def _mask_seed(self, net: LDLNet) -> int:
+        """Seed of dropout in predictions: the same call has the same result."""
+        return net.seed
 
     def _run(
         self,
@@ -278,6 +337,37 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
         dtype = getattr(torch, self.inference_dtype)
         module = wrap(in_precision(net, dtype))
         return forward_batches(module, batches, n_rows, torch.device(net.device), dtype)
+
+    def transform_features(self, X: Any, *, layer: str | None = None) -> NDArray[np.float64]:
+        """Compute what the last layer is given: features that the network has learnt.
+
+        They serve other learners, searches for similar samples, and pictures of the data.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), array of images or Dataset
+            Samples.
+        layer : str, default=None
+            Name of the layer, one of ``net_.module_.named_modules()``, whose input is wanted. None
+            means ``head``, or else the last linear layer that the module defines.
+
+        Returns
+        -------
+        F : ndarray of shape (n_samples, n_outputs)
+            Outputs of the penultimate layer, flat; of an ensemble those of all members, side by
+            side.
+
+        Raises
+        ------
+        ValueError
+            If there is no such layer, or it is not given one entry per sample.
+        """
+        return self._inferred(X, partial(self._infer_features, layer=layer))
+
+    def _infer_features(
+        self, net: LDLNet, batches: Iterable[Inputs], n_rows: int, *, layer: str | None
+    ) -> NDArray[np.floating]:
+        return self._run(partial(LayerInput, layer=layer), net, batches, n_rows)
 
     def _first_output(self, data: TrainingData) -> NDArray[np.float64] | None:
         """Output from which an ensemble starts; None means anywhere."""

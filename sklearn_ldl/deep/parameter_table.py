@@ -187,6 +187,15 @@ NET_PARAMETERS: dict[str, NetParameter] = {
         "accelerate" means the devices of all processes that Hugging Face accelerate or torchrun has
         started: each trains on its part of every batch, and ends with the same net.""",
     ),
+    "cudnn_benchmark": NetParameter(
+        False,
+        ["boolean"],
+        "bool",
+        """
+        Whether cuDNN tries its algorithms and takes the fastest, instead of those that give the
+        same result every time. It pays for convolutions on images of one size. Fits in several
+        threads share the setting.""",
+    ),
     "amp": NetParameter(
         False, ["boolean"], "bool", "Whether forward passes of training run in bfloat16."
     ),
@@ -201,6 +210,16 @@ NET_PARAMETERS: dict[str, NetParameter] = {
         Precision of predictions. In float64 a copy of the module is kept for them, of twice the
         size. In float32 the result of a row depends on the rows beside it, by about 1e-6; it pays
         for large networks, and on graphics cards.""",
+    ),
+    "predict_mc_samples": NetParameter(
+        0,
+        [Interval(Integral, 0, None, closed="left")],
+        "int",
+        """
+        Passes with dropout left on over which predictions are averaged (Monte Carlo dropout);
+        `predict_members` shows them one by one. The module must have dropout layers. Masks come
+        from a seed drawn at fit, so that the same call has the same result; they depend on the
+        other rows of the call. 0 means one pass without dropout.""",
     ),
     "num_workers": NetParameter(
         0,
@@ -222,16 +241,19 @@ NET_PARAMETERS: dict[str, NetParameter] = {
         ["array-like"],
         "sequence of skorch callbacks",
         """
-        Handed to the net, as copies. A batch has the attributes `X` and `target`; callbacks that
-        want predictions for their scores, such as EpochScoring, are not supported.""",
+        Handed to the net as they are, and initialised at every fit; a class or function without
+        arguments is called instead, so that clones have callbacks of their own. A batch unpacks
+        into `X` and `target`. What wants validation rows, such as EpochScoring, which scores
+        distributions, needs `early_stopping`.""",
     ),
     "net_params": NetParameter(
         None,
         [dict, None],
         "dict",
         """
-        Further parameters of the skorch net, such as ``{"optimizer__betas": (0.9, 0.99)}`` or, for
-        a module that is a class or callable, ``{"module__width": 64}``.""",
+        Further options of the optimiser, such as ``{"optimizer__betas": (0.9, 0.99)}``, of a
+        module that is a class or callable, ``{"module__width": 64}``, and of callbacks by their
+        names, ``{"callbacks__tensorboard__close_after_train": False}``.""",
     ),
     "warm_start": NetParameter(
         False,
@@ -252,7 +274,10 @@ NET_PARAMETERS: dict[str, NetParameter] = {
         use your own alone.""",
     ),
     "verbose": NetParameter(
-        0, ["verbose"], "int", "Whether every epoch (or every `verbose`-th) prints its losses."
+        0,
+        ["verbose"],
+        "int",
+        "Whether to show a progress bar, and the losses of every (`verbose`-th) epoch.",
     ),
     "random_state": NetParameter(
         None,

@@ -39,6 +39,7 @@ class TrainingOptions(TypedDict, total=False):
     n_iter_no_change: int
     input_shape: Sequence[int] | None
     device: str | torch.device
+    cudnn_benchmark: bool
     inference_dtype: Literal["float32", "float64"]
     num_workers: int
     collate_fn: Callable[[list[Any]], Any] | None
@@ -70,6 +71,7 @@ class ModuleOptions(TrainingOptions, FastOptions, total=False):
     dropout: float
     n_members: int
     standardize: bool
+    predict_mc_samples: int
 
 
 class CPNNOptions(DistributionOptions, FastOptions, total=False):

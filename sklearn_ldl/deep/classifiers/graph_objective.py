@@ -41,6 +41,11 @@ class GraphObjective:
         self.neighbors = neighbors
         self.weights = weights
         self.n_steps = 0
+        self._batch: Batch | None = None
+
+    def companions(self, rows: Tensor) -> Tensor:
+        """Neighbours of rows; those of several centres pass the network once."""
+        return torch.unique(self.neighbors[rows.to(self.neighbors.device)])
 
     def __call__(self, forward: Forward, batch: Batch) -> dict[str, Tensor]:
         """Both losses of a batch."""
@@ -48,9 +53,8 @@ class GraphObjective:
         if self.weights.device != batch.rows.device:
             self.weights = self.weights.to(batch.rows.device)
             self.neighbors = self.neighbors.to(batch.rows.device)
-        # Rows that are neighbours of several centres pass the network once.
         near, position = torch.unique(self.neighbors[batch.rows], return_inverse=True)
-        X_near = batch.source.take(near)
+        X_near = batch.source.take(near) if batch.near is None else batch.near
         if settings.neighbor_forward == "joint":
             Z, Z_near = forward(join_inputs(batch.X, X_near)).split([len(batch.rows), len(near)])
         else:
@@ -64,12 +68,15 @@ class GraphObjective:
         )
         return {
             "label": self.row_loss(Z, batch.target),
-            "graph": self._next_weight(batch.source.n_batches) * disagreement,
+            "graph": self._weight(batch) * disagreement,
         }
 
-    def _next_weight(self, n_batches: int) -> float:
-        """Weight of the graph at the next of `n_batches` steps per epoch."""
-        self.n_steps += 1
+    def _weight(self, batch: Batch) -> float:
+        """Weight of the graph at the step of a batch, which some optimisers take several times."""
+        if batch is not self._batch:
+            self.n_steps += 1
+            self._batch = batch
+        n_batches = batch.source.n_batches
         rise = self.settings.ramp * self.settings.max_epochs * n_batches
         return self.settings.aux_weight * min(1.0, self.n_steps / rise if rise else 1.0)
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from numbers import Integral
 from typing import Literal, Unpack
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.frozen import FrozenEstimator
@@ -37,9 +36,7 @@ from sklearn_ldl.deep.training.batches import Batch
 from sklearn_ldl.deep.training.conversion import precision, shapes
 from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.deep.training.device import resolve_device
-from sklearn_ldl.deep.training.inference import forward_batches
 from sklearn_ldl.deep.training.net import Forward, LDLNet, Objective, WeightedRows
-from sklearn_ldl.deep.training.seeds import seeded
 
 _PASSES = Interval(Integral, 0, None, closed="left")
 
@@ -73,9 +70,6 @@ class OnlineLDLClassifier(TaughtClassifier, omit=("label_smoothing",)):
     mc_samples : int, default=0
         Passes with dropout over which predictions of teachers are averaged. The teachers must be
         deep classifiers with dropout layers. 0 asks them once, without dropout.
-    predict_mc_samples : int, default=0
-        The same for predictions of the fitted student. The masks come from a seed drawn at fit,
-        so that the same call has the same result; they depend on the other rows of the call.
     keep_teachers : bool, default=True
         Whether the fitted teachers stay, in `teachers_`. Predictions do not need them.
     <net parameters>
@@ -136,7 +130,6 @@ class OnlineLDLClassifier(TaughtClassifier, omit=("label_smoothing",)):
         "augment": [StrOptions(set(AUGMENTATIONS)), callable, None],
         "combine": [StrOptions({"mean", "sum"})],
         "mc_samples": [_PASSES],
-        "predict_mc_samples": [_PASSES],
     }
 
     # Labels are not what the student learns.
@@ -149,7 +142,6 @@ class OnlineLDLClassifier(TaughtClassifier, omit=("label_smoothing",)):
         augment: str | Augmentation | None = None,
         combine: Literal["mean", "sum"] = "mean",
         mc_samples: int = 0,
-        predict_mc_samples: int = 0,
         keep_teachers: bool = True,
         module: Module | None = None,
         **net: Unpack[TaughtOptions],
@@ -159,7 +151,6 @@ class OnlineLDLClassifier(TaughtClassifier, omit=("label_smoothing",)):
         self.augment = augment
         self.combine = combine
         self.mc_samples = mc_samples
-        self.predict_mc_samples = predict_mc_samples
         self.keep_teachers = keep_teachers
 
     def _losses(self, data: TrainingData) -> tuple[Loss, Objective]:
@@ -237,13 +228,8 @@ class OnlineLDLClassifier(TaughtClassifier, omit=("label_smoothing",)):
 
         return voice
 
-    def _infer(self, net: LDLNet, batches: Iterable[Tensor], n_rows: int) -> NDArray[np.floating]:
-        if not self.predict_mc_samples:
-            return super()._infer(net, batches, n_rows)
-        device, dtype = torch.device(net.device), getattr(torch, self.inference_dtype)
-        module = MCDropout(copy.deepcopy(net.module_).to(dtype), self.predict_mc_samples)
-        with seeded(self._mc_seed, device):
-            return forward_batches(module, batches, n_rows, device, dtype)
+    def _mask_seed(self, net: LDLNet) -> int:
+        return self._mc_seed
 
 
 def _network(teacher: BaseEstimator) -> DeepClassifier | None:
@@ -253,6 +239,6 @@ def _network(teacher: BaseEstimator) -> DeepClassifier | None:
     plain = (
         isinstance(teacher, DeepClassifier)
         and type(teacher).predict_proba is DeepClassifier.predict_proba
-        and not getattr(teacher, "predict_mc_samples", 0)
+        and not teacher.predict_mc_samples
     )
     return teacher if plain else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from numbers import Integral, Real
+from warnings import warn
 
 from torch import Tensor
 
@@ -12,6 +13,10 @@ from sklearn_ldl.deep.distributions.base import DeepDistributionRegressor
 from sklearn_ldl.deep.losses.distributions import kl_divergence
 from sklearn_ldl.deep.networks.alignment import AlignmentNet, Branch, gaussian_kl, gram_mismatch
 from sklearn_ldl.deep.presets import PRESETS
+from sklearn_ldl.deep.training.data import TrainingData
+
+# Most rows of a batch whose similarities go without saying; a matrix of them has 256 MB.
+_LARGEST = 2**13
 
 
 class AlignedRegressor(
@@ -22,6 +27,7 @@ class AlignedRegressor(
         "dropout",
         "n_members",
         "standardize",
+        "predict_mc_samples",
         "loss",
         "amp",
         "compile",
@@ -49,6 +55,17 @@ class AlignedRegressor(
     def module(self) -> partial:
         """What builds the network."""
         return partial(AlignmentNet, hidden_dim=self.hidden_dim, encoders=self._encoders)
+
+    def _warn_of_size(self, data: TrainingData) -> None:
+        """Warn of batches whose similarities need much memory."""
+        n_rows = len(data.rows[0])
+        size = n_rows if self.batch_size == "all" else min(self.batch_size, n_rows)
+        if self.similarity_weight and size > _LARGEST:
+            warn(
+                f"batch_size={self.batch_size!r}: similarities of {size} rows are matrices of "
+                f"{4e-9 * size**2:.1f} GB each. Set a smaller batch_size, or similarity_weight=0.",
+                stacklevel=8,
+            )
 
     def _alignment(
         self, net: AlignmentNet, H: Tensor, D: Tensor, branches: dict[str, Branch], *, detach: bool

@@ -22,6 +22,7 @@ from sklearn_ldl.deep.dataset_targets import dataset_targets
 from sklearn_ldl.deep.estimator import DeepEstimator
 from sklearn_ldl.deep.losses.priors import label_prior
 from sklearn_ldl.deep.networks.members import mean_distribution
+from sklearn_ldl.deep.networks.outputs import distributions
 from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.distributors import smooth_labels
 
@@ -75,6 +76,8 @@ class DeepDistributionRegressor(LabelDistributionMixin, DeepEstimator):
     >>> PowerLDL(power=1.5, max_epochs=30, random_state=0).fit(X, D).score(X, D) > 0.5
     True
     """
+
+    _nonlinearity = staticmethod(distributions)
 
     def fit(
         self,
@@ -192,20 +195,26 @@ class DeepDistributionRegressor(LabelDistributionMixin, DeepEstimator):
         """
         return softmax(self._outputs(X), axis=1)
 
-    def predict_members(self, X: Any) -> NDArray[np.float64]:
+    def predict_members(
+        self, X: Any, *, mc_samples: int | None = None, random_state: Any = None
+    ) -> NDArray[np.float64]:
         """Predict a label distribution by every member, whose mean is that of `predict`.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features), array of images or Dataset
             Samples.
+        mc_samples : int, default=None
+            Passes with dropout, each of which is a member. None means `predict_mc_samples`.
+        random_state : int or RandomState instance, default=None
+            Seed of the dropout of such passes; None means that of `predict`.
 
         Returns
         -------
         P : ndarray of shape (n_members, n_samples, n_labels)
-            Rows on the simplex. A `module` is one member.
+            Rows on the simplex. Without an ensemble and passes there is one member.
         """
-        return softmax(self._member_outputs(X), axis=-1)
+        return softmax(self._member_outputs(X, mc_samples, random_state), axis=-1)
 
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
         """Logarithms of the predicted degrees.

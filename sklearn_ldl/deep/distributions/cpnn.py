@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from numbers import Integral
-from typing import Literal, Unpack
+from typing import Any, Literal, Unpack
 
 import numpy as np
 import torch
@@ -74,7 +74,15 @@ def augmented_target(D: Tensor, n_augment: int) -> Tensor:
 
 class CPNN(
     DeepDistributionRegressor,
-    omit=("module", "hidden_layer_sizes", "dropout", "n_members", "standardize", "loss"),
+    omit=(
+        "module",
+        "hidden_layer_sizes",
+        "dropout",
+        "n_members",
+        "standardize",
+        "predict_mc_samples",
+        "loss",
+    ),
     defaults=_DEFAULTS,
 ):
     r"""Conditional probability neural network (CPNN), and its variants BCPNN and ACPNN.
@@ -222,6 +230,13 @@ class CPNN(
     def _losses(self, data: TrainingData) -> tuple[Loss, Objective | None]:
         self._check_optimizer()
         values = self._scaled_values()
+        before: Any = getattr(self, "label_values_", None)
+        now: Any = values
+        if self._goes_on() and not np.array_equal(before, now):
+            raise ValueError(
+                f"warm_start goes on with the same labels only: label_values_ {before} became "
+                f"{values}."
+            )
         if values is None:
             forget(self, "label_values_")
         else:

@@ -188,6 +188,7 @@ class DILDLRegressor(AlignedRegressor):
     def _losses(self, data: TrainingData) -> tuple[Loss, Objective]:
         sums = data.label_sums()
         self.label_frequency_ = label_frequency(sums)
+        self._warn_of_size(data)
         balance = None
         if self.rebalance is not None:
             balance = DistributionBalance(self.label_frequency_, sums.sum())

@@ -132,6 +132,7 @@ class RDARegressor(AlignedRegressor):
     def _losses(self, data: TrainingData) -> tuple[Loss, Objective]:
         sums = data.label_sums()
         self.label_frequency_ = label_frequency(sums)
+        self._warn_of_size(data)
         base_loss = self.base_loss
         if base_loss == "kl":
             base_loss = kl_divergence

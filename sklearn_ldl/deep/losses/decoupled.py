@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sklearn_ldl.deep.losses.base import check_shapes
+from sklearn_ldl.deep.losses.base import at_least_zero, check_shapes
 
 NONDOMINANT_TARGETS = ("renormalize", "softmax")
 DOMINANT_TARGETS = ("degree", "onehot")
@@ -100,7 +100,8 @@ def decoupled_terms(Z: Tensor, parts: Decoupled) -> tuple[Tensor, Tensor]:
     dominant = entropy - q * F.logsigmoid(log_odds) - rest * F.logsigmoid(-log_odds)
     # The masked entries are put back to a number: minus infinity times zero would be NaN.
     log_P = (others - log_others[:, None]).scatter(1, parts.dominant, 0.0)
-    return dominant, F.kl_div(log_P, T, reduction="none").sum(1)
+    nondominant = F.kl_div(log_P, T, reduction="none").sum(1)
+    return at_least_zero(dominant), at_least_zero(nondominant)
 
 
 def _check(name: str, value: str, known: tuple[str, ...]) -> None:

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sklearn_ldl.deep.losses.base import log_softmax
+from sklearn_ldl.deep.losses.base import at_least_zero, log_softmax
 from sklearn_ldl.metrics.divergences import FLOOR
 
 
@@ -39,7 +39,7 @@ def kl_divergence(Z: Tensor, D: Tensor) -> Tensor:
     >>> kl_divergence(torch.zeros(2, 2), torch.tensor([[1.0, 0.0], [0.5, 0.5]]))
     tensor([0.6931, 0.0000])
     """
-    return F.kl_div(log_softmax(Z, D), D, reduction="none").sum(1)
+    return at_least_zero(F.kl_div(log_softmax(Z, D), D, reduction="none").sum(1))
 
 
 def soft_cross_entropy(Z: Tensor, D: Tensor) -> Tensor:
@@ -121,7 +121,7 @@ def jeffreys(Z: Tensor, D: Tensor, floor: float = FLOOR) -> Tensor:
     tensor([1.0986])
     """
     log_P = log_softmax(Z, D)
-    return ((log_P.exp() - D) * (log_P - D.clamp(min=floor).log())).sum(1)
+    return at_least_zero(((log_P.exp() - D) * (log_P - D.clamp(min=floor).log())).sum(1))
 
 
 def jensen_shannon(Z: Tensor, D: Tensor) -> Tensor:
@@ -147,7 +147,8 @@ def jensen_shannon(Z: Tensor, D: Tensor) -> Tensor:
     log_P = log_softmax(Z, D)
     # Unlike the mean itself, its logarithm is finite where both distributions underflow.
     log_M = torch.logaddexp(log_P, D.log()) - math.log(2)
-    return (torch.xlogy(D, D) - D * log_M + log_P.exp() * (log_P - log_M)).sum(1) / 2
+    terms = torch.xlogy(D, D) - D * log_M + log_P.exp() * (log_P - log_M)
+    return at_least_zero(terms.sum(1) / 2)
 
 
 def cumulative_absolute(Z: Tensor, D: Tensor) -> Tensor:

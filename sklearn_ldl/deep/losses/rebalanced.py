@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.nn import functional as F
 
-from sklearn_ldl.deep.losses.base import Loss
+from sklearn_ldl.deep.losses.base import Constants, Loss
 
 # A label that takes all of the mass has odds of zero, and no logarithm of them.
 _MIN_ODDS = 1e-6
@@ -101,8 +101,15 @@ def class_balanced_weights(
     >>> class_balanced_weights(torch.tensor([[0.5, 0.5]]), [1, 2], beta=0.5)
     tensor([[0.8333]])
     """
-    frequency = np.asarray(frequency, dtype=np.float64)
-    weight = torch.from_numpy((1 - beta) / (1 - beta**frequency)).to(D)
+    return _balanced_weights(D, _effective_weights(frequency, beta), mode)
+
+
+def _effective_weights(frequency: ArrayLike, beta: float) -> Constants:
+    return Constants((1 - beta) / (1 - beta ** np.asarray(frequency, dtype=np.float64)))
+
+
+def _balanced_weights(D: Tensor, weights: Constants, mode: str) -> Tensor:
+    weight = weights.like(D)
     return weight if mode == "by_class" else (D @ weight)[:, None]
 
 
@@ -174,8 +181,8 @@ class DistributionBalance:
     ):
         frequency = np.asarray(frequency, dtype=np.float64)
         odds = np.maximum(n_rows / frequency - 1, _MIN_ODDS)
-        self._rarity = torch.from_numpy(1 / frequency)
-        self._bias = torch.from_numpy(-init_bias * np.log(odds))
+        self._rarity = Constants(1 / frequency)
+        self._bias = Constants(-init_bias * np.log(odds))
         self.floor = floor
         self.slope = slope
         self.centre = centre
@@ -183,13 +190,13 @@ class DistributionBalance:
 
     def weights(self, D: Tensor) -> Tensor:
         """Weights of the labels of every row, between `floor` and ``1 + floor``."""
-        rarity = self._rarity.to(D)
+        rarity = self._rarity.like(D)
         ratio = rarity / (D @ rarity)[:, None]
         return torch.sigmoid(self.slope * (ratio - self.centre)) + self.floor
 
     def logits(self, Z: Tensor, D: Tensor) -> Tensor:
         """Logits that training sees."""
-        return (Z + self._bias.to(Z)) * (self.neg_scale * (1 - D) + D)
+        return (Z + self._bias.like(Z)) * (self.neg_scale * (1 - D) + D)
 
     def targets(self, D: Tensor) -> Tensor:
         """Distributions in proportion to the weighted degrees."""
@@ -259,6 +266,6 @@ def reshaped_kl(
             balanced_kl, balance=DistributionBalance(frequency, n_rows, **balance), gamma=gamma
         )
     if reshape == "cb":
-        weights = partial(class_balanced_weights, frequency=frequency, beta=cb_beta, mode=cb_mode)
-        return lambda Z, D: focal_kl(Z, D, weights(D), gamma)
+        weights = _effective_weights(frequency, cb_beta)
+        return lambda Z, D: focal_kl(Z, D, _balanced_weights(D, weights, cb_mode), gamma)
     return partial(focal_kl, gamma=gamma)

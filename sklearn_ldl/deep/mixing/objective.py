@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sklearn_ldl.deep.generators import own_generator
 from sklearn_ldl.deep.mixing.augmentations import get_augmentation
 from sklearn_ldl.deep.mixing.mixed import Augmentation, Mixed, mix_targets, mix_weighted_targets
 from sklearn_ldl.deep.training.batches import Batch
@@ -15,8 +16,8 @@ from sklearn_ldl.deep.training.net import Forward, Objective, WeightedRows
 
 
 def mix(augment: Augmentation, X: Tensor) -> Mixed:
-    """Mix a batch; the generator is seeded by torch's, which a warm start carries on."""
-    seed = int(torch.randint(torch.iinfo(torch.int64).max, ()))
+    """Mix a batch; the generator is seeded by that of the fit, which a warm start carries on."""
+    seed = int(torch.randint(torch.iinfo(torch.int64).max, (), generator=own_generator()))
     return augment(X, np.random.default_rng(seed))
 
 

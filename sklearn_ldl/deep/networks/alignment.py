@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sklearn_ldl.deep.generators import own_generator
+
 # Untrained heads of high-dimensional input easily leave what the exponential of float32 can hold.
 _LARGEST_LOG_VARIANCE = 10.0
 
@@ -21,7 +23,8 @@ class Gaussian(NamedTuple):
 
     def sample(self) -> Tensor:
         """Draw once from every distribution, with gradients in its parameters."""
-        return self.mean + (self.log_variance / 2).exp() * torch.randn_like(self.mean)
+        noise = torch.empty_like(self.mean).normal_(generator=own_generator())
+        return self.mean + (self.log_variance / 2).exp() * noise
 
     def detach(self) -> Gaussian:
         """Let go of the gradients."""

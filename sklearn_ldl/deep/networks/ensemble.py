@@ -103,15 +103,3 @@ class MLPEnsemble(nn.Module):
 
     def _pass(self, X: Tensor) -> Tensor:
         return self.head(self.hidden(X))
-
-
-class Members(nn.Module):
-    """View of an ensemble that returns (n_rows, n_members, n_labels), those of all members."""
-
-    def __init__(self, ensemble: MLPEnsemble):
-        super().__init__()
-        self.ensemble = ensemble
-
-    def forward(self, X: Tensor) -> Tensor:
-        """Pass rows through all members."""
-        return self.ensemble.members(X).transpose(0, 1)

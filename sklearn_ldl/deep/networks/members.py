@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
 
@@ -14,12 +15,15 @@ def mean_output(Z: Tensor) -> Tensor:
     return Z.mean(0)
 
 
-def mean_distribution(Z: Tensor) -> Tensor:
+def mean_distribution(Z: Tensor, n_dims: int = 1) -> Tensor:
     """Logarithms of the mean of the distributions with logits (n_members, n_rows, n_labels).
+
+    The labels may take several dimensions, the last `n_dims`.
 
     They serve as logits.
     """
-    return Z.log_softmax(-1).logsumexp(0) - math.log(len(Z))
+    log_P = Z.flatten(-n_dims).log_softmax(-1).view_as(Z)
+    return log_P.logsumexp(0) - math.log(len(Z))
 
 
 def mean_tanh(Z: Tensor) -> Tensor:
@@ -39,3 +43,22 @@ def mean_normal(Z: Tensor) -> Tensor:
     spread = (means - mean).square().mean(0)
     # A spread of zero has no logarithm, but a gradient is not needed in evaluation.
     return torch.cat([mean, torch.logaddexp(variance, spread.log())], -1)
+
+
+class Members(nn.Module):
+    """View of a module with `members` that returns those of a row side by side.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Its method `members` returns (n_members, n_rows, ...), for which comes (n_rows, n_members,
+        ...).
+    """
+
+    def __init__(self, module: Any):
+        super().__init__()
+        self.module = module
+
+    def forward(self, *X: Tensor, **named: Tensor) -> Tensor:
+        """Pass rows through all members."""
+        return self.module.members(*X, **named).transpose(0, 1)

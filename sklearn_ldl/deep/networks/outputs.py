@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from torch import Tensor
+
 
 def first_output(returned: Any) -> Any:
     """Take what is compared with targets: the first entry, where a module returns a tuple.
@@ -15,3 +17,13 @@ def first_output(returned: Any) -> Any:
     ('logits', 'logits')
     """
     return returned[0] if isinstance(returned, tuple) else returned
+
+
+def identity(Z: Tensor) -> Tensor:
+    """Return outputs as they are."""
+    return Z
+
+
+def distributions(Z: Tensor) -> Tensor:
+    """Turn logits into distributions."""
+    return Z.softmax(1)

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sklearn_ldl.deep.networks.dropout import Dropout
 from sklearn_ldl.deep.networks.inputs import StandardizedInputs
 from sklearn_ldl.deep.networks.member_layers import MemberLinear
 
@@ -61,7 +62,7 @@ class MLP(nn.Sequential):
             self.add_module(f"hidden{index}", nn.Linear(width, check_width(size)))
             self.add_module(f"relu{index}", nn.ReLU())
             if dropout:
-                self.add_module(f"dropout{index}", nn.Dropout(dropout))
+                self.add_module(f"dropout{index}", Dropout(dropout))
             width = size
         self.add_module("head", nn.Linear(width, n_labels))
 

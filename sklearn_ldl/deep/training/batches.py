@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
-from sklearn_ldl.deep.training.conversion import Conversion, Inputs, map_inputs
+from sklearn_ldl.deep.generators import own_generator, passing
+from sklearn_ldl.deep.training.conversion import Conversion, Inputs, map_inputs, select_rows
 from sklearn_ldl.deep.training.items import Collate
+from sklearn_ldl.deep.training.loading import ItemLoader
 from sklearn_ldl.deep.training.processes import Part, Processes
+from sklearn_ldl.deep.training.seeds import initial_seed, restored
 from sklearn_ldl.deep.training.stored_rows import FeatureStore, FeatureStores
 
+# Seeds are below it.
+_SEEDS = 2**62
 
-class Batch(NamedTuple):
-    """Rows of the training set, on the device of the net."""
+
+@dataclass(slots=True)
+class Batch:
+    """Rows of the training set, on the device of the net.
+
+    It unpacks into features and targets, as callbacks of skorch want it.
+    """
 
     #: A tensor, or several in a dictionary or tuple.
     X: Any
@@ -35,6 +46,11 @@ class Batch(NamedTuple):
     n_own: int | None = None
     #: How often the rows stand here, one copy behind the other.
     n_copies: int = 1
+    #: Features of the companions of the rows, where they were loaded with them.
+    near: Any = None
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter((self.X, self.target))
 
     def repeated(self, times: int) -> Batch:
         """Return the same rows as often as told, one copy behind the other."""
@@ -44,7 +60,7 @@ class Batch(NamedTuple):
 
         X, target, rows = map_inputs(repeat, self.X), repeat(self.target), repeat(self.rows)
         weight = None if self.weight is None else self.weight.repeat(times)
-        return self._replace(X=X, target=target, weight=weight, rows=rows, n_copies=times)
+        return replace(self, X=X, target=target, weight=weight, rows=rows, n_copies=times)
 
 
 class RowSource:
@@ -58,7 +74,7 @@ class RowSource:
         Rows per batch. A last batch of one row joins the batch before it, since batch
         normalisation and mixing need two.
     shuffle : bool
-        Whether to permute the rows, by torch's current random state.
+        Whether to permute the rows, by the random numbers of the fit.
     weight : Tensor of shape (n_samples,) or None
         Weights of all rows of the data set.
     device : torch.device
@@ -67,10 +83,12 @@ class RowSource:
         Those that share every batch; None means this one.
     """
 
-    #: What is drawn from besides torch's current random state, if anything.
+    #: What is drawn from besides the random numbers of the fit, if anything.
     generator: torch.Generator | None = None
     #: How features become what the module takes.
     conversion = Conversion()
+    #: Tells the further rows that an objective wants for those of a batch, if it does.
+    companions: Callable[[Tensor], Tensor] | None = None
 
     def __init__(
         self,
@@ -107,16 +125,19 @@ class RowSource:
     def _epoch(self) -> list[Part]:
         rows = self.rows
         if self.shuffle:
-            rows = rows[self.processes.from_first(torch.randperm(len(rows)))]
+            with passing():
+                order = torch.randperm(len(rows), generator=own_generator())
+            rows = rows[self.processes.from_first(order)]
         return [self.processes.part(batch) for batch in rows.split(self.sizes)]
 
     def _batch(self, part: Part, X: Inputs, target: Tensor) -> Batch:
         rows = part.rows.to(self.device)
         weight = None if self.weight is None else self.weight[rows]
-        n_own = part.n_own if part.n_own < len(rows) else None
+        n_rows = rows.shape[0]
+        n_own = part.n_own if part.n_own < n_rows else None
         if target.is_floating_point():
             target = target.to(self.conversion.dtype)
-        return Batch(X, target, weight, rows, self, len(rows) / part.n_rows, n_own)
+        return Batch(X, target, weight, rows, self, n_rows / part.n_rows, n_own)
 
     def __iter__(self) -> Iterator[Batch]:
         raise NotImplementedError
@@ -128,6 +149,9 @@ class RowSource:
     def take(self, rows: Tensor) -> Any:
         """Features of any rows of the data set, on the device, as the module takes them."""
         return self.conversion(self.raw(rows), self.device)
+
+    def close(self) -> None:
+        """Let go of what was opened to load batches."""
 
 
 class ArraySource(RowSource):
@@ -197,41 +221,60 @@ class DatasetSource(RowSource):
         self.target = None if target is None else torch.from_numpy(target)
         self.encode: Any = encode
         self.num_workers = num_workers
-        self.collate = Collate() if collate is None else collate
-        # Seeds of the workers, apart from the draws of the batches: those are the ones of arrays.
-        self.generator = torch.Generator().manual_seed(torch.initial_seed())
+        # Seeds of the items, apart from the draws of the batches: those are the ones of arrays.
+        self.generator: torch.Generator = torch.Generator().manual_seed(initial_seed())
+        self._collate = Collate() if collate is None else collate
+        self._loader = ItemLoader(
+            dataset, self._collate, num_workers, pin_memory=self.device.type == "cuda"
+        )
 
     def raw(self, rows: Tensor) -> Inputs:
         """Features of any items, in their own type."""
-        return self.collate.features([self.dataset[int(row)] for row in rows])
+        with restored(0):
+            return self._collate.features([self.dataset[int(row)] for row in rows])
+
+    def close(self) -> None:
+        """Let go of the processes that load items."""
+        self._loader.close()
+
+    def _seed(self) -> int:
+        """Draw the seed of the items of an epoch, one for each process."""
+        seed = int(torch.randint(_SEEDS, (), generator=self.generator))
+        return (seed + self.processes.rank * len(self)) % _SEEDS
 
     def __iter__(self) -> Iterator[Batch]:
         parts = self._epoch()
-        loader = DataLoader(
-            self.dataset,
-            batch_sampler=[part.rows.tolist() for part in parts],
-            num_workers=self.num_workers,
-            collate_fn=self.collate,
-            generator=self.generator,
-            pin_memory=self.device.type == "cuda",
-        )
-        for part, (X, y) in zip(parts, loader, strict=True):
+        companions = [self._companions(part) for part in parts]
+        wanted = [
+            torch.cat([part.rows, near]).tolist()
+            for part, near in zip(parts, companions, strict=True)
+        ]
+        loaded = self._loader.load(wanted, self._seed())
+        for part, (items, y) in zip(parts, loaded, strict=True):
+            n_rows = len(part.rows)
+            items = self.conversion(items, self.device)
+            y = None if y is None else y[:n_rows]
             if self.target is not None:
                 target = self.target[part.rows]
             else:
                 target = torch.from_numpy(self.encode(y))
             target = target.to(self.device, non_blocking=True)
-            yield self._batch(part, self.conversion(X, self.device), target)
+            batch = self._batch(part, select_rows(items, slice(n_rows)), target)
+            if self.companions is not None:
+                near = select_rows(items, slice(n_rows, None))
+                batch = replace(batch, near=near)
+            yield batch
+
+    def _companions(self, part: Part) -> Tensor:
+        if self.companions is None:
+            return part.rows[:0]
+        return self.companions(part.rows).to(part.rows.device)
 
 
 def read_only_features(
-    dataset: Dataset, batch_size: int, num_workers: int, collate: Collate
-) -> DataLoader:
-    """Load the features of a data set in order, without a draw from torch's random state."""
-    return DataLoader(
-        dataset,
-        batch_size=batch_size,
-        num_workers=num_workers,
-        collate_fn=collate.features,
-        generator=torch.Generator(),
-    )
+    dataset: Any, batch_size: int, num_workers: int, collate: Collate
+) -> Iterator[Inputs]:
+    """Load the features of a data set in order, without a draw from the caller's random state."""
+    rows = range(len(dataset))
+    batches = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
+    return ItemLoader(dataset, collate.features, num_workers).load(batches, 0)

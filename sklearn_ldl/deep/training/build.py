@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 import math
+import os
 from collections.abc import Mapping
 from functools import partial
+from numbers import Number
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from skorch.callbacks import Callback, EarlyStopping, GradientNormClipping
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
@@ -25,14 +25,10 @@ from sklearn_ldl.deep.training.checkpoint import Checkpoint, describe
 from sklearn_ldl.deep.training.conversion import Inputs, call, first_input, map_shapes, shape_of
 from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.deep.training.items import Collate
-from sklearn_ldl.deep.training.net import LDLNet, PrintEpochs, Sources
-from sklearn_ldl.deep.training.optimization import (
-    OPTIMIZERS,
-    SCHEDULES,
-    AdaptiveClipping,
-    LearningRate,
-)
+from sklearn_ldl.deep.training.net import LDLNet, Sources
+from sklearn_ldl.deep.training.optimization import OPTIMIZERS
 from sklearn_ldl.deep.training.processes import Processes
+from sklearn_ldl.deep.training.seeds import set_seed
 from sklearn_ldl.deep.training.stored_rows import FeatureStore, FeatureStores
 
 # What modules raise for samples that they do not take.
@@ -61,7 +57,7 @@ def build_net(
     net : LDLNet
         Without an objective.
     """
-    options = dict(settings.net_params or {})
+    options = _checked(settings)
     module_options = {
         name.removeprefix("module__"): options.pop(name)
         for name in list(options)
@@ -90,8 +86,33 @@ def build_net(
         device=str(device),
         callbacks=None,
         verbose=int(settings.verbose),
+        predict_nonlinearity=settings._nonlinearity,
         **options,
     )
+
+
+# What a net takes besides the parameters of estimators.
+_PREFIXES = ("module__", "optimizer__", "callbacks__")
+
+
+def _checked(settings: Any) -> dict[str, Any]:
+    """Return further parameters of the net; those that nothing would use are an error."""
+    options = dict(settings.net_params or {})
+    taken = {
+        "optimizer__weight_decay": bool(settings.weight_decay),
+        "optimizer__param_groups": bool(len(settings.param_groups)),
+    }
+    parameters = settings.get_params(deep=False)
+    for name in options:
+        if name in parameters or taken.get(name):
+            own = name.removeprefix("optimizer__")
+            raise ValueError(f"net_params: {name!r} is the parameter {own} of the estimator.")
+        if not name.startswith(_PREFIXES) or name in _PREFIXES:
+            raise ValueError(
+                f"net_params: {name!r} is not used. Names begin with "
+                f"{', '.join(repr(prefix) for prefix in _PREFIXES)}."
+            )
+    return options
 
 
 def _build_module(settings: Any, sizes: dict[str, Any], options: dict[str, Any]) -> nn.Module:
@@ -124,29 +145,6 @@ def adapt_module(estimator: Any, module: nn.Module, data: TrainingData) -> None:
         start = estimator._first_output(data)
         if start is not None:
             module.start_from(torch.from_numpy(start))
-
-
-def build_callbacks(
-    settings: Any, report: Callback, verbose: int, *, validates: bool
-) -> list[Callback]:
-    """Callbacks of a net: `report` first, then ours and copies of those of the user."""
-    callbacks: list[Callback] = [report]
-    schedule, clip_norm = settings.lr_schedule, settings.clip_norm
-    if schedule is not None:
-        callbacks.append(
-            LearningRate(SCHEDULES[schedule] if isinstance(schedule, str) else schedule)
-        )
-    if clip_norm == "adaptive":
-        callbacks.append(AdaptiveClipping())
-    elif clip_norm is not None:
-        callbacks.append(GradientNormClipping(clip_norm))
-    callbacks += copy.deepcopy(list(settings.callbacks))
-    if verbose:
-        callbacks.append(PrintEpochs(verbose))
-    # Last, since it ends training before the callbacks behind it have seen the epoch.
-    if validates and settings.early_stopping and settings.max_epochs:
-        callbacks.append(EarlyStopping(patience=settings.n_iter_no_change, load_best=True))
-    return callbacks
 
 
 def build_sources(
@@ -189,8 +187,15 @@ def build_sources(
     store = place(data.features)
     train = source(data, store, rows[0], shuffle=True)
     if (own := data.validation) is not None:
-        return Sources(train, source(own, place(own.features), own.rows, shuffle=False))
-    return Sources(train, source(data, store, rows[1], shuffle=False) if len(rows[1]) else None)
+        valid = source(own, place(own.features), own.rows, shuffle=False)
+    elif len(rows[1]):
+        valid = source(data, store, rows[1], shuffle=False)
+    else:
+        return Sources(train, None)
+    if train.generator is not None:
+        # A checkpoint keeps the state of one.
+        valid.generator = train.generator
+    return Sources(train, valid)
 
 
 def _weights(sample_weight: NDArray | None, rows: NDArray) -> Tensor | None:
@@ -220,7 +225,7 @@ def identify_fit(
     net.processes.start(net.module_)
     if net.processes.rank:
         # The dropout of one part of a batch is not that of another.
-        torch.manual_seed(seed + net.processes.rank)
+        set_seed(seed + net.processes.rank)
 
 
 def failure(module: nn.Module, X: Inputs) -> Exception | None:
@@ -254,3 +259,35 @@ def check_output(module: nn.Module, X: Inputs, output_shape: tuple[int, ...]) ->
             f"The module returns an output of shape {tuple(output.shape)} for {n_rows} samples; "
             f"expected {expected}."
         )
+
+
+def is_own(value: Any) -> bool:
+    """Whether a parameter brings no code that is not of this package.
+
+    Parameters
+    ----------
+    value : object
+        A value, or an estimator of this package with its parameters.
+
+    Returns
+    -------
+    own : bool
+        False also for what nobody knows.
+    """
+    if value is None or isinstance(value, bool | Number | str | os.PathLike | np.ndarray):
+        return True
+    if isinstance(value, dict):
+        return all(map(is_own, value.values()))
+    if isinstance(value, tuple | list):
+        return all(map(is_own, value))
+    if isinstance(value, np.random.RandomState):
+        return True
+    defined = value if hasattr(value, "__name__") else type(value)
+    if not str(getattr(defined, "__module__", "")).startswith("sklearn_ldl."):
+        return False
+    return all(map(is_own, value.get_params(deep=False).values())) if is_estimator(value) else True
+
+
+def is_estimator(value: Any) -> bool:
+    """Whether a value has parameters, and is not a class that has."""
+    return hasattr(value, "get_params") and not isinstance(value, type)

@@ -28,6 +28,11 @@ def map_inputs(function: Callable[[Tensor], Tensor], X: Inputs) -> Inputs:
     return tuple(map(function, X)) if isinstance(X, tuple) else function(X)
 
 
+def select_rows(X: Inputs, rows: slice) -> Inputs:
+    """Part of the rows of a batch."""
+    return map_inputs(lambda tensor: tensor[rows], X)
+
+
 def first_input(X: Inputs) -> Tensor:
     """One tensor of a batch, which has as many rows as the others."""
     if isinstance(X, Tensor):

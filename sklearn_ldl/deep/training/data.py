@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.random import RandomState
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
@@ -17,7 +16,7 @@ from torch.utils.data import Dataset
 from sklearn_ldl._core.sklearn_compat import num_samples
 from sklearn_ldl._core.weights import with_mean_one
 from sklearn_ldl.deep.training.items import split_item
-from sklearn_ldl.deep.training.seeds import seeded
+from sklearn_ldl.deep.training.seeds import restored
 from sklearn_ldl.deep.training.stored_rows import Rows
 from sklearn_ldl.deep.training.validation import ValidationSet
 
@@ -109,7 +108,7 @@ class TrainingData:
 
     def _items(self, rows: NDArray) -> list[tuple]:
         """Items of a Dataset, which may draw random numbers that are not the caller's."""
-        with seeded(0, torch.device("cpu")):
+        with restored(0):
             return [split_item(self.features[int(row)]) for row in rows]
 
     def label_sums(self) -> NDArray[np.float64]:

@@ -14,20 +14,21 @@ from sklearn_ldl._core.callbacks import IterationReporter
 from sklearn_ldl.deep.training.batches import RowSource
 from sklearn_ldl.deep.training.build import (
     adapt_module,
-    build_callbacks,
     build_net,
     build_sources,
     check_output,
     failure,
     identify_fit,
+    is_own,
 )
+from sklearn_ldl.deep.training.callbacks import build_callbacks, check_callbacks
 from sklearn_ldl.deep.training.conversion import first_input
 from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.deep.training.device import resolve_device
-from sklearn_ldl.deep.training.net import LDLNet, Objective, plain_objective
+from sklearn_ldl.deep.training.net import LDLNet, Objective, Sources, plain_objective
 from sklearn_ldl.deep.training.optimization import set_rates
 from sklearn_ldl.deep.training.processes import Processes
-from sklearn_ldl.deep.training.seeds import random_bits, seeded, set_random_bits
+from sklearn_ldl.deep.training.seeds import fitting, random_bits, set_random_bits
 
 
 def train_net(
@@ -64,37 +65,45 @@ def train_net(
     rows = data.rows
     seed = data.random_state.randint(np.iinfo(np.int32).max)
     net = estimator.net_ if estimator._goes_on() else None
-    with seeded(seed, device):
-        if net is not None:
-            set_random_bits(net.random_bits, device)
-        sources = build_sources(estimator, data, rows, device, processes)
-        report = Report(reporter, estimator)
-        callbacks = build_callbacks(estimator, report, verbose, validates=sources.valid is not None)
-        if net is not None:
-            _set_up(net, row_loss, objective, processes, callbacks, verbose)
-            net.max_epochs = estimator.max_epochs
-            if net.lr != estimator.lr:
-                net.lr = estimator.lr
-                set_rates(net.optimizer_, estimator.lr, estimator.param_groups)
-            net.initialize_callbacks()
-        else:
-            net = build_net(estimator, estimator.input_shape_, data.output_shape[0], device)
-            _set_up(net, row_loss, objective, processes, callbacks, verbose)
-            net.initialize()
-            if estimator.module is None:
-                adapt_module(estimator, net.module_, data)
-            _try(estimator, net, sources.train, data.output_shape)
-            if estimator.checkpoint is not None or processes.count > 1:
-                identify_fit(estimator, net, data, sources, seed)
-        for source in sources:
-            if source is not None:
-                source.conversion = net.conversion
+    own = is_own(estimator) and not estimator.compile
+    with fitting(seed, device, own=own, benchmark=estimator.cudnn_benchmark) as draws:
+        with draws.building():
+            if net is not None:
+                set_random_bits(net.random_bits, device)
+            sources = build_sources(estimator, data, rows, device, processes)
+            sources.train.companions = getattr(objective, "companions", None)
+            report = Report(reporter, estimator)
+            callbacks = build_callbacks(
+                estimator, report, verbose, validates=sources.valid is not None
+            )
+            if net is not None:
+                _set_up(net, row_loss, objective, processes, callbacks, verbose, sources)
+                net.max_epochs = estimator.max_epochs
+                if net.lr != estimator.lr:
+                    net.lr = estimator.lr
+                    set_rates(net.optimizer_, estimator.lr, estimator.param_groups)
+                net.initialize_callbacks()
+            else:
+                net = build_net(estimator, estimator.input_shape_, data.output_shape[0], device)
+                _set_up(net, row_loss, objective, processes, callbacks, verbose, sources)
+                net.seed = seed
+                net.initialize()
+                if estimator.module is None:
+                    adapt_module(estimator, net.module_, data)
+                _try(estimator, net, sources.train, data.output_shape)
+                if estimator.checkpoint is not None or processes.count > 1:
+                    identify_fit(estimator, net, data, sources, seed)
+            for source in sources:
+                if source is not None:
+                    source.conversion = net.conversion
+            check_callbacks(net, validates=sources.valid is not None)
         try:
             # skorch ends training on Ctrl-C and returns: what was reached is kept.
             net.partial_fit(sources)
             net.check_weights()
         finally:
             net.release()
+            sources.close()
         net.random_bits = random_bits(device) if estimator.warm_start else None
     return net
 
@@ -106,12 +115,14 @@ def _set_up(
     processes: Processes,
     callbacks: list[Callback],
     verbose: int,
+    sources: Sources,
 ) -> None:
     net.row_loss = row_loss
     net.objective = objective or plain_objective(row_loss)
     net.processes = processes
     net.callbacks = callbacks
     net.verbose = verbose
+    net.batch_size = sources.train.batch_size
 
 
 def _try(estimator: Any, net: LDLNet, source: RowSource, output_shape: tuple[int, ...]) -> None:

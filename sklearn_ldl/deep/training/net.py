@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import EpochTimer, PrintLog
+from skorch.callbacks import Callback, EpochTimer
 from torch import Tensor, nn
 
+from sklearn_ldl.deep.generators import passing
 from sklearn_ldl.deep.networks.ensemble import MLPEnsemble
 from sklearn_ldl.deep.networks.outputs import first_output
 from sklearn_ldl.deep.training.batches import Batch, RowSource
@@ -29,6 +30,12 @@ from sklearn_ldl.deep.training.conversion import (
 )
 from sklearn_ldl.deep.training.optimization import check_patterns
 from sklearn_ldl.deep.training.processes import Processes
+from sklearn_ldl.deep.training.seeds import random_bits, set_random_bits
+
+# Events of a step, and what callbacks that do not care have for them.
+_IGNORED = {
+    name: getattr(Callback, name) for name in ("on_batch_begin", "on_batch_end", "on_grad_computed")
+}
 
 
 class Forward:
@@ -92,6 +99,12 @@ class Sources(NamedTuple):
     train: RowSource
     valid: RowSource | None
 
+    def close(self) -> None:
+        """Let go of what was opened to load batches."""
+        for source in self:
+            if source is not None:
+                source.close()
+
 
 class LDLNet(NeuralNet):
     """Net with an objective; see the module.
@@ -131,8 +144,11 @@ class LDLNet(NeuralNet):
         self.processes = Processes()
         #: Where the state goes after every epoch, if anywhere.
         self.checkpoint: Any = None
+        #: Where the random numbers of the fit began, and with which dropout in predictions begins.
+        self.seed = 0
         #: Where the random numbers of the last fit ended, for one that goes on.
         self.random_bits: list[Tensor] | None = None
+        self._watchers: dict[str, list[Callback]] = {}
 
     #: Whether the module takes integers as they are.
     keeps_integers = False
@@ -164,7 +180,12 @@ class LDLNet(NeuralNet):
         self.check_training_readiness()
         forward = Forward(self.module_, amp=self.amp, compiled=self.compiled)
         datasets = {"dataset_train": X.train, "dataset_valid": X.valid}
+        self._watch()
         done = 0 if self.checkpoint is None else self.checkpoint.load(self, X.train)
+        self._best = {
+            name: min((row[name] for row in self.history if name in row), default=np.inf)
+            for name in ("train_loss", "valid_loss")
+        }
         for _ in range(done, self.max_epochs if epochs is None else epochs):
             self.notify("on_epoch_begin", **datasets)
             self._run(X.train, "train", lambda batch: self._train_on(forward, batch))
@@ -174,6 +195,26 @@ class LDLNet(NeuralNet):
             if self.checkpoint is not None:
                 self.checkpoint.save(self, X.train)
         return self
+
+    def _watch(self) -> None:
+        """Find out who is to hear of steps; most callbacks are told of epochs alone."""
+        self._watchers = {
+            event: [
+                callback
+                for _, callback in self.callbacks_
+                if getattr(getattr(callback, event), "__func__", None) is not ignored
+            ]
+            for event, ignored in _IGNORED.items()
+        }
+
+    def notify(self, method_name, **cb_kwargs):
+        """Tell the net and its callbacks of an event."""
+        if method_name not in _IGNORED:
+            super().notify(method_name, **cb_kwargs)
+            return
+        getattr(self, method_name)(self, **cb_kwargs)
+        for callback in self._watchers[method_name]:
+            getattr(callback, method_name)(self, **cb_kwargs)
 
     def _run(self, source: RowSource, prefix: str, step: Callable[[Batch], dict]) -> None:
         """One epoch; its mean losses go to the history."""
@@ -192,6 +233,10 @@ class LDLNet(NeuralNet):
         for name in losses[0]:
             values = torch.stack([terms[name] for terms in losses]).cpu().double()
             self.history.record(f"{prefix}_{name}", float(values @ share))
+        loss = self.history[-1, f"{prefix}_loss"]
+        # As skorch says it, for callbacks that wait for better epochs.
+        self.history.record(f"{prefix}_loss_best", loss < self._best[f"{prefix}_loss"])
+        self._best[f"{prefix}_loss"] = min(loss, self._best[f"{prefix}_loss"])
         if training and not np.isfinite(self.history[-1, "train_loss"]):
             raise _diverged(
                 f"the loss is {self.history[-1, 'train_loss']} in epoch {len(self.history)}"
@@ -202,10 +247,21 @@ class LDLNet(NeuralNet):
         if isinstance(self.module_, MLPEnsemble):
             batch = batch.repeated(self.module_.n_members)
 
+        # An optimiser that evaluates a step several times is to see one function.
+        again = isinstance(self.optimizer_, torch.optim.LBFGS)
+        bits = random_bits(torch.device(self.device)) if again else []
+
         def closure() -> Tensor:
             self._zero_grad_optimizer()
-            rows = self.objective(forward, batch)
+            if terms and again:
+                set_random_bits(bits, torch.device(self.device))
+            with passing():
+                rows = self.objective(forward, batch)
             if isinstance(rows, dict):
+                if "loss" in rows:
+                    raise ValueError(
+                        'An objective calls a term "loss", which is the name of their sum.'
+                    )
                 parts = {name: _mean(value, batch) for name, value in rows.items()}
                 loss = torch.stack(list(parts.values())).sum()
                 terms.update({name: value.detach() for name, value in parts.items()})
@@ -213,11 +269,13 @@ class LDLNet(NeuralNet):
                 loss = _mean(rows, batch)
             loss.backward()
             terms["loss"] = loss.detach()
-            gradients = [p.grad for p in self.module_.parameters() if p.grad is not None]
-            self.processes.add([*gradients, *terms.values()])
-            # A list: every callback goes through it anew.
-            named_parameters = list(self.module_.named_parameters())
-            self.notify("on_grad_computed", named_parameters=named_parameters, batch=batch)
+            if self.processes.count > 1:
+                gradients = [p.grad for p in self.module_.parameters() if p.grad is not None]
+                self.processes.add([*gradients, *terms.values()])
+            if self._watchers["on_grad_computed"]:
+                # A list: every callback goes through it anew.
+                named_parameters = list(self.module_.named_parameters())
+                self.notify("on_grad_computed", named_parameters=named_parameters, batch=batch)
             return loss
 
         self._step_optimizer(closure)
@@ -225,8 +283,9 @@ class LDLNet(NeuralNet):
 
     @torch.no_grad()
     def _validate_on(self, batch: Batch) -> dict[str, Any]:
-        output = first_output(call(self.module_, batch.X))
-        loss = _mean(self.row_loss(output, batch.target), batch)
+        with passing():
+            output = first_output(call(self.module_, batch.X))
+            loss = _mean(self.row_loss(output, batch.target), batch)
         self.processes.add([loss])
         return {"loss": loss, "terms": {"loss": loss}, "y_pred": output}
 
@@ -242,21 +301,9 @@ class LDLNet(NeuralNet):
         self.processes = Processes()
         self.callbacks: Any = None
         self.callbacks_: list = []
+        self._watchers = {}
         # The builder knows the estimator that holds this net.
         self.module = type(self.module_)
-
-
-class PrintEpochs(PrintLog):
-    """Print the losses of every `every`-th epoch."""
-
-    def __init__(self, every: int = 1):
-        super().__init__(keys_ignored=None)
-        self.every = every
-
-    def on_epoch_end(self, net, **kwargs):
-        """Print, or not."""
-        if len(net.history) % self.every == 0:
-            super().on_epoch_end(net, **kwargs)
 
 
 def _mean(rows: Tensor | WeightedRows, batch: Batch) -> Tensor:

@@ -132,19 +132,25 @@ class AdaptiveClipping(Callback):
     def on_train_begin(self, net: Any, X: Any = None, y: Any = None, **kwargs: Any) -> None:
         """Forget earlier norms."""
         self.norms_ = torch.full((5,), torch.inf, device=net.device)
+        self._batch: Any = None
 
     @torch.no_grad()
-    def on_grad_computed(self, net: Any, named_parameters: Any = (), **kwargs: Any) -> None:
+    def on_grad_computed(
+        self, net: Any, named_parameters: Any = (), batch: Any = None, **kwargs: Any
+    ) -> None:
         """Scale the gradients in place, without waiting for the device."""
+        # Some optimisers evaluate a step several times.
+        if batch is None or batch is not self._batch:
+            self._batch, self._earlier = batch, self.norms_
         gradients = [p.grad for _, p in named_parameters if p.grad is not None]
         norm = torch.stack([gradient.norm() for gradient in gradients]).norm()
-        largest = self.norms_.max()
+        largest = self._earlier.max()
         scale = (5 * largest / norm).clamp(max=1.0)
         for gradient in gradients:
             gradient.mul_(scale)
         admitted = torch.minimum(norm, 2 * largest).clamp(max=1.0)
-        norms = torch.cat([self.norms_[1:], admitted[None]])
-        self.norms_ = torch.where(norm > 0, norms, self.norms_)
+        norms = torch.cat([self._earlier[1:], admitted[None]])
+        self.norms_ = torch.where(norm > 0, norms, self._earlier)
 
 
 def set_rates(optimizer: torch.optim.Optimizer, lr: float, param_groups: Any) -> None:

@@ -212,20 +212,28 @@ class DeepValueRegressor(PointsMixin, DeepEstimator, omit=("loss", "label_smooth
         """
         return self._values(self._outputs(X))
 
-    def predict_members(self, X: Any) -> NDArray[np.float64]:
+    def predict_members(
+        self, X: Any, *, mc_samples: int | None = None, random_state: Any = None
+    ) -> NDArray[np.float64]:
         """Predict values or points by every member, whose mean is that of `predict`.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features), array of images or Dataset
             Samples.
+        mc_samples : int, default=None
+            Passes with dropout, each of which is a member. None means `predict_mc_samples`.
+        random_state : int or RandomState instance, default=None
+            Seed of the dropout of such passes; None means that of `predict`.
 
         Returns
         -------
         y : ndarray of shape (n_members, n_samples) or (n_members, n_samples, n_dims)
-            Predictions. A `module` is one member.
+            Predictions. Without an ensemble and passes there is one member.
         """
-        return np.stack([self._values(outputs) for outputs in self._member_outputs(X)])
+        return np.stack(
+            [self._values(outputs) for outputs in self._member_outputs(X, mc_samples, random_state)]
+        )
 
     def _values(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
         """Values or points that outputs of the network stand for."""

@@ -34,7 +34,9 @@ class KernelDensityPredictionMixin:
     if TYPE_CHECKING:
 
         def _outputs(self, X: Any) -> NDArray[np.float64]: ...
-        def _member_outputs(self, X: Any) -> NDArray[np.float64]: ...
+        def _member_outputs(
+            self, X: Any, mc_samples: int | None = None, random_state: Any = None
+        ) -> NDArray[np.float64]: ...
 
     def _logits(self, X: Any) -> NDArray[np.float64]:
         """Logits of all densities, one per row and landmark."""
@@ -59,21 +61,27 @@ class KernelDensityPredictionMixin:
         """
         return self._weights(X).reshape(-1, *(self._maps or [self.n_labels_]))
 
-    def predict_members(self, X: Any) -> NDArray[np.float64]:
+    def predict_members(
+        self, X: Any, *, mc_samples: int | None = None, random_state: Any = None
+    ) -> NDArray[np.float64]:
         """Predict the weights of the kernels by every member; their mean is `predict_proba`.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features), array of images or Dataset
             Samples.
+        mc_samples : int, default=None
+            Passes with dropout, each of which is a member. None means `predict_mc_samples`.
+        random_state : int or RandomState instance, default=None
+            Seed of the dropout of such passes; None means that of `predict`.
 
         Returns
         -------
         P : ndarray of shape (n_members, n_samples, n_labels)
-            Rows on the simplex, over `grid_`; (1, n_samples, n_landmarks, height, width) with
-            `heatmap_shape`. A `module` is one member.
+            Rows on the simplex, over `grid_`; (n_members, n_samples, n_landmarks, height, width)
+            with `heatmap_shape`. Without an ensemble and passes there is one member.
         """
-        Z = self._member_outputs(X)
+        Z = self._member_outputs(X, mc_samples, random_state)
         P = softmax(Z.reshape(*Z.shape[:2], -1, self.n_labels_), axis=-1)
         return P.reshape(*Z.shape[:2], *(self._maps or [self.n_labels_]))
 

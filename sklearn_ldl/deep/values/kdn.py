@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from numbers import Real
 from typing import Literal, Unpack
 
@@ -203,7 +204,7 @@ class KernelDensityRegressor(KernelDensityPredictionMixin, DeepValueRegressor):
         return (points * (limit / np.maximum(distance, limit))).astype(np.float32)
 
     def _combine_members(self) -> Callable[[Tensor], Tensor]:
-        return mean_distribution
+        return partial(mean_distribution, n_dims=2) if self._maps else mean_distribution
 
     def _losses(self, data: TrainingData) -> Loss:
         kernel, log_unit = self.kernel, float(np.log(self._mixture.unit).sum())

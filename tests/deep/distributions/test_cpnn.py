@@ -469,3 +469,17 @@ def test_distributions_around_ages_of_uneven_distances():
 def test_bad_data_are_refused(features, targets, match):
     with pytest.raises(ValueError, match=match):
         model().fit(features, targets)
+
+
+@pytest.mark.parametrize(
+    "change", [{"label_values": [0, 1, 5]}, {"label_encoding": "onehot", "label_values": None}]
+)
+def test_a_warm_start_with_other_labels_is_an_error(change):
+    X, D = make_ldl(40, random_state=0)
+    model = CPNN(label_values=[0, 1, 2], max_epochs=2, random_state=0, warm_start=True).fit(X, D)
+    values = model.label_values_
+    with pytest.raises(ValueError, match="warm_start goes on with the same labels only"):
+        model.set_params(**change).fit(X, D)
+    assert_array_equal(model.label_values_, values)
+    model.set_params(label_encoding="ordinal", label_values=[10, 20, 30]).fit(X, D)
+    assert_array_equal(model.label_values_, values)

@@ -11,7 +11,7 @@ pytest.importorskip("skorch")
 
 from torch.utils.data import TensorDataset  # noqa: E402
 
-from sklearn_ldl import OFRRegressor, RDARegressor  # noqa: E402
+from sklearn_ldl import DILDLRegressor, OFRRegressor, RDARegressor  # noqa: E402
 from sklearn_ldl.datasets import make_ldl  # noqa: E402
 from sklearn_ldl.deep.losses.distributions import kl_divergence  # noqa: E402
 from sklearn_ldl.deep.losses.rebalanced import reshaped_kl  # noqa: E402
@@ -172,3 +172,19 @@ def test_pipeline_and_search():
 def test_parameters_that_make_no_sense(name, value):
     with pytest.raises(ValueError, match=f"The '{name}' parameter of RDARegressor must be"):
         model(**{name: value}).fit(X, D)
+
+
+@pytest.mark.parametrize("cls", [RDARegressor, DILDLRegressor])
+def test_similarities_of_very_many_rows_are_warned_of(cls, monkeypatch, recwarn):
+    monkeypatch.setattr("sklearn_ldl.deep.distributions.aligned._LARGEST", 30)
+    X, D = make_ldl(60, random_state=0)
+    settings = {"max_epochs": 1, "early_stopping": False, "random_state": 0}
+    with pytest.warns(UserWarning, match=r"batch_size='all': similarities of 60 rows") as caught:
+        cls(batch_size="all", **settings).fit(X, D)
+    assert caught[0].filename == __file__
+    with pytest.warns(UserWarning, match="batch_size=50: similarities of 50 rows"):
+        cls(batch_size=50, **settings).fit(X, D)
+    recwarn.clear()
+    cls(batch_size=20, **settings).fit(X, D)
+    cls(batch_size="all", similarity_weight=0, **settings).fit(X, D)
+    assert not recwarn.list

@@ -6,6 +6,8 @@ from scipy.special import expit, softmax, xlogy
 torch = pytest.importorskip("torch")
 pytest.importorskip("skorch")
 
+from torch.overrides import TorchFunctionMode  # noqa: E402
+
 from sklearn_ldl.deep.losses.distributions import kl_divergence  # noqa: E402
 from sklearn_ldl.deep.losses.priors import label_frequency  # noqa: E402
 from sklearn_ldl.deep.losses.rebalanced import (  # noqa: E402
@@ -212,3 +214,29 @@ def test_ten_thousand_labels_and_one_row(rng):
     balance = DistributionBalance(label_frequency(D.numpy()[0]), 1)
     assert balanced_kl(Z, D, balance).isfinite().all()
     assert_allclose(balance.targets(D).sum(), 1, rtol=1e-12)
+
+
+class Copies(TorchFunctionMode):
+    """Counts what is brought to a device or a precision."""
+
+    def __init__(self):
+        super().__init__()
+        self.count = 0
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        self.count += function in (torch.Tensor.to, torch.from_numpy, torch.tensor, torch.as_tensor)
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("kind", ["db", "cb", "fl"])
+def test_frequencies_are_brought_to_the_device_once(kind, rng):
+    loss = reshaped_kl(kind, FREQUENCY, 30)
+    Z, D = logits(rng, dtype=torch.float32), distributions(rng, dtype=torch.float32)
+    with Copies() as copies:
+        first = loss(Z, D)
+        assert copies.count == {"db": 2, "cb": 1, "fl": 0}[kind]
+        again = loss(Z, D)
+    assert copies.count == {"db": 2, "cb": 1, "fl": 0}[kind]
+    assert torch.equal(first, again)
+    # Another precision has numbers of its own.
+    assert_allclose(loss(Z.double(), D.double()), first, rtol=1e-4)

@@ -9,9 +9,10 @@ from torch import nn  # noqa: E402
 
 from sklearn_ldl.deep.losses.distributions import kl_divergence  # noqa: E402
 from sklearn_ldl.deep.networks.dropout import UniformDropout  # noqa: E402
-from sklearn_ldl.deep.networks.ensemble import Members, MLPEnsemble  # noqa: E402
+from sklearn_ldl.deep.networks.ensemble import MLPEnsemble  # noqa: E402
 from sklearn_ldl.deep.networks.member_layers import MemberLinear, SharedLinear  # noqa: E402
 from sklearn_ldl.deep.networks.members import (  # noqa: E402
+    Members,
     mean_distribution,
     mean_normal,
     mean_output,

