@@ -90,10 +90,11 @@ def in_precision(net: LDLNet, dtype: torch.dtype) -> nn.Module:
     tensors = [*module.parameters(), *module.buffers()]
     if all(t.dtype == dtype for t in tensors if t.is_floating_point()):
         return module
-    if net.converted is None or not net.converted.is_of(module, dtype):
-        net.converted = None  # two copies need not be there at a time
-        net.converted = Converted(module, dtype)
-    return net.converted.module
+    converted = net.converted
+    if converted is None or not converted.is_of(module, dtype):
+        converted = net.converted = None  # two copies need not be there at a time
+        converted = net.converted = Converted(module, dtype)
+    return converted.module
 
 
 @torch.no_grad()
