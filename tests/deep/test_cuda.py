@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -14,9 +15,11 @@ from sklearn.preprocessing import StandardScaler
 torch = pytest.importorskip("torch")
 pytest.importorskip("skorch")
 
+from skorch.callbacks import Callback  # noqa: E402
 from torch.utils.data import TensorDataset  # noqa: E402
 
 from sklearn_ldl import DeepLDLClassifier  # noqa: E402
+from sklearn_ldl.deep.losses.rebalanced import reshaped_kl  # noqa: E402
 from sklearn_ldl.deep.training import stored_rows  # noqa: E402
 
 pytestmark = [
@@ -104,6 +107,59 @@ def test_a_pickle_predicts_where_there_is_no_cuda(tmp_path):
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
     P = np.load(tmp_path / "P.npy")
     assert_allclose(P, fitted.predict_proba(X), atol=1e-10)
+
+
+def test_threads_give_the_results_of_one_fit_after_the_other():
+    models = [model(dropout=0.3, lr=lr, max_epochs=5) for lr in (0.003, 0.01, 0.03)]
+    cuda_state = torch.cuda.get_rng_state()
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(lambda each: each.fit(X, Y).predict_proba(X), models))
+    for each, P in zip(models, together, strict=True):
+        assert_array_equal(each.fit(X, Y).predict_proba(X), P)
+    assert torch.equal(torch.cuda.get_rng_state(), cuda_state)
+
+
+def test_a_fit_on_the_cpu_leaves_the_generator_of_the_device_alone():
+    cuda_state = torch.cuda.get_rng_state()
+    model(device="cpu", dropout=0.3, max_epochs=2).fit(X, Y)
+    assert torch.equal(torch.cuda.get_rng_state(), cuda_state)
+
+
+def test_members_and_features():
+    fitted = model(dropout=0.4, n_members=2, predict_mc_samples=3, max_epochs=3).fit(X, Y)
+    cuda_state = torch.cuda.get_rng_state()
+    members = fitted.predict_members(X)
+    assert members.shape == (6, 150, 3)
+    assert_array_equal(fitted.predict_members(X), members)
+    assert_allclose(members.mean(axis=0), fitted.predict_proba(X), atol=1e-10)
+    assert len(fitted.transform_features(X)) == 150
+    assert torch.equal(torch.cuda.get_rng_state(), cuda_state)
+
+
+def test_rebalanced_losses_copy_nothing_to_the_device_at_a_step():
+    loss = reshaped_kl("db", [50, 50, 50], 150)
+    Z, D = torch.zeros(4, 3, device="cuda"), torch.full((4, 3), 1 / 3, device="cuda")
+    loss(Z, D)
+    activities = [torch.profiler.ProfilerActivity.CPU, torch.profiler.ProfilerActivity.CUDA]
+    with torch.profiler.profile(activities=activities) as profile:
+        loss(Z, D)
+        torch.cuda.synchronize()
+    assert not [event.key for event in profile.key_averages() if "HtoD" in event.key]
+
+
+def test_settings_of_cudnn():
+    seen = []
+
+    class Seeing(Callback):
+        def on_epoch_end(self, net, **kwargs):
+            cudnn = torch.backends.cudnn
+            seen.append((cudnn.benchmark, cudnn.deterministic))
+
+    before = torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic
+    for benchmark in (False, True):
+        model(callbacks=[Seeing()], max_epochs=1, cudnn_benchmark=benchmark).fit(X, Y)
+    assert seen == [(False, True), (True, False)]
+    assert (torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic) == before
 
 
 def test_an_absent_device_is_an_error():

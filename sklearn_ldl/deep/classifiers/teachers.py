@@ -159,8 +159,9 @@ class TaughtClassifier(DeepClassifier):
         if self.teacher is not None:
             return [self.teacher]
         shared = {name: getattr(self, name) for name in NET_PARAMETERS if hasattr(self, name)}
-        own = {"warm_start": False, "checkpoint": None, "random_state": None}
-        return [DeepLDLClassifier(**{**shared, **own})]
+        # Loggers and what else watches training watch that of the student.
+        own = {"warm_start": False, "checkpoint": None, "random_state": None, "callbacks": ()}
+        return [DeepLDLClassifier(**{**shared, **own, "predict_mc_samples": 0})]
 
     def _fit_teachers(self, lesson: Lesson, random_state: RandomState) -> list[BaseEstimator]:
         return [lesson.fit(teacher, random_state) for teacher in self._unfitted_teachers()]

@@ -14,7 +14,7 @@ from skorch.callbacks import (
     PassthroughScoring,
     PrintLog,
 )
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from sklearn_ldl.deep.training.net import LDLNet, Sources
 from sklearn_ldl.deep.training.optimization import SCHEDULES, AdaptiveClipping, LearningRate

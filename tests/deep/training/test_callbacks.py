@@ -25,7 +25,12 @@ from skorch.callbacks import (
 from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from sklearn_ldl import DeepLDLClassifier, DeepLDLRegressor, DeepRegressor
+from sklearn_ldl import (
+    DeepLDLClassifier,
+    DeepLDLRegressor,
+    DeepRegressor,
+    OnlineLDLClassifier,
+)
 from sklearn_ldl.datasets import make_ldl
 from sklearn_ldl.metrics import get_ldl_scorer
 from tests.deep import single_net
@@ -111,6 +116,16 @@ def test_tensorboard_gets_all_losses(warm_start):
         assert_array_equal(logged, fitted.history_[name])
     fitted.fit(X, D)
     assert len([tag for tag, *_ in writer.logged if tag == "Loss/train_loss"]) == 8
+
+
+def test_callbacks_of_a_student_do_not_watch_its_teacher():
+    writer = Writer()
+    settings = {"max_epochs": 4, "n_members": 2, "dropout": 0.2, "predict_mc_samples": 3}
+    student = OnlineLDLClassifier(callbacks=[TensorBoard(writer)], mc_samples=2, **settings)
+    student.fit(X, D.argmax(axis=1))
+    assert len([tag for tag, *_ in writer.logged if tag == "Loss/train_loss"]) == 4
+    # Nor does it predict as the student is to predict.
+    assert student.teachers_[0].predict_mc_samples == 0
 
 
 def test_wandb_gets_all_losses():
