@@ -18,6 +18,7 @@ from itertools import islice
 from pathlib import Path
 
 import numpy as np
+from _automatic import LIMIT, autogluon_scores, fold_scores
 from _common import Table, best_time, load, machine
 from _named_sets import classifications, regressions
 from numpy.typing import NDArray
@@ -33,6 +34,9 @@ from sklearn.preprocessing import StandardScaler
 import sklearn_ldl
 from sklearn_ldl import BFGSLDL, BFGSLDLCV, LDLClassifier, LDLRegressor, SmoothBFGSLDL
 from sklearn_ldl.metrics import kl_divergence
+
+#: KL divergence and CPU seconds.
+Score = tuple[float, float]
 
 FILES = [
     "SJAFFE",
@@ -57,6 +61,7 @@ ROWS: dict[str, Callable[[], BaseEstimator]] = {
     "DFLDL": lambda: sklearn_ldl.DFLDL(),
     "GradientBoostingLDL": lambda: sklearn_ldl.GradientBoostingLDL(random_state=0),
     "DeepLDLRegressor": lambda: sklearn_ldl.DeepLDLRegressor(random_state=0),
+    "AutoLDL": lambda: sklearn_ldl.AutoLDL(LIMIT, random_state=0),
 }
 #: Rows that a file is too large for, within reason.
 SKIPPED = {("DFLDL", "FG-Net"), ("DFLDL", "Movie")}
@@ -82,6 +87,21 @@ KL divergence on held-out rows, divided by that of the mean distribution on the 
 defaults. FG-Net has Gaussian distributions of deviation 2 around the ages 0 to 69. The number of
 folds is in parentheses where it is not ten. The last column is the geometric mean over the files.
 """
+CANDIDATES_TEXT = f"""\
+## AutoLDL and its candidates
+
+As above, for `AutoLDL(time_limit={LIMIT})`, whose clock was CPU time of one process, and for the
+candidate that is best on these folds when it is fitted alone to all training rows, with the scaling
+that was chosen for it. Only candidates that were tried in each of the folds count.
+"""
+AUTOGLUON_TEXT = f"""\
+## AutoLDL and AutoGluon
+
+KL divergence on the first fold. AutoGluon learns distributions in its soft-class mode, without
+bagging, which takes none; both had {LIMIT} CPU seconds of one process.
+"""
+#: Files on whose first fold it was run.
+AUTOGLUON_FILES = ["SJAFFE", "SCUT_FBP", "emotion6", "Natural_Scene"]
 COST_TEXT = """\
 ## The cost of an automatic penalty
 
@@ -131,36 +151,48 @@ def drop_in(
     return [text, *table.lines, "", last, ""]
 
 
-def score(row: str, data: str, fold: int) -> tuple[float, float]:
-    """KL divergence on a held-out fold, and the CPU seconds of the fit."""
+def score(row: str, data: str, fold: int) -> dict[str, Score]:
+    """KL divergence on a held-out fold and CPU seconds, of a row and of what comes with it."""
     X, D = load(data)
     folds = KFold(10, shuffle=True, random_state=0).split(X)
     train, test = next(islice(folds, fold, None))
+    if row == "AutoLDL":
+        return fold_scores(X, D, train, test)
     start = time.process_time()
     model = ROWS[row]().fit(X[train], D[train])
     seconds = time.process_time() - start
-    return kl_divergence(D[test], model.predict(X[test])), seconds
+    return {row: (kl_divergence(D[test], model.predict(X[test])), seconds)}
 
 
-def scores(row: str, n_folds: int, again: bool) -> dict[tuple[str, int], tuple[float, float]]:
+def scores(row: str, n_folds: int, again: bool) -> dict[tuple[str, int], Score]:
     """Read what is in the cache, and compute the rest."""
-    path = CACHE / f"{row}.csv"
-    kept: dict[tuple[str, int], tuple[float, float]] = {}
-    if path.exists() and not again:
-        with path.open(encoding="utf-8", newline="") as file:
-            for line in csv.DictReader(file):
-                kept[line["data"], int(line["fold"])] = float(line["kl"]), float(line["seconds"])
+    if again:
+        (CACHE / f"{row}.csv").unlink(missing_ok=True)
+    kept = _read(row)
     for data in FILES:
         for fold in range(n_folds):
             if (row, data) in SKIPPED or (data, fold) in kept:
                 continue
-            kept[data, fold] = score(row, data, fold)
-            _write(path, kept)
+            for name, value in score(row, data, fold).items():
+                _write(name, _read(name) | {(data, fold): value})
+            kept = _read(row)
     return kept
 
 
-def _write(path: Path, kept: dict[tuple[str, int], tuple[float, float]]) -> None:
-    path.parent.mkdir(exist_ok=True)
+def _read(row: str) -> dict[tuple[str, int], Score]:
+    path = CACHE / f"{row}.csv"
+    if not path.exists():
+        return {}
+    with path.open(encoding="utf-8", newline="") as file:
+        return {
+            (line["data"], int(line["fold"])): (float(line["kl"]), float(line["seconds"]))
+            for line in csv.DictReader(file)
+        }
+
+
+def _write(row: str, kept: dict[tuple[str, int], Score]) -> None:
+    path = CACHE / f"{row}.csv"
+    path.parent.mkdir(exist_ok=True, parents=True)
     lines = [
         f"{data},{fold},{kl:.8g},{seconds:.3g}"
         for (data, fold), (kl, seconds) in sorted(
@@ -178,17 +210,86 @@ def on_files(rows: list[str], n_folds: int, again: bool) -> list[str]:
     for row in rows:
         cells, ratios = {}, []
         for data in FILES:
-            folds = [f for f in range(10) if (data, f) in found[row] and (data, f) in found["mean"]]
+            folds = _folds_of(found[row], data)
             if not folds:
                 cells[data] = "-"
                 continue
-            kl, base = (np.mean([found[r][data, f][0] for f in folds]) for r in (row, "mean"))
-            cells[data] = f"{kl / base:.3f}" + (f" ({len(folds)})" if len(folds) < 10 else "")
-            ratios.append(kl / base)
+            ratios.append(_share(found[row], found["mean"], data, folds))
+            cells[data] = f"{ratios[-1]:.3f}" + (f" ({len(folds)})" if len(folds) < 10 else "")
         whole = f"{gmean(ratios):.4f}" if len(ratios) == len(FILES) else "-"
         table.row(estimator=row, **cells, mean=whole)
     print()
-    return [FILES_TEXT, *table.lines, ""]
+    text = [FILES_TEXT, *table.lines, ""]
+    return text + (against_candidates() + against_autogluon() if "AutoLDL" in rows else [])
+
+
+def against_candidates() -> list[str]:
+    """Compare AutoLDL with its best candidate in hindsight."""
+    print(CANDIDATES_TEXT)
+    mean, automatic = _read("mean"), _read("AutoLDL")
+    paths = sorted((CACHE / "candidates").glob("*.csv"))
+    candidates = {path.stem: _read(f"candidates/{path.stem}") for path in paths}
+    table = Table(data="", folds="d", AutoLDL=".3f", best="", best_alone=".3f", ratio=".3f")
+    for data in FILES:
+        folds = _folds_of(automatic, data)
+        if not folds:
+            continue
+        shares = {
+            name: _share(found, mean, data, folds)
+            for name, found in candidates.items()
+            if set(folds) <= set(_folds_of(found, data))
+        }
+        best, ours = (
+            min(shares, key=lambda name: shares[name]),
+            _share(automatic, mean, data, folds),
+        )
+        table.row(
+            data=data,
+            folds=len(folds),
+            AutoLDL=ours,
+            best=best,
+            best_alone=shares[best],
+            ratio=ours / shares[best],
+        )
+    print()
+    return [CANDIDATES_TEXT, *table.lines, ""]
+
+
+def run_autogluon(python: str) -> None:
+    """Fill the cache with what AutoGluon does."""
+    for data in AUTOGLUON_FILES:
+        X, D = load(data)
+        train, test = next(KFold(10, shuffle=True, random_state=0).split(X))
+        if (data, 0) not in _read("AutoGluon"):
+            for row, value in autogluon_scores(python, X, D, train, test).items():
+                _write(row, _read(row) | {(data, 0): value})
+
+
+def against_autogluon() -> list[str]:
+    """Compare with what is in the cache."""
+    print(AUTOGLUON_TEXT)
+    found = {row: _read(row) for row in ("mean", "AutoLDL", "AutoGluon")}
+    table = Table(data="", mean=".4f", AutoLDL=".4f", AutoGluon=".4f")
+    for data in AUTOGLUON_FILES:
+        if all((data, 0) in kept for kept in found.values()):
+            table.row(data=data, **{row: kept[data, 0][0] for row, kept in found.items()})
+    print()
+    return [AUTOGLUON_TEXT, *table.lines, ""]
+
+
+def _folds_of(found: dict[tuple[str, int], Score], data: str) -> list[int]:
+    return [fold for fold in range(10) if (data, fold) in found]
+
+
+def _share(
+    found: dict[tuple[str, int], Score],
+    mean: dict[tuple[str, int], Score],
+    data: str,
+    folds: list[int],
+) -> float:
+    """Mean divergence on some folds, divided by that of the mean distribution."""
+    ours, base = (sum(kept[data, fold][0] for fold in folds) for kept in (found, mean))
+    return ours / base
 
 
 def cost(quick: bool) -> list[str]:
@@ -234,9 +335,14 @@ def main() -> None:
     parser.add_argument("--again", action="store_true", help="fit the rows given afresh")
     parser.add_argument("--cached", action="store_true", help="only folds that are in the cache")
     parser.add_argument("--files-only", action="store_true", help="fill the cache of the files")
+    parser.add_argument(
+        "--autogluon", metavar="PYTHON", help="interpreter of an environment that has AutoGluon"
+    )
     parser.add_argument("--out", type=Path, help="also write the tables to this file")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
+    if options.autogluon:
+        run_autogluon(options.autogluon)
     rows = options.rows or [row for row in ROWS if row != "mean"]
     n_folds, few = options.folds, None
     if options.quick:

@@ -107,6 +107,7 @@ _ROOMS = {
 
 # Modules whose names stay below their own.
 _MODULES = (
+    "compare",
     "datasets",
     "decoding",
     "deep",

@@ -3,6 +3,7 @@
 # ruff: noqa: I001 (in the order of the table)
 
 from sklearn_ldl import (
+    compare as compare,
     datasets as datasets,
     decoding as decoding,
     deep as deep,

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from joblib import effective_n_jobs
-from sklearn.base import BaseEstimator
 
 import sklearn_ldl
 from sklearn_ldl._core.extras import MissingExtraError
-from sklearn_ldl.compare.estimators import ESTIMATORS, select
-from sklearn_ldl.compare.evaluate import MEASURES, SIMILARITIES, SIX, Result, evaluate
-from sklearn_ldl.compare.problem import N_VOTES, Problem, load_problem
-from sklearn_ldl.compare.report import LEGEND, draw, format_table, require_matplotlib, write_csv
+from sklearn_ldl.compare.comparison import Comparison
+from sklearn_ldl.compare.estimators import BASELINES, ESTIMATORS
+from sklearn_ldl.compare.measures import MEASURES, SIMILARITIES, SIX, decisive
+from sklearn_ldl.compare.problem import N_VOTES, Problem, artificial, load_problem
+from sklearn_ldl.compare.report import best_of, draw, require_matplotlib, write_csv
+from sklearn_ldl.compare.run import Plan, Progress, Settings
+from sklearn_ldl.compare.tables import LEGEND
 from sklearn_ldl.datasets import list_datasets
 
 _COMMANDS = ("compare", "list")
@@ -33,6 +36,7 @@ examples:
   python -m sklearn_ldl
   python -m sklearn_ldl compare Yeast_alpha.mat --estimators bfgs knn
   python -m sklearn_ldl compare votes.csv --vote-columns like dislike --cv 5
+  python -m sklearn_ldl compare a.mat b.mat --estimators bfgs my_module:MyLDL --format latex
   python -m sklearn_ldl compare Movie --sparse --n-jobs 2
   python -m sklearn_ldl list
 """
@@ -68,11 +72,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = compare.add_argument
     add(
-        "source",
+        "sources",
         metavar="FILE",
-        nargs="?",
-        help=".mat or .npz file with `features` and `labels`, .csv file, or name of a public data "
-        f"set (default: artificial data, the shares of {N_VOTES} votes per row)",
+        nargs="*",
+        help=".mat or .npz files with `features` and `labels`, .csv files, or names of public data "
+        f"sets (default: artificial data, the shares of {N_VOTES} votes per row)",
     )
     columns = compare.add_mutually_exclusive_group()
     columns.add_argument(
@@ -97,9 +101,9 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--estimators",
         nargs="+",
-        choices=ESTIMATORS,
         metavar="NAME",
-        help="default: those of `list` that are not marked as slow",
+        help="names, or module:object for your own: an estimator, or what returns one when it is "
+        "called (default: those of `list` that are not marked as slow)",
     )
     add(
         "--metrics",
@@ -110,6 +114,19 @@ def _parser() -> argparse.ArgumentParser:
         help=f"default: {' '.join(SIX)}",
     )
     add("--cv", type=_at_least(2), default=10, metavar="K", help="number of folds (default: 10)")
+    add(
+        "--repeats",
+        type=_at_least(1),
+        default=1,
+        metavar="K",
+        help="how often rows are divided into folds anew (default: 1)",
+    )
+    add(
+        "--time-limit",
+        type=float,
+        metavar="S",
+        help="seconds after which an estimator gets no further folds of a data set",
+    )
     add(
         "--seed",
         type=_at_least(0),
@@ -127,7 +144,14 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         default="ldl_results",
         metavar="DIR",
-        help="folder for the results (default: ldl_results)",
+        help="folder for the results (default: ldl_results); folds that are in its scores.jsonl "
+        "are not fitted again",
+    )
+    add(
+        "--format",
+        choices=["text", "markdown", "latex"],
+        default="text",
+        help="of the tables (default: text)",
     )
     add("--no-plot", action="store_true", help="no picture, and no need for matplotlib")
     add("--quiet", action="store_true", help="no progress bar, and no need for rich")
@@ -145,7 +169,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     code : int
-        0; 1 when an estimator failed; 130 when interrupted, after what was finished is reported.
+        0; 1 when an estimator failed, or the output was closed; 130 when interrupted, after what
+        was finished is reported.
 
     Raises
     ------
@@ -157,14 +182,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv.insert(0, "compare")
     parser = _parser()
     arguments = parser.parse_args(argv)
-    if arguments.command == "list":
-        _list()
-        return 0
     try:
-        return _compare(arguments, parser)
+        code = _list() if arguments.command == "list" else _compare(arguments, parser)
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:  # while the data were read, or the picture was drawn
         _note("interrupted")
         return 130
+    except BrokenPipeError:  # who reads the output has seen enough
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (until the end of the process)
+        return 1
     except OSError as exc:
         _note(f"error: {exc}")
         return 1
@@ -175,77 +202,145 @@ def _compare(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> 
     try:
         if not arguments.no_plot:
             require_matplotlib()
-        problem = load_problem(
-            arguments.source,
-            label_columns=arguments.label_columns,
-            vote_columns=arguments.vote_columns,
-            sparse=arguments.sparse,
-            n_samples=arguments.n_samples,
-            n_folds=arguments.cv,
-            seed=arguments.seed,
-        )
-        names = select(arguments.estimators, sparse=problem.sparse, n_labels=problem.n_labels)
-        estimators = {name: ESTIMATORS[name].build(problem) for name in names}
         effective_n_jobs(arguments.n_jobs)
-        progress = _progress(len(names) * problem.n_folds, quiet=arguments.quiet)
+        plan = _plan(arguments)
+        n_folds = sum(len(task.contenders) * len(task.folds) for task in plan.tasks)
+        progress = _progress(n_folds, quiet=arguments.quiet)
         arguments.out.mkdir(parents=True, exist_ok=True)
     except (ImportError, OSError, ValueError) as exc:
         parser.error(str(exc))
 
-    print(problem, flush=True)
-    if problem.mostly_zero and not problem.sparse:
-        _note("hint: most features are zero; --sparse, which does not standardise, is much faster")
-    measures = list(dict.fromkeys(arguments.metrics))
-    table = arguments.out / f"{problem.name}.csv"
-    results: list[Result] = []
+    for task in plan.tasks:
+        folds = f"{len(task.folds)} folds, seed {arguments.seed}"
+        print(f"{task.problem}; {folds}", flush=True)
+        if task.problem.mostly_zero and not task.problem.sparse:
+            _note("hint: most features are zero; --sparse, which does not standardise, is faster")
+    records: list[dict[str, Any]] = []
     try:
-        for result in _evaluated(problem, estimators, measures, arguments.n_jobs, progress):
-            results.append(result)
-            # Written after every estimator: whatever happens later, these are kept.
-            write_csv(table, problem, results, measures)
-        code = int(len(results) < len(names))
+        with progress as show:
+            records.extend(plan.records(show))
+        code = 0
     except KeyboardInterrupt:
-        _note(f"interrupted: {len(results)} of {len(names)} estimators were finished")
+        _note(f"interrupted: {len(records)} of {n_folds} folds were finished; they are kept")
         code = 130
-    if results:
-        print(f"\n{format_table(results, measures)}\n\n{LEGEND}\n\nAll digits: {table}")
-        if not arguments.no_plot and code != 130:
-            picture = arguments.out / f"{problem.name}.png"
-            drawn = draw(picture, problem, results, measures)
+    comparison = plan.comparison(records)
+    failed = _tell(comparison)
+    _report(plan, comparison, arguments, with_picture=not arguments.no_plot and code == 0)
+    return code or int(failed)
+
+
+def _plan(arguments: argparse.Namespace) -> Plan:
+    return Plan(
+        _estimators(arguments.estimators),
+        _problems(arguments),
+        cv=arguments.cv,
+        n_repeats=arguments.repeats,
+        scoring=list(dict.fromkeys(arguments.metrics)),
+        cache=arguments.out / "scores.jsonl",
+        settings=Settings(
+            seed=arguments.seed, n_jobs=arguments.n_jobs, time_limit=arguments.time_limit
+        ),
+    )
+
+
+def _problems(arguments: argparse.Namespace) -> list[Problem]:
+    columns = arguments.label_columns or arguments.vote_columns
+    if not arguments.sources:
+        if arguments.sparse or columns:
+            raise ValueError("--sparse, --label-columns and --vote-columns need a FILE.")
+        return [artificial(arguments.n_samples or 1000, arguments.seed)]
+    if arguments.n_samples is not None:
+        raise ValueError("--n-samples is for the artificial data, which a FILE replaces.")
+    return [
+        load_problem(
+            source,
+            label_columns=arguments.label_columns,
+            vote_columns=arguments.vote_columns,
+            sparse=arguments.sparse,
+        )
+        for source in arguments.sources
+    ]
+
+
+def _estimators(names: Sequence[str] | None) -> list[str] | dict[str, Any] | None:
+    """Names as they are, and what ``module:object`` stands for."""
+    if names is None:
+        return None
+    return {name: _own(name) if ":" in name else name for name in names}
+
+
+def _own(name: str) -> Any:
+    module, _, attribute = name.partition(":")
+    # A file beside the data is what a user has.
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        found = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"{name}: {error}") from error
+    return found() if isinstance(found, type) or not hasattr(found, "get_params") else found
+
+
+def _tell(comparison: Comparison) -> bool:
+    """Say once what each estimator warned of and why it failed; return whether any did."""
+    failed = False
+    messages: dict[tuple[str, str, str], None] = {}
+    for record in comparison.records:
+        place = f"{record['estimator']} on {record['dataset']}"
+        for warning in record.get("warnings", []):
+            messages[place, "warning", warning] = None
+        error = record.get("error", "")
+        failed |= bool(error) and not error.startswith("over limit")
+        if error and not any(key[:2] == (place, "error") for key in messages):
+            messages[place, "error", error] = None
+    for place, kind, message in messages:
+        _note(f"{kind}: {place}: {_first_line(message)}")
+    return failed
+
+
+def _report(
+    plan: Plan, comparison: Comparison, arguments: argparse.Namespace, *, with_picture: bool
+) -> None:
+    complete = [
+        task
+        for task in plan.tasks
+        if any(comparison.is_complete(task.problem.name, name) for name in task.contenders)
+    ]
+    if not complete:
+        return
+    tables = {
+        "text": f"{comparison}\n\n{LEGEND}",
+        "markdown": comparison.to_markdown(),
+        "latex": comparison.to_latex(),
+    }
+    print(f"\n{tables[arguments.format]}")
+    for task in complete:
+        name = task.problem.name
+        path = arguments.out / f"{name}.csv"
+        write_csv(path, comparison, name)
+        print(f"\n{_sentence(comparison, name)}\nAll digits: {path}")
+        if with_picture:
+            picture = arguments.out / f"{name}.png"
+            drawn = draw(picture, task, comparison)
             print(f"True and predicted distributions ({drawn}): {picture}")
-    return code
 
 
-def _evaluated(
-    problem: Problem,
-    estimators: dict[str, BaseEstimator],
-    measures: Sequence[str],
-    n_jobs: int | None,
-    progress: AbstractContextManager[Callable[[str, int, int], None]],
-) -> Iterator[Result]:
-    """Evaluate one estimator after the other; those that fail are reported and left out."""
-    with progress as show:
-        for i, (name, estimator) in enumerate(estimators.items()):
-            tell = partial(show, name, i * problem.n_folds)
-            tell(0)
-            try:
-                result = evaluate(
-                    name, estimator, problem, measures, n_jobs=n_jobs, on_progress=tell
-                )
-            except Exception as exc:  # an estimator may fail in any way; the others go on
-                _note(f"error: {name} failed: {_first_line(exc)}")
-                continue
-            for warning in result.warnings:
-                _note(f"warning: {name}: {_first_line(warning)}")
-            yield result
+def _sentence(comparison: Comparison, dataset: str) -> str:
+    """Name the best estimator, and how far it is ahead of the mean."""
+    measure = decisive(list(comparison.measures[dataset]))
+    best = best_of(comparison, dataset)
+    ours, mean = (comparison.mean(dataset, name, measure) for name in (best, BASELINES[1]))
+    if not comparison.measures[dataset][measure] or not mean > 0:
+        return f"Best on {dataset}: {best}, {measure} {ours:.4g}."
+    share = 100 * (1 - ours / mean)
+    ahead = f"{share:.0f} % below" if share >= 0 else f"{-share:.0f} % above"
+    return f"Best on {dataset}: {best}, {measure} {ours:.4g}, {ahead} that of the mean."
 
 
-def _progress(
-    total: int, *, quiet: bool
-) -> AbstractContextManager[Callable[[str, int, int], None]]:
-    """Make a progress bar on stderr; the context's value sets name and number of folds done."""
+def _progress(total: int, *, quiet: bool) -> AbstractContextManager[Progress]:
+    """Make a progress bar on stderr; the context's value is told what is done."""
     if quiet:
-        return nullcontext(lambda name, n_before, n_done: None)
+        return nullcontext(lambda *_: None)
     try:
         from rich.console import Console
         from rich.progress import (
@@ -254,16 +349,19 @@ def _progress(
             Progress,
             TextColumn,
             TimeElapsedColumn,
+            TimeRemainingColumn,
         )
     except ImportError as exc:
         what = "The progress bar (left out with --quiet)"
         raise MissingExtraError(what, "rich", "progress") from exc
     bar = Progress(
-        TextColumn("{task.description:12}"),
+        TextColumn("{task.description:24}"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("folds"),
         TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
     )
@@ -271,15 +369,15 @@ def _progress(
 
 
 @contextmanager
-def _running(bar: Any, total: int) -> Iterator[Callable[[str, int, int], None]]:
+def _running(bar: Any, total: int) -> Iterator[Progress]:
     task = bar.add_task("", total=total)
     with bar:
-        yield lambda name, n_before, n_done: bar.update(
-            task, description=name, completed=n_before + n_done
+        yield lambda dataset, name, n_done, n_folds, step: bar.update(
+            task, description=f"{dataset} {name}", advance=step
         )
 
 
-def _list() -> None:
+def _list() -> int:
     print("Estimators (dense features are standardised; the baselines are always shown):")
     for name, entry in ESTIMATORS.items():
         slow = "" if entry.by_default else "; slow, by name only"
@@ -290,6 +388,7 @@ def _list() -> None:
     print("\nPublic data sets, downloaded on first use (with their publications):")
     for name, publication in list_datasets().items():
         print(_wrapped(f"  {name:15}", publication))
+    return 0
 
 
 def _wrapped(head: str, text: str) -> str:

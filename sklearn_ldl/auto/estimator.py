@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_matrix
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import GroupKFold
 from sklearn.utils import check_random_state, get_tags
@@ -24,6 +26,7 @@ from sklearn_ldl.auto.candidates import (
     Candidate,
     Problem,
     any_takes_missing,
+    compressed,
     describe,
     named_candidates,
     scaled_learners,
@@ -65,9 +68,10 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
         regressor), in this order. None means all of "mean", "linear" (:class:`BFGSLDL`), "smooth"
         (:class:`SmoothBFGSLDL`), "nystroem" (the same on an approximate kernel), "neighbors"
         (:class:`KNeighborsLDL`), "extra-trees" (``ExtraTreesRegressor``), "boosting"
-        (:class:`GradientBoostingLDL`), "network" (:class:`DeepLDLRegressor`, if torch and skorch
-        are installed), "kernel" (:class:`LDSVR`), "pairs" (:class:`DFLDL`, up to 20 labels) and
-        "forest" (``RandomForestRegressor``). The mean is always tried.
+        (:class:`GradientBoostingLDL`), "kernel" (:class:`LDSVR`), "network" (an ensemble
+        :class:`DeepLDLRegressor` of eight members, if torch and skorch are installed), "forest"
+        (``RandomForestRegressor``) and "pairs" (:class:`DFLDL`, up to 20 labels). The mean is
+        always tried.
     cv : int, cross-validation generator or iterable, default=5
         Splits for the rows held out; they must cover every row once. An integer, or None for 5,
         makes folds of rows shuffled with a fixed seed, or of whole groups where `groups` are given;
@@ -82,8 +86,9 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
     Attributes
     ----------
     estimators_ : list of estimators
-        Members of the mixture: learners, in a pipeline with their scaling, fitted to all rows. One
-        for which no time was left is the mean over the models of the folds, its `estimators_`.
+        Members of the mixture: learners, in a pipeline with their scaling, fitted to all rows. The
+        network, and one for which no time was left, is the mean over the models of the folds, its
+        `estimators_`.
     names_ : list of str
         Names of the members.
     weights_ : ndarray of shape (n_members,)
@@ -106,7 +111,8 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
     -----
     Candidates that cannot take what `fit` is given are left out, and the leaderboard says so: with
     weights of rows "neighbors", with missing values (NaN) all but forests, boosted trees and the
-    mean. Sparse features are not centred. A candidate that fails is left out likewise; if all fail,
+    mean. Sparse features are not centred, and large dense ones of which nine tenths are zero are
+    taken as sparse. A candidate that fails is left out likewise; if all fail,
     that is an error.
 
     The limit is wall time. It bounds the number of candidates and scalings, not what a single one
@@ -204,6 +210,8 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
         clock = Clock(self.time_limit)
         candidates = named_candidates(self.candidates)
         X, D = self._validate_fit(X, y, **self._checks())
+        given, X = X, compressed(X)
+        self._compressed = X is not given
         weight = training_weight(sample_weight, X, dtype=np.float64)
         given_weight = None if sample_weight is None else weight
         score = HeldOutScore(self.scoring, D, given_weight)
@@ -215,6 +223,13 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
             given_weight,
             folds=folds,
             score=score,
+            weigh=partial(
+                best_weights,
+                D=D,
+                sample_weight=weight,
+                score=score,
+                by_divergence=self.scoring == _DIVERGENCE,
+            ),
             clock=clock,
             n_jobs=self.n_jobs,
             report=self._report,
@@ -226,13 +241,13 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
                 self._try(search, name, candidate, problem)
         except KeyboardInterrupt:
             if search.members:
-                self._mix(search, weight)
+                self._mix(search)
             raise
         if search.errors and len(search.errors) == len(candidates) - 1:
             raise search.errors[0]
         if not search.members:
             raise ValueError("No candidate has a finite score; check the scorer.")
-        kept = self._mix(search, weight)
+        kept = self._mix(search)
         search.clock.reserved = sum(member.seconds for member in kept)
         for k in np.argsort(-self.weights_, kind="stable"):
             self.estimators_[k] = search.refit(kept[k])
@@ -281,7 +296,7 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
             return
         misfit = why_not(next(iter(learners.values())), problem)
         if misfit is None:
-            search.consider(name, learners, growth=candidate.growth)
+            search.consider(name, learners, growth=candidate.growth, refit=candidate.refit)
         else:
             search.errors.append(misfit)
             search.leave_out(name, str(misfit))
@@ -296,24 +311,19 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
             parts.append(row["note"])
         print(f"[{type(self).__name__}] {' '.join(parts)}")
 
-    def _mix(self, search: Search, weight: NDArray) -> list[Member]:
+    def _mix(self, search: Search) -> list[Member]:
         """Set the fitted attributes; return the members that are kept."""
-        members = search.members
-        held_out = [member.held_out for member in members]
-        by_divergence = self.scoring == _DIVERGENCE
-        weights = best_weights(
-            held_out, search.D, weight, search.score, by_divergence=by_divergence
-        )
+        weights, kept = search.mixture()
+        held_out = [member.held_out for member in search.members]
         self.best_score_ = search.score(np.tensordot(weights, held_out, axes=1))
-        share = {member.name: float(w) for member, w in zip(members, weights, strict=True)}
+        share = {member.name: float(w) for member, w in zip(search.members, weights, strict=True)}
         self.leaderboard_ = Leaderboard(
             {**row, "weight": share.get(row["candidate"])} for row in search.rows
         )
-        kept = np.flatnonzero(weights)
-        self.names_ = [members[k].name for k in kept]
-        self.estimators_ = [members[k].model for k in kept]
-        self.weights_ = weights[kept]
-        return [members[k] for k in kept]
+        self.names_ = [member.name for member in kept]
+        self.estimators_ = [member.model for member in kept]
+        self.weights_ = weights[weights > 0]
+        return kept
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Predict label distributions.
@@ -345,6 +355,8 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = validate_samples(self, X, reset=False, **self._checks())
+        if self._compressed:
+            X = csr_matrix(X)
         return np.array(
             [check_prediction(member.predict(X), self.n_labels_) for member in self.estimators_]
         )

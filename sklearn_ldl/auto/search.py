@@ -24,6 +24,8 @@ from sklearn_ldl.auto.scoring import HeldOutScore
 
 # Rows of a first fit that tells how long one takes.
 _PILOT_ROWS = 250
+# Where that says that time is short, so many times as many tell it better, for this share of it.
+_PILOT_STEP, _PILOT_SHARE = 4, 0.05
 # Time is no exact science: what a candidate will take is multiplied by this.
 _MARGIN = 1.15
 # Scalings whose first fold is worse than the best by more than this share are dropped.
@@ -50,7 +52,11 @@ class Clock:
 
     def suffices(self, seconds: float) -> bool:
         """Whether something that is expected to take so long may start."""
-        return time.monotonic() + _MARGIN * (seconds + self.reserved) <= self._end
+        return _MARGIN * seconds <= self.left()
+
+    def left(self) -> float:
+        """Seconds that are neither gone nor reserved."""
+        return self._end - time.monotonic() - _MARGIN * self.reserved
 
 
 class Member(NamedTuple):
@@ -63,7 +69,7 @@ class Member(NamedTuple):
     model: BaseEstimator
     held_out: NDArray[np.float64]
     score: float
-    #: That a fit to all rows will take.
+    #: That a fit to all rows will take; zero if there will be none.
     seconds: float
 
 
@@ -85,6 +91,8 @@ class Search:
         Rows to train on and rows held out.
     score : HeldOutScore
         What the candidates are to maximise.
+    weigh : callable
+        Returns the weights of a mixture, given the held-out predictions of its members.
     clock : Clock
         The time that is left.
     n_jobs : int or None
@@ -101,12 +109,14 @@ class Search:
         *,
         folds: list[tuple[NDArray, NDArray]],
         score: HeldOutScore,
+        weigh: Callable[[list[NDArray]], NDArray],
         clock: Clock,
         n_jobs: int | None,
         report: Callable[[dict], None],
     ):
         self.X, self.D, self.sample_weight = X, D, sample_weight
-        self.score, self.clock, self.n_jobs, self.report = score, clock, n_jobs, report
+        self.score, self.weigh, self.clock = score, weigh, clock
+        self.n_jobs, self.report = n_jobs, report
         if sample_weight is not None:
             folds = [(train[sample_weight[train] > 0], test) for train, test in folds]
             # The first fold, which chooses scalings, has something to score.
@@ -124,7 +134,13 @@ class Search:
         self._note({"candidate": name, "note": reason})
 
     def consider(
-        self, name: str, learners: dict[str, BaseEstimator], *, growth: float, always: bool = False
+        self,
+        name: str,
+        learners: dict[str, BaseEstimator],
+        *,
+        growth: float,
+        refit: bool = True,
+        always: bool = False,
     ) -> None:
         """Try a candidate with its scalings, and keep the best one.
 
@@ -136,6 +152,8 @@ class Search:
             Scaling -> estimator.
         growth : float
             The power of the number of rows with which time grows.
+        refit : bool, default=True
+            Whether it will be fitted to all rows.
         always : bool, default=False
             Whether it is tried even if no time is left.
         """
@@ -155,8 +173,8 @@ class Search:
                 best = max(members, key=lambda member: member.score)
                 twin = self._twin(best)
                 if twin is None:
-                    self.members.append(best)
-                    self.clock.reserved += best.seconds
+                    self.members.append(best if refit else best._replace(seconds=0.0))
+                    self._reserve()
                 else:
                     row["note"] = f"predicts what {twin} does"
                 row.update(scaling=best.scaling, score=best.score)
@@ -199,17 +217,23 @@ class Search:
         return runs
 
     def _expected(self, learner: BaseEstimator, growth: float) -> float:
-        """Seconds of a fold, from a fit to some of its rows."""
+        """Seconds of a fold, from a fit to some of its rows; to more where few say that it is long.
+
+        What a fit costs anyhow makes the estimate from few rows too large.
+        """
         train, test = self.folds[0]
-        if not self.clock.limited or not self.clock.suffices(0):
-            return 0.0
-        if len(train) < 2 * _PILOT_ROWS:
-            return 0.0
-        some = train[:: len(train) // _PILOT_ROWS][:_PILOT_ROWS]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # that there are so few
-            seconds = self._fit(learner, some, test[:_PILOT_ROWS]).seconds
-        return seconds * (len(train) / len(some)) ** growth
+        expected, n_rows = 0.0, _PILOT_ROWS
+        while self.clock.limited and 2 * n_rows <= len(train) and self.clock.suffices(0):
+            some = train[:: len(train) // n_rows][:n_rows]
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", UserWarning)  # that there are so few
+                seconds = self._fit(learner, some, test[:_PILOT_ROWS]).seconds
+            expected = seconds * (len(train) / len(some)) ** growth
+            n_rows *= _PILOT_STEP
+            cheap = seconds * _PILOT_STEP**growth <= _PILOT_SHARE * self.clock.left()
+            if self.clock.suffices(expected * (1 + self._n_rounds)) or not cheap:
+                break
+        return expected
 
     def _fit(self, learner: BaseEstimator, train: NDArray, test: NDArray) -> _Fold:
         return _fit_fold(learner, self.X, self.D, self.sample_weight, train, test)
@@ -229,10 +253,20 @@ class Search:
                 return other.name
         return None
 
+    def mixture(self) -> tuple[NDArray[np.float64], list[Member]]:
+        """Weights of all members, and the members that have one."""
+        weights = self.weigh([member.held_out for member in self.members])
+        return weights, [self.members[k] for k in np.flatnonzero(weights)]
+
+    def _reserve(self) -> None:
+        """Keep the time for fits of those that would be in the mixture now."""
+        if self.clock.limited:
+            self.clock.reserved = sum(member.seconds for member in self.mixture()[1])
+
     def refit(self, member: Member) -> BaseEstimator:
         """Fit a member to all rows; where time is short, or that fails, return what there is."""
         self.clock.reserved -= member.seconds
-        if not self.clock.suffices(member.seconds):
+        if not member.seconds or not self.clock.suffices(member.seconds):
             return member.model
         rows = np.arange(len(self.D))
         if self.sample_weight is not None:

@@ -1,1 +1,6 @@
-"""The comparison behind ``python -m sklearn_ldl``: data, estimators, evaluation, report."""
+"""Comparing estimators on data sets: all on the same folds, in tables, tests and pictures."""
+
+from sklearn_ldl.compare.comparison import Comparison
+from sklearn_ldl.compare.run import compare
+
+__all__ = ["Comparison", "compare"]

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.dummy import DummyRegressor
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 from sklearn.kernel_approximation import Nystroem
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
+from sklearn_ldl._core.label_names import innermost
 from sklearn_ldl.auto import AutoLDL
 from sklearn_ldl.compare.problem import Problem
 from sklearn_ldl.ensemble import DFLDL, GradientBoostingLDL
@@ -22,13 +24,14 @@ from sklearn_ldl.linear import BFGSLDL, BFGSLDLCV, SmoothBFGSLDL
 from sklearn_ldl.neighbors import KNeighborsLDL
 from sklearn_ldl.problem_transformation import PTSVMLDL, PTBayesLDL
 from sklearn_ldl.svm import LDSVR
+from sklearn_ldl.wrappers import LDLClassifier, LDLRegressor
 
 
 class Entry(NamedTuple):
     """An estimator with the settings it is compared with."""
 
     description: str
-    build: Callable[[Problem], BaseEstimator]
+    build: Callable[[Problem, int], BaseEstimator]
     takes_sparse: bool = True
     #: With more labels it takes part only where it is asked for by name.
     most_labels: float = np.inf
@@ -46,11 +49,11 @@ def _scaled(problem: Problem, *steps: BaseEstimator) -> BaseEstimator:
     return make_pipeline(*([] if problem.sparse else [StandardScaler()]), *steps)
 
 
-def _maxent(problem: Problem) -> BaseEstimator:
-    return BFGSLDLCV(cv=KFold(5, shuffle=True, random_state=problem.seed))
+def _maxent(seed: int) -> BaseEstimator:
+    return BFGSLDLCV(cv=KFold(5, shuffle=True, random_state=seed))
 
 
-def _nystroem(problem: Problem) -> BaseEstimator:
+def _nystroem(problem: Problem, seed: int) -> BaseEstimator:
     """Approximate a kernel ``exp(-gamma * distance**2)`` by at most 300 training rows.
 
     The kernel is 1 / e at the mean squared distance of two rows, which is twice the total variance:
@@ -61,78 +64,151 @@ def _nystroem(problem: Problem) -> BaseEstimator:
         _, variances = mean_variance_axis(problem.X, axis=0)
         variance = variances.sum() or 1.0
     n_components = min(300, max(1, n_rows // 2))
-    return Nystroem(gamma=1 / (2 * variance), n_components=n_components, random_state=problem.seed)
+    return Nystroem(gamma=1 / (2 * variance), n_components=n_components, random_state=seed)
 
 
-def _forest(kind: type[BaseEstimator], problem: Problem) -> BaseEstimator:
+def _forest(kind: type[BaseEstimator], problem: Problem, seed: int) -> BaseEstimator:
     # Leaves of five rows make degrees of zero rare. A third of the features per split is usual for
     # regression; the limit bounds the time on wide data.
     n_features = max(1, min(problem.X.shape[1] // 3, 100))
-    return kind(
-        n_estimators=100, min_samples_leaf=5, max_features=n_features, random_state=problem.seed
-    )
+    return kind(n_estimators=100, min_samples_leaf=5, max_features=n_features, random_state=seed)
 
 
 ESTIMATORS: dict[str, Entry] = {
-    "uniform": Entry("baseline: 1/C for every label", _uniform),
-    "mean": Entry("baseline: mean of the training rows", lambda p: DummyRegressor()),
-    "bfgs": Entry("maximum entropy, penalty chosen by CV", lambda p: _scaled(p, _maxent(p))),
-    "bfgs-alpha": Entry("maximum entropy, alpha=0.01", lambda p: _scaled(p, BFGSLDL(0.01))),
-    "bfgs-auto": Entry("maximum entropy, penalty chosen by the first step", lambda p: BFGSLDL()),
-    "smooth": Entry("maximum entropy for labels on a scale", lambda p: SmoothBFGSLDL()),
+    "uniform": Entry("baseline: 1/C for every label", lambda p, s: _uniform(p)),
+    "mean": Entry("baseline: mean of the training rows", lambda p, s: DummyRegressor()),
+    "bfgs": Entry("maximum entropy, penalty chosen by CV", lambda p, s: _scaled(p, _maxent(s))),
+    "bfgs-alpha": Entry("maximum entropy, alpha=0.01", lambda p, s: _scaled(p, BFGSLDL(0.01))),
+    "bfgs-auto": Entry("maximum entropy, penalty chosen by the first step", lambda p, s: BFGSLDL()),
+    "smooth": Entry("maximum entropy for labels on a scale", lambda p, s: SmoothBFGSLDL()),
     "nystroem": Entry(
         "maximum entropy on an approximate RBF kernel, penalty chosen by CV",
-        lambda p: _scaled(p, _nystroem(p), _maxent(p)),
+        lambda p, s: _scaled(p, _nystroem(p, s), _maxent(s)),
     ),
     "knn": Entry(
         "mean of the 10 nearest neighbours (AA-kNN)",
-        lambda p: _scaled(p, KNeighborsLDL(n_neighbors=10)),
+        lambda p, s: _scaled(p, KNeighborsLDL(n_neighbors=10)),
     ),
     "svr": Entry(
         "support vector regression (LDSVR)",
-        lambda p: _scaled(p, LDSVR(random_state=p.seed)),
+        lambda p, s: _scaled(p, LDSVR(random_state=s)),
     ),
     "pt-bayes": Entry(
         "naive Bayes on weighted single labels (PT-Bayes)",
-        lambda p: _scaled(p, PTBayesLDL()),
+        lambda p, s: _scaled(p, PTBayesLDL()),
         takes_sparse=False,
     ),
     "pt-svm": Entry(
         "linear SVM on weighted single labels, at most 500 rows (PT-SVM)",
-        lambda p: _scaled(p, PTSVMLDL(cv=3, max_samples=500, random_state=p.seed)),
+        lambda p, s: _scaled(p, PTSVMLDL(cv=3, max_samples=500, random_state=s)),
     ),
-    "forest": Entry("random forest, 100 trees", lambda p: _forest(RandomForestRegressor, p)),
-    "extra-trees": Entry("extra trees, 100 trees", lambda p: _forest(ExtraTreesRegressor, p)),
+    "forest": Entry("random forest, 100 trees", lambda p, s: _forest(RandomForestRegressor, p, s)),
+    "extra-trees": Entry("extra trees, 100 trees", lambda p, s: _forest(ExtraTreesRegressor, p, s)),
     "boosting": Entry(
-        "boosted trees, 400 rounds", lambda p: GradientBoostingLDL(random_state=p.seed)
+        "boosted trees, 400 rounds", lambda p, s: GradientBoostingLDL(random_state=s)
     ),
     "pairs": Entry(
         "maximum entropy by the order of every two labels (DF-LDL), up to 20 labels",
-        lambda p: _scaled(p, DFLDL(BFGSLDL())),
+        lambda p, s: _scaled(p, DFLDL(BFGSLDL())),
         most_labels=20,  # the number of fits is quadratic
     ),
     "auto": Entry(
         "mixture of all kinds of learners, one minute a fit (AutoLDL)",
-        lambda p: AutoLDL(random_state=p.seed),
+        lambda p, s: AutoLDL(random_state=s),
         by_default=False,
     ),
 }
 
-#: Constant predictions that every comparison shows.
+#: Constant predictions that every comparison shows, by the kind of target.
 BASELINES = ("uniform", "mean")
+_OTHER_BASELINES: dict[str, dict[str, BaseEstimator]] = {
+    "labels": {"prior": DummyClassifier()},
+    "values": {"mean": DummyRegressor(), "median": DummyRegressor(strategy="median")},
+}
+#: What is compared on labels and on values where nothing is asked for.
+_OTHER_ESTIMATORS: dict[str, dict[str, Callable[[], BaseEstimator]]] = {
+    "labels": {"logistic": lambda: _standard(LogisticRegression()), "ldl": LDLClassifier},
+    "values": {"ridge": lambda: _standard(Ridge()), "ldl": LDLRegressor},
+}
 
 
-def select(names: list[str] | None, *, sparse: bool, n_labels: int = 2) -> list[str]:
-    """Return names to compare: the baselines, then the given ones (or all that can be)."""
-    if names is None:
-        names = [
-            name
-            for name, entry in ESTIMATORS.items()
-            if entry.by_default
-            and (entry.takes_sparse or not sparse)
-            and n_labels <= entry.most_labels
-        ]
-    unfit = [name for name in names if sparse and not ESTIMATORS[name].takes_sparse]
-    if unfit:
-        raise ValueError(f"{', '.join(unfit)}: no sparse features; leave out --sparse.")
-    return list(dict.fromkeys([*BASELINES, *names]))
+def _standard(estimator: BaseEstimator) -> BaseEstimator:
+    return make_pipeline(StandardScaler(), estimator)
+
+
+class Contender(NamedTuple):
+    """An estimator, and the grid in which it is tuned by a scorer."""
+
+    estimator: BaseEstimator
+    grid: Any = None
+    scorer: Callable | None = None
+
+
+def contenders(given: Any, problem: Problem, scorer: Callable, seed: int) -> dict[str, Contender]:
+    """Name -> what is compared on a problem, the baselines first.
+
+    Raises
+    ------
+    ValueError
+        For names that are unknown, or taken twice.
+    """
+    found = {name: Contender(build) for name, build in _baselines(problem, seed).items()}
+    for name, value in _named(given, problem):
+        estimator, grid = value if isinstance(value, tuple) else (value, None)
+        if isinstance(estimator, str):
+            estimator = _by_name(estimator, problem, seed)
+        if not hasattr(estimator, "fit"):
+            raise ValueError(f"{name}: {estimator!r} is no estimator.")
+        if name in found and name not in BASELINES:
+            raise ValueError(f"Two estimators are called {name!r}: give a dict of names.")
+        found[name] = Contender(estimator, grid, scorer if grid else None)
+    return found
+
+
+def _baselines(problem: Problem, seed: int) -> dict[str, BaseEstimator]:
+    if problem.role == "distributions":
+        return {name: ESTIMATORS[name].build(problem, seed) for name in BASELINES}
+    return _OTHER_BASELINES[problem.role]
+
+
+def _named(given: Any, problem: Problem) -> Iterator[tuple[str, Any]]:
+    if given is None:
+        known = names_for(problem)
+        yield from zip(known, known, strict=True)
+    elif isinstance(given, Mapping):
+        yield from given.items()
+    else:
+        for value in given if isinstance(given, list) else [given]:
+            estimator = value[0] if isinstance(value, tuple) else value
+            is_name = isinstance(estimator, str)
+            yield (estimator if is_name else type(innermost(estimator)).__name__), value
+
+
+def names_for(problem: Problem) -> list[str]:
+    """Names of what is compared on a problem where nothing is asked for."""
+    if problem.role != "distributions":
+        return list(_OTHER_ESTIMATORS[problem.role])
+    return [
+        name
+        for name, entry in ESTIMATORS.items()
+        if entry.by_default
+        and (entry.takes_sparse or not problem.sparse)
+        and problem.n_labels <= entry.most_labels
+    ]
+
+
+def _by_name(name: str, problem: Problem, seed: int) -> BaseEstimator:
+    if problem.role != "distributions":
+        known: Any = _OTHER_ESTIMATORS[problem.role]
+    else:
+        known = ESTIMATORS
+    if name not in known:
+        raise ValueError(
+            f"There is no {name!r} for {problem.role}; choose from {', '.join(known)}, or give an "
+            "estimator."
+        )
+    if problem.role != "distributions":
+        return known[name]()
+    if problem.sparse and not known[name].takes_sparse:
+        raise ValueError(f"{name} takes no sparse features.")
+    return known[name].build(problem, seed)

@@ -1,17 +1,21 @@
-"""What is compared on: the data, and how they are divided into folds."""
+"""What is compared on: the data, and their targets."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array, issparse
-from sklearn.model_selection import KFold
+from sklearn.utils import Bunch
+from sklearn.utils.validation import check_consistent_length
 
+from sklearn_ldl.compare.identity import update
 from sklearn_ldl.datasets import fetch_ldl, list_datasets, load_ldl, make_ldl, read_csv
 from sklearn_ldl.distributors import votes_to_distribution
 
@@ -21,23 +25,48 @@ ARTIFICIAL, N_VOTES = "artificial", 20
 
 @dataclass(frozen=True)
 class Problem:
-    """Features, label distributions and folds; the same for all estimators."""
+    """Features and targets; the same for all estimators.
+
+    Attributes
+    ----------
+    name : str
+        Name in tables.
+    X : {ndarray, sparse matrix, DataFrame} of shape (n_samples, n_features)
+        Features.
+    y : ndarray of shape (n_samples, n_labels) or (n_samples,)
+        Targets.
+    labels : array-like of shape (n_labels,) or None
+        Names or values of the labels, None for numbers.
+    groups, sample_weight : ndarray of shape (n_samples,) or None
+        Rows that stay together, and their weights.
+    """
 
     name: str
     X: Any
-    D: NDArray
-    labels: ArrayLike | None  # their names or values, None for numbers
-    n_folds: int
-    seed: int
+    y: NDArray
+    labels: ArrayLike | None = None
+    groups: NDArray | None = None
+    sample_weight: NDArray | None = None
 
     def __post_init__(self):
-        if self.n_folds > len(self.D):
-            raise ValueError(f"--cv {self.n_folds} needs as many rows, got {len(self.D)}.")
+        check_consistent_length(self.X, self.y, self.groups, self.sample_weight)
+
+    @property
+    def role(self) -> str:
+        """Kind of target: "distributions", "labels" or "values"."""
+        if self.y.ndim == 2:
+            return "distributions"
+        return "values" if self.y.dtype.kind == "f" else "labels"
+
+    @property
+    def n_samples(self) -> int:
+        """Number of rows."""
+        return len(self.y)
 
     @property
     def n_labels(self) -> int:
         """Number of labels."""
-        return self.D.shape[1]
+        return self.y.shape[1] if self.y.ndim == 2 else len(np.unique(self.y))
 
     @property
     def sparse(self) -> bool:
@@ -48,48 +77,105 @@ class Problem:
     def mostly_zero(self) -> bool:
         """Whether at most a tenth of the features are other than zero."""
         X = self.X.data if self.sparse else self.X
+        if getattr(X, "dtype", np.dtype(object)).kind not in "fiub":
+            return False
         return np.count_nonzero(X) <= 0.1 * np.prod(self.X.shape)
 
-    def splits(self) -> list[tuple[NDArray, NDArray]]:
-        """Training and test rows of every fold."""
-        folds = KFold(self.n_folds, shuffle=True, random_state=self.seed)
-        return list(folds.split(self.D))
+    @cached_property
+    def digest(self) -> str:
+        """Hash of all that is in the data."""
+        found = hashlib.sha256()
+        for part in (self.X, self.y, self.groups, self.sample_weight):
+            update(found, part)
+        return found.hexdigest()
 
     def __str__(self):
         n, p = self.X.shape
         form = ", sparse" if self.sparse else ""
-        return (
-            f"{self.name}: n = {n} rows, p = {p} features{form}, C = {self.n_labels} labels; "
-            f"{self.n_folds} folds, seed {self.seed}"
-        )
+        target = {"distributions": f"C = {self.n_labels} labels", "values": "values"}
+        kind = target.get(self.role, f"{self.n_labels} classes")
+        return f"{self.name}: n = {n} rows, p = {p} features{form}, {kind}"
+
+
+def as_problems(datasets: Any, seed: int) -> list[Problem]:
+    """Turn whatever describes data sets into problems, one for each.
+
+    Raises
+    ------
+    ValueError
+        If two have the same name, or for what is no data set.
+    """
+    if datasets is None:
+        return [artificial(1000, seed)]
+    if isinstance(datasets, Mapping) and not isinstance(datasets, Bunch):
+        problems = [as_problem(data, name) for name, data in datasets.items()]
+    elif isinstance(datasets, list):
+        problems = [as_problem(data, f"data{i}") for i, data in enumerate(datasets)]
+    else:
+        problems = [as_problem(datasets, "data")]
+    names = [problem.name for problem in problems]
+    if len(set(names)) < len(names):
+        raise ValueError(f"Names of data sets are not unique: {', '.join(names)}; give a dict.")
+    if not problems:
+        raise ValueError("There is no data set.")
+    return problems
+
+
+def artificial(n_samples: int, seed: int) -> Problem:
+    """Make the embedded data."""
+    return Problem(ARTIFICIAL, *make_ldl(n_samples, n_votes=N_VOTES, random_state=seed))
+
+
+def as_problem(data: Any, name: str) -> Problem:
+    """Make a problem of a file, a public name, a pair, or a Bunch.
+
+    Files and public data sets keep the names that they have.
+    """
+    if isinstance(data, Problem):
+        return data
+    if isinstance(data, str | Path):
+        return load_problem(str(data))
+    if isinstance(data, Bunch):
+        labels = data.get("grid", data.get("target_names"))
+        rows = {key: _column(data.get(key)) for key in ("groups", "sample_weight")}
+        return Problem(name, data.data, _target(data.target), labels, **rows)
+    if isinstance(data, tuple) and len(data) == 2:
+        X, y = data
+        if isinstance(y, Sequence) and all(isinstance(column, str) for column in y):
+            columns = list(y)
+            return Problem(name, X.drop(columns=columns), _target(X[columns]), columns)
+        return Problem(name, X if hasattr(X, "shape") else np.asarray(X), _target(y))
+    raise ValueError(
+        "A data set is a name, a path, (X, y), (frame, label columns) or a Bunch; got "
+        f"{type(data).__name__}."
+    )
+
+
+def _target(y: Any) -> NDArray:
+    y = np.asarray(y)
+    return y.ravel() if y.ndim == 2 and y.shape[1] == 1 else y
+
+
+def _column(values: Any) -> NDArray | None:
+    return None if values is None else np.asarray(values)
 
 
 def load_problem(
-    source: str | None,
+    source: str,
     *,
     label_columns: Sequence[str] | None = None,
     vote_columns: Sequence[str] | None = None,
     sparse: bool = False,
-    n_samples: int | None = None,
-    n_folds: int = 10,
-    seed: int = 0,
 ) -> Problem:
-    """Load a file or a public data set; without a source, make the artificial data."""
-    if source is None:
-        if sparse or label_columns or vote_columns:
-            raise ValueError("--sparse, --label-columns and --vote-columns need a FILE.")
-        n_samples = 1000 if n_samples is None else n_samples
-        X, D = make_ldl(n_samples, n_votes=N_VOTES, random_state=seed)
-        return Problem(ARTIFICIAL, X, D, None, n_folds, seed)
-    if n_samples is not None:
-        raise ValueError("--n-samples is for the artificial data, which a FILE replaces.")
+    """Load a file or a public data set."""
+    name = Path(source).stem
     if vote_columns:
         if Path(source).suffix != ".csv":
             raise ValueError("--vote-columns is for .csv files only.")
         table = read_csv(source, vote_columns)
         D = votes_to_distribution(table["labels"])
         X = csr_array(table["features"]) if sparse else table["features"]
-        return Problem(Path(source).stem, X, D, table["target_names"], n_folds, seed)
+        return Problem(name, X, D, table["target_names"])
     if source in list_datasets() and not Path(source).exists():
         if label_columns:
             raise ValueError("--label-columns is for .csv files only.")
@@ -108,4 +194,4 @@ def load_problem(
     labels: Any = data.get("grid", data.target_names)
     if list(labels) == [f"label{j}" for j in range(len(labels))]:
         labels = None  # the file has no names; numbers are easier to read than these
-    return Problem(Path(source).stem, data.data, data.target, labels, n_folds, seed)
+    return Problem(name, data.data, data.target, labels)

@@ -31,6 +31,7 @@ from sklearn_ldl.deep.mixing.mixup import MixUp
 from sklearn_ldl.deep.mixing.patches import RICAP, CutMix
 from sklearn_ldl.deep.networks.backbones import backbone
 from sklearn_ldl.deep.presets import PRESETS
+from sklearn_ldl.deep.training.checkpoint_file import CheckpointError
 from sklearn_ldl.deep.values.base import DeepValueRegressor
 from sklearn_ldl.deep.values.deep_regressor import DeepRegressor
 from sklearn_ldl.deep.values.kdn import KernelDensityRegressor
@@ -41,6 +42,7 @@ __all__ = [
     "PRESETS",
     "RICAP",
     "AuxGraphLDLClassifier",
+    "CheckpointError",
     "CutMix",
     "DILDLRegressor",
     "DeepClassifier",

@@ -30,6 +30,7 @@ from sklearn_ldl.deep.networks.members import Members, mean_output
 from sklearn_ldl.deep.networks.outputs import identity
 from sklearn_ldl.deep.networks.penultimate import LayerInput
 from sklearn_ldl.deep.parameters import NetConstructor
+from sklearn_ldl.deep.training.checkpoint import check_identity
 from sklearn_ldl.deep.training.conversion import Inputs
 from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.deep.training.fit import train_net
@@ -133,6 +134,9 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
         if y is not None or not isinstance(X, Dataset):
             require_y(self, y)
         features = validate_features(self, X, reset=True)
+        if self.checkpoint is not None:
+            # Before any work.
+            check_identity(self, features)
         if sample_weight is not None:
             weight, unit = scaled_weight(sample_weight, features)
             sample_weight = weight * weight.dtype.type(unit)
@@ -160,6 +164,13 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
                 f"got {losses!r}."
             )
         self._fit_net(data, row_loss, objective)
+        interruption, self.net_.interruption = self.net_.interruption, None
+        if interruption is not None:
+            try:
+                raise interruption
+            finally:
+                # It holds this frame, and the data with it.
+                del interruption
         return self
 
     def _targets_of(self, X: Any) -> NDArray | None:
@@ -196,6 +207,14 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
         for name in [name for name, needed in repeated.items() if needed]:
             if self.random_state is None:
                 raise ValueError(f"{name}={getattr(self, name)!r} needs a random_state.")
+
+    def _depends_on_max_epochs(self) -> bool:
+        """Whether the first epochs would be others if `max_epochs` were larger.
+
+        Those of an estimator that is not of this package may be.
+        """
+        ours = type(self).__module__.startswith("sklearn_ldl.")
+        return self.lr_schedule is not None or not ours
 
     def _goes_on(self) -> bool:
         """Whether a fit trains the net at hand."""

@@ -270,8 +270,18 @@ NET_PARAMETERS: dict[str, NetParameter] = {
         "path-like",
         """
         File that keeps the state of training after every epoch. Where it exists, the same fit goes
-        on from there and ends with the same net; another fit is an error. It is loaded as a pickle:
-        use your own alone.""",
+        on from there and ends with the same net, also for more epochs than before unless
+        `lr_schedule` or the like depends on `max_epochs`. Another fit is an error: samples, targets
+        and weights count by their bytes, parameters by what they hold. Nothing in the file is
+        run.""",
+    ),
+    "checkpoint_key": NetParameter(
+        None,
+        [str, None],
+        "str",
+        """
+        A text of your own for what `checkpoint` cannot compare, such as a Dataset or a lambda: it
+        says that they are the same as long as it is the same. An error asks for it.""",
     ),
     "verbose": NetParameter(
         0,

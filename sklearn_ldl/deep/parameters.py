@@ -47,6 +47,7 @@ class TrainingOptions(TypedDict, total=False):
     net_params: dict[str, Any] | None
     warm_start: bool
     checkpoint: str | os.PathLike[str] | None
+    checkpoint_key: str | None
     verbose: int
     random_state: int | RandomState | None
 

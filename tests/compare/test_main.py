@@ -9,15 +9,13 @@ import pandas as pd
 import pytest
 from scipy.io import savemat
 from sklearn.base import BaseEstimator
-from sklearn.dummy import DummyRegressor
 
 from sklearn_ldl.__main__ import main
-from sklearn_ldl.compare.estimators import BASELINES, ESTIMATORS, Entry, select
-from sklearn_ldl.compare.evaluate import MEASURES, SIMILARITIES, SIX, Result, best, evaluate
-from sklearn_ldl.compare.problem import Problem, load_problem
-from sklearn_ldl.compare.report import format_table
+from sklearn_ldl.compare import compare as compare_estimators
+from sklearn_ldl.compare.estimators import BASELINES, ESTIMATORS, Entry
+from sklearn_ldl.compare.measures import MEASURES, SIMILARITIES, SIX
+from sklearn_ldl.compare.problem import artificial, load_problem
 from sklearn_ldl.datasets import list_datasets, make_ldl
-from sklearn_ldl.metrics import get_ldl_scorer
 
 QUIET = ["--quiet", "--no-plot"]
 DEFAULT = [name for name, entry in ESTIMATORS.items() if entry.by_default]
@@ -67,11 +65,6 @@ def usage_error(capsys, *argv):
     return captured.err
 
 
-def result(name, seconds=0.0, **means):
-    scores = {measure: np.array([mean - 0.01, mean + 0.01]) for measure, mean in means.items()}
-    return Result(name, scores, seconds, None, [])
-
-
 class Failing(BaseEstimator):
     def __init__(self, exception):
         self.exception = exception
@@ -96,7 +89,7 @@ class TestDefaultRun:
         small("--estimators", "knn")
         table = pd.read_csv(out / "artificial.csv")
         measured = [f"{measure}_{statistic}" for measure in SIX for statistic in ("mean", "std")]
-        assert table.columns.tolist() == ["dataset", "estimator", *measured, "fit_seconds"]
+        assert table.columns.tolist() == ["dataset", "estimator", *measured, "fit_seconds", "folds"]
         assert (table.dataset == "artificial").all()
         assert np.isfinite(table[[*measured, "fit_seconds"]]).all(axis=None)
 
@@ -104,13 +97,13 @@ class TestDefaultRun:
         pytest.importorskip("matplotlib")
         code, stdout, _ = small("--estimators", "bfgs-alpha", plot=True)
         assert code == 0
-        assert "(bfgs-alpha, best by kl_divergence)" in stdout
+        assert "distributions (bfgs-alpha)" in stdout
         assert (out / "artificial.png").read_bytes().startswith(b"\x89PNG")
 
     def test_picture_of_a_baseline_when_there_is_nothing_else(self, small, out):
         pytest.importorskip("matplotlib")
         _, stdout, _ = small("--estimators", "mean", "--metrics", "cosine_similarity", plot=True)
-        assert "(mean, best by cosine_similarity)" in stdout
+        assert "distributions (mean)" in stdout
 
     def test_without_any_argument(self, tmp_path, monkeypatch, capsys):
         pytest.importorskip("matplotlib")
@@ -128,6 +121,7 @@ class TestDefaultRun:
         assert {path.name for path in (tmp_path / "ldl_results").iterdir()} == {
             "artificial.csv",
             "artificial.png",
+            "scores.jsonl",
         }
 
     def test_same_seed_same_scores_whatever_the_number_of_jobs(self, small, out):
@@ -149,7 +143,7 @@ class TestRealData:
         assert stdout.startswith("votes: n = 40 rows")
         table = pd.read_csv(out / "votes.csv")
         assert table.estimator.tolist() == [*BASELINES, "knn"]
-        assert table.columns[2:-1].tolist() == [
+        assert table.columns[2:-2].tolist() == [
             "intersection_similarity_mean", "intersection_similarity_std",
             "wasserstein_distance_mean", "wasserstein_distance_std",
         ]  # fmt: skip
@@ -163,15 +157,15 @@ class TestRealData:
         code, stdout, _ = compare(*argv, "--estimators", "bfgs-alpha")
         assert code == 0
         assert "p = 3 features, C = 3 labels" in stdout
-        assert load_problem(argv[1], label_columns=labels, n_folds=2).labels == labels
+        assert load_problem(argv[1], label_columns=labels).labels == labels
 
     @pytest.mark.parametrize("sparse", [False, True])
     def test_csv_file_of_votes(self, tmp_path, sparse):
         path = tmp_path / "votes.csv"
         path.write_text("a,like,dislike\n0,3,1\n2,0,5\n1,2,2\n")
         names = ["like", "dislike"]
-        problem = load_problem(str(path), vote_columns=names, n_folds=2, sparse=sparse)
-        np.testing.assert_allclose(problem.D, [[0.75, 0.25], [0, 1], [0.5, 0.5]])
+        problem = load_problem(str(path), vote_columns=names, sparse=sparse)
+        np.testing.assert_allclose(problem.y, [[0.75, 0.25], [0, 1], [0.5, 0.5]])
         assert problem.X.shape == (3, 1)
         assert problem.sparse is sparse
         assert problem.labels == names
@@ -186,7 +180,7 @@ class TestRealData:
     def test_sparse_does_not_standardise(self, mat_file):
         for sparse in (True, False):
             problem = load_problem(str(mat_file), sparse=sparse)
-            steps = ESTIMATORS["bfgs"].build(problem).named_steps
+            steps = ESTIMATORS["bfgs"].build(problem, 0).named_steps
             assert ("standardscaler" in steps) is not sparse
 
     def test_hint_for_mostly_zero_features(self, compare, tmp_path):
@@ -216,10 +210,10 @@ class TestErrors:
             (["compare", "nowhere.mat"], "No such file: nowhere.mat"),
             (["compare", "Nowhere"], "Nowhere is neither a file nor a public data set"),
             (["compare", "table.txt"], "suffix must be .mat, .npz or .csv"),
-            (["--estimators", "nonsense"], "invalid choice: 'nonsense'"),
+            (["--estimators", "nonsense"], "There is no 'nonsense' for distributions"),
             (["--metrics", "neg_chebyshev_distance"], "invalid choice: 'neg_chebyshev_distance'"),
             (["--cv", "1"], "must be at least 2, got 1"),
-            (["--cv", "11", "--n-samples", "10"], "--cv 11 needs as many rows, got 10"),
+            (["--cv", "11", "--n-samples", "10"], "cv=11 needs as many rows, artificial has 10"),
             (["--n-jobs", "0"], "n_jobs == 0"),
             (["--sparse"], "--sparse, --label-columns and --vote-columns need a FILE"),
             (["--label-columns", "a", "b"], "--vote-columns need a FILE"),
@@ -228,6 +222,9 @@ class TestErrors:
             (["compare", "a.mat", "--vote-columns", "a"], "--vote-columns is for .csv files only"),
             (["compare", "SJAFFE", "--label-columns", "a"], "--label-columns is for .csv files"),
             (["compare", "a.mat", "--n-samples", "9"], "--n-samples is for the artificial data"),
+            (["--estimators", "no_module:A"], "no_module:A: No module named 'no_module'"),
+            (["--estimators", "math:A"], "math:A: module 'math' has no attribute 'A'"),
+            (["compare", "a.npz", "b/a.npz"], "No such file: a.npz"),
             (["nonsense"], "invalid choice: 'nonsense'"),
         ],
     )
@@ -245,7 +242,7 @@ class TestErrors:
 
     def test_dense_estimator_with_sparse_features(self, capsys, mat_file):
         argv = ["compare", str(mat_file), "--sparse", "--estimators", "pt-bayes", *QUIET]
-        assert "pt-bayes: no sparse features" in usage_error(capsys, *argv)
+        assert "pt-bayes takes no sparse features" in usage_error(capsys, *argv)
 
     def test_out_is_a_file(self, capsys, mat_file):
         argv = ["--n-samples", "20", "--out", str(mat_file), *QUIET]
@@ -266,11 +263,11 @@ class TestErrors:
         assert main([*argv, *QUIET]) == 0
 
     def test_failing_estimator_does_not_stop_the_others(self, small, out, monkeypatch):
-        failing = Entry("", lambda problem: Failing(ValueError("too bad\nsecond line")))
+        failing = Entry("", lambda problem, seed: Failing(ValueError("too bad\nsecond line")))
         monkeypatch.setitem(ESTIMATORS, "bfgs", failing)
         code, stdout, stderr = small("--estimators", "bfgs", "knn")
         assert code == 1
-        assert stderr == "error: bfgs failed: too bad\n"
+        assert stderr == "error: bfgs on artificial: ValueError: too bad\n"
         assert pd.read_csv(out / "artificial.csv").estimator.tolist() == [*BASELINES, "knn"]
         assert "\nknn " in stdout
 
@@ -281,22 +278,23 @@ class TestErrors:
         assert "artificial.csv" in stderr
 
     def test_interrupt_keeps_what_was_finished(self, small, out, monkeypatch):
-        interrupted = Entry("", lambda problem: Failing(KeyboardInterrupt()))
+        interrupted = Entry("", lambda problem, seed: Failing(KeyboardInterrupt()))
         monkeypatch.setitem(ESTIMATORS, "knn", interrupted)
         code, stdout, stderr = small("--estimators", "bfgs-alpha", "knn", "forest", plot=True)
         assert code == 130
-        assert stderr == "interrupted: 3 of 5 estimators were finished\n"
+        assert stderr == "interrupted: 6 of 10 folds were finished; they are kept\n"
         finished = [*BASELINES, "bfgs-alpha"]
         assert pd.read_csv(out / "artificial.csv").estimator.tolist() == finished
         assert "\nbfgs-alpha " in stdout
         assert not (out / "artificial.png").exists()
 
     def test_interrupt_before_anything_was_finished(self, small, out, monkeypatch):
-        interrupted = Entry("", lambda problem: Failing(KeyboardInterrupt()))
+        interrupted = Entry("", lambda problem, seed: Failing(KeyboardInterrupt()))
         monkeypatch.setitem(ESTIMATORS, "uniform", interrupted)
         code, stdout, stderr = small()
         assert code == 130
-        assert stderr == f"interrupted: 0 of {len(DEFAULT)} estimators were finished\n"
+        n_folds = 2 * len(DEFAULT)
+        assert stderr == f"interrupted: 0 of {n_folds} folds were finished; they are kept\n"
         assert "estimator" not in stdout
         assert not list(out.iterdir())
 
@@ -306,10 +304,12 @@ class TestErrors:
         monkeypatch.setitem(
             ESTIMATORS,
             "bfgs-alpha",
-            Entry("", lambda p: unfinished.build(p).set_params(bfgsldl__max_iter=0)),
+            Entry("", lambda p, s: unfinished.build(p, s).set_params(bfgsldl__max_iter=0)),
         )
         _, _, stderr = small("--estimators", "bfgs-alpha", "--cv", "3")
-        assert all(line.startswith("warning: bfgs-alpha: ") for line in stderr.splitlines())
+        assert all(
+            line.startswith("warning: bfgs-alpha on artificial: ") for line in stderr.splitlines()
+        )
         assert "Increase max_iter" in stderr
         assert len(set(stderr.splitlines())) == stderr.count("\n")
 
@@ -324,124 +324,29 @@ class TestProgress:
         assert "mean" in without
         assert with_bar == without
 
-    def test_folds_are_counted_in_batches_of_jobs(self):
-        problem = load_problem(None, n_samples=50, n_folds=5)
-        for n_jobs, expected in [(None, [1, 2, 3, 4, 5]), (2, [2, 4, 5])]:
-            told = []
-            evaluate(
-                "mean",
-                DummyRegressor(),
-                problem,
-                ["cosine_similarity"],
-                n_jobs=n_jobs,
-                on_progress=told.append,
-            )
-            assert told == expected
-
-
-class TestEvaluate:
-    def test_scores_are_those_of_the_measures(self):
-        problem = load_problem(None, n_samples=50, n_folds=5)
-        outcome = evaluate(
-            "mean", DummyRegressor(), problem, ["chebyshev_distance", "cosine_similarity"]
-        )
-        train, test = problem.splits()[0]
-        model = DummyRegressor().fit(problem.X[train], problem.D[train])
-        X, D = problem.X[test], problem.D[test]
-        first = {measure: scores[0] for measure, scores in outcome.scores.items()}
-        assert first["chebyshev_distance"] == -get_ldl_scorer("neg_chebyshev_distance")(model, X, D)
-        assert first["cosine_similarity"] == get_ldl_scorer("cosine_similarity")(model, X, D)
-        np.testing.assert_array_equal(outcome.model.predict(X), model.predict(X))
-        assert outcome.std("cosine_similarity") == np.std(outcome.scores["cosine_similarity"])
-
-    @pytest.mark.parametrize("measure", MEASURES)
-    def test_every_measure_prefers_the_truth(self, measure):
-        D = make_ldl(40, random_state=0)[1]
-        problem = Problem("truth", D, D, None, n_folds=2, seed=0)
-
-        class Truth(DummyRegressor):
-            def predict(self, X):
-                return X
-
-        outcomes = [
-            evaluate("mean", DummyRegressor(), problem, [measure]),
-            evaluate("truth", Truth(), problem, [measure]),
-        ]
-        assert best(outcomes, measure).estimator == "truth"
-        assert (measure in SIMILARITIES) == (outcomes[1].mean(measure) > 0.5)
-
 
 class TestEstimators:
     @pytest.mark.parametrize("name", ESTIMATORS)
     def test_predictions_are_distributions(self, name):
-        problem = load_problem(None, n_samples=60)
-        model = ESTIMATORS[name].build(problem)
+        problem = artificial(60, 0)
+        model = ESTIMATORS[name].build(problem, 0)
         if name == "auto":
             model.set_params(time_limit=1)
-        P = model.fit(problem.X, problem.D).predict(problem.X)
-        assert P.shape == problem.D.shape
+        P = model.fit(problem.X, problem.y).predict(problem.X)
+        assert P.shape == problem.y.shape
         np.testing.assert_allclose(P.sum(axis=1), 1, atol=1e-12)
         assert P.min() >= 0
 
     def test_uniform(self):
-        problem = load_problem(None, n_samples=10)
-        P = ESTIMATORS["uniform"].build(problem).fit(problem.X, problem.D).predict(problem.X)
+        problem = artificial(10, 0)
+        P = ESTIMATORS["uniform"].build(problem, 0).fit(problem.X, problem.y).predict(problem.X)
         np.testing.assert_array_equal(P, np.full((10, 3), 1 / 3))
-
-    def test_baselines_come_first_and_once(self):
-        assert select(["knn", "mean", "knn"], sparse=False) == ["uniform", "mean", "knn"]
-
-    def test_many_labels_leave_out_what_is_quadratic_in_them(self):
-        assert "pairs" in select(None, sparse=True, n_labels=20)
-        assert "pairs" not in select(None, sparse=False, n_labels=21)
-        assert "pairs" in select(["pairs"], sparse=False, n_labels=21)
 
     def test_constant_sparse_features(self, tmp_path):
         np.savez(tmp_path / "zeros.npz", features=np.zeros((20, 2)), labels=np.full((20, 2), 0.5))
         problem = load_problem(str(tmp_path / "zeros.npz"), sparse=True)
-        model = ESTIMATORS["nystroem"].build(problem).fit(problem.X, problem.D)
+        model = ESTIMATORS["nystroem"].build(problem, 0).fit(problem.X, problem.y)
         np.testing.assert_allclose(model.predict(problem.X), 0.5, atol=1e-6)
-
-
-class TestTable:
-    def test_best_is_lowest_loss_and_highest_similarity(self):
-        results = [
-            result("uniform", chebyshev_distance=0.3, cosine_similarity=0.5),
-            result("mean", chebyshev_distance=0.2, cosine_similarity=0.7),
-            result("knn", chebyshev_distance=0.1, cosine_similarity=0.6),
-        ]
-        lines = format_table(results, ["chebyshev_distance", "cosine_similarity"]).splitlines()
-        assert lines[0].split() == ["estimator", "chebyshev↓", "cosine↑", "fit", "[s]"]
-        assert lines[2].split() == ["uniform", "0.300±0.010", "0.500±0.010", "0.00"]
-        assert lines[3].split() == ["mean", "0.200±0.010", "0.700±0.010*", "0.00"]
-        assert set(lines[1]) == set(lines[4]) == {"-"}
-        assert lines[5].split() == ["knn", "0.100±0.010*", "0.600±0.010", "0.00"]
-
-    def test_ties_are_all_marked(self):
-        table = format_table(
-            [result("uniform", clark_distance=0.5), result("knn", clark_distance=0.5)],
-            ["clark_distance"],
-        )
-        assert table.count("*") == 2
-
-    @pytest.mark.parametrize(
-        ("measure", "mean", "shown"),
-        [
-            ("kl_divergence", 0.0055, "0.00550±0.01000*"),
-            ("cosine_similarity", 0.9945, "0.99450±0.01000*"),
-            ("canberra_distance", 61.5, "61.500±0.010*"),
-            ("chebyshev_distance", 0.0, "0.00000±0.01000*"),
-            ("cosine_similarity", 1.0, "1.00000±0.01000*"),
-        ],
-    )
-    def test_decimals_follow_the_distance_to_perfection(self, measure, mean, shown):
-        assert shown in format_table([result("knn", **{measure: mean})], [measure])
-
-    def test_no_rule_below_baselines_alone(self):
-        lines = format_table(
-            [result("uniform", clark_distance=0.5)], ["clark_distance"]
-        ).splitlines()
-        assert len(lines) == 3
 
 
 def test_list(capsys):
@@ -466,6 +371,45 @@ def test_csv_keeps_all_digits(small, out):
     small("--estimators", "mean", "--metrics", "clark_distance")
     with (out / "artificial.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
-    problem = load_problem(None, n_samples=60, n_folds=2)
-    outcome = evaluate("mean", DummyRegressor(), problem, ["clark_distance"])
-    assert float(rows[1]["clark_distance_mean"]) == outcome.mean("clark_distance")
+    found = compare_estimators("mean", artificial(60, 0), cv=2, scoring="clark_distance")
+    mean = found.mean("artificial", "mean", "clark_distance")
+    assert float(rows[1]["clark_distance_mean"]) == mean
+
+
+OWN = """
+from sklearn.dummy import DummyRegressor
+
+class MyLDL(DummyRegressor):
+    pass
+
+def build():
+    return MyLDL(quantile=0.5)
+"""
+
+
+def test_estimators_of_a_file_beside_the_data_on_two_sets(tmp_path):
+    for name in ("a", "b"):
+        X, D = make_ldl(30, random_state=ord(name))
+        np.savez(tmp_path / f"{name}.npz", features=X, labels=D)
+    (tmp_path / "mine.py").write_text(OWN)
+    argv = "compare a.npz b.npz --cv 2 --quiet --no-plot --format latex --estimators"
+    done = subprocess.run(
+        [sys.executable, "-m", "sklearn_ldl", *argv.split(), "mine:MyLDL", "mine:build", "knn"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.count(r"\begin{tabular}") == 2
+    for name in ("a", "b"):
+        table = pd.read_csv(tmp_path / "ldl_results" / f"{name}.csv")
+        assert table.estimator.tolist() == [*BASELINES, "mine:MyLDL", "mine:build", "knn"]
+        assert table.kl_divergence_mean[1] == table.kl_divergence_mean[2]
+
+
+def test_closed_pipe_is_silent():
+    command = [sys.executable, "-m", "sklearn_ldl", "list"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""

@@ -67,6 +67,7 @@ BAD = {
     "net_params": [["verbose", 1]],
     "warm_start": [None],
     "checkpoint": [0, True],
+    "checkpoint_key": [0],
     "verbose": [-1],
     "random_state": ["seed"],
 }

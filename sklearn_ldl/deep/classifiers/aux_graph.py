@@ -218,6 +218,9 @@ class AuxGraphLDLClassifier(DeepClassifier):
             groups=groups,
         )
 
+    def _depends_on_max_epochs(self) -> bool:
+        return self.ramp > 0 or super()._depends_on_max_epochs()
+
     def _losses(self, data: TrainingData) -> Losses:
         if self.neighbor_forward == "no_grad" and not self.detach:
             raise ValueError('detach=False needs gradients: set neighbor_forward="joint".')

@@ -160,7 +160,13 @@ class TaughtClassifier(DeepClassifier):
             return [self.teacher]
         shared = {name: getattr(self, name) for name in NET_PARAMETERS if hasattr(self, name)}
         # Loggers and what else watches training watch that of the student.
-        own = {"warm_start": False, "checkpoint": None, "random_state": None, "callbacks": ()}
+        own = {
+            "warm_start": False,
+            "checkpoint": None,
+            "checkpoint_key": None,
+            "random_state": None,
+            "callbacks": (),
+        }
         return [DeepLDLClassifier(**{**shared, **own, "predict_mc_samples": 0})]
 
     def _fit_teachers(self, lesson: Lesson, random_state: RandomState) -> list[BaseEstimator]:

@@ -209,19 +209,24 @@ def identify_fit(
     estimator: Any, net: LDLNet, data: TrainingData, sources: Sources, seed: int
 ) -> None:
     """Compare this fit with those of the other processes, and prepare its checkpoint."""
-    train, valid = sources
-    arrays = {
+    (train, valid), own = sources, data.validation
+    given = {
+        "X": data.features,
         "the targets": data.targets,
         "the weights of the rows": train.weight,
         "the training rows": train.rows,
         "the validation rows": None if valid is None else valid.rows,
-        "the targets for validation": None if data.validation is None else data.validation.targets,
+        "X_val": None if own is None else own.features,
+        "the targets for validation": None if own is None else own.targets,
+        "the weights for validation": None if own is None else own.sample_weight,
         "the seed drawn from random_state": seed,
+        **data.metadata,
     }
-    description = describe(estimator, data.features, arrays, net.module_)
-    net.processes.check_agreement(description)
+    description = describe(estimator, given, net.module_)
+    net.processes.check_agreement(description.shared())
     if estimator.checkpoint is not None:
-        net.checkpoint = Checkpoint(estimator.checkpoint, description, net.processes)
+        known = description.with_key(estimator.checkpoint_key)
+        net.checkpoint = Checkpoint(estimator.checkpoint, known, net.processes)
     net.processes.start(net.module_)
     if net.processes.rank:
         # The dropout of one part of a batch is not that of another.

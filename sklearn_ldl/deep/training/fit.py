@@ -56,7 +56,8 @@ def train_net(
     Returns
     -------
     net : LDLNet
-        The trained net, which has let go of the data.
+        The trained net, which has let go of the data; or what Ctrl-C has left of it, with that for
+        its `interruption`.
     """
     device = resolve_device(estimator.device)
     processes = Processes(estimator.device, amp=estimator.amp)
@@ -98,9 +99,9 @@ def train_net(
                     source.conversion = net.conversion
             check_callbacks(net, validates=sources.valid is not None)
         try:
-            # skorch ends training on Ctrl-C and returns: what was reached is kept.
             net.partial_fit(sources)
-            net.check_weights()
+            if net.interruption is None:
+                net.check_weights()
         finally:
             net.release()
             sources.close()

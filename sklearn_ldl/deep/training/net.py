@@ -1,9 +1,10 @@
 """The only place that builds a skorch net, trains it, and asks it for outputs.
 
-The net differs from skorch's own in three ways: batches come from a
+The net differs from skorch's own in four ways: batches come from a
 :class:`~sklearn_ldl.deep.training.batches.RowSource` instead of a DataLoader, the loss is an
-*objective* of the whole batch instead of a criterion of output and target, and losses are summed on
-the device, so that no step waits for it.
+*objective* of the whole batch instead of a criterion of output and target, losses are summed on
+the device, so that no step waits for it, and Ctrl-C is kept for the caller instead of being the end
+of it.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from skorch import NeuralNet
-from skorch.callbacks import Callback, EpochTimer
+from skorch.callbacks import Callback, EarlyStopping, EpochTimer
 from torch import Tensor, nn
 
 from sklearn_ldl.deep.generators import passing
 from sklearn_ldl.deep.networks.ensemble import MLPEnsemble
 from sklearn_ldl.deep.networks.outputs import first_output
 from sklearn_ldl.deep.training.batches import Batch, RowSource
+from sklearn_ldl.deep.training.checkpoint_file import CheckpointError
 from sklearn_ldl.deep.training.conversion import (
     Conversion,
     Inputs,
@@ -106,6 +108,10 @@ class Sources(NamedTuple):
                 source.close()
 
 
+class EndOfTraining(Exception):
+    """A callback for early stopping has seen enough."""
+
+
 class LDLNet(NeuralNet):
     """Net with an objective; see the module.
 
@@ -148,6 +154,8 @@ class LDLNet(NeuralNet):
         self.seed = 0
         #: Where the random numbers of the last fit ended, for one that goes on.
         self.random_bits: list[Tensor] | None = None
+        #: What ended training before its time, once callbacks have been told of the end.
+        self.interruption: BaseException | None = None
         self._watchers: dict[str, list[Callback]] = {}
 
     #: Whether the module takes integers as they are.
@@ -175,18 +183,53 @@ class LDLNet(NeuralNet):
         check_patterns(getattr(self, "optimizer__param_groups", ()), names)
         return super().initialize_optimizer(triggered_directly)
 
+    def notify(self, method_name, **kwargs):
+        """Call the callbacks; the KeyboardInterrupt of skorch's early stopping is none of ours."""
+        getattr(self, method_name)(self, **kwargs)
+        if method_name in _IGNORED:
+            callbacks = self._watchers[method_name]
+        else:
+            callbacks = [callback for _, callback in self.callbacks_]
+        for callback in callbacks:
+            try:
+                getattr(callback, method_name)(self, **kwargs)
+            except KeyboardInterrupt:
+                if isinstance(callback, EarlyStopping) and callback.misses_ == callback.patience:
+                    raise EndOfTraining from None
+                raise
+
+    def partial_fit(self, X, y=None, classes=None, **fit_params):
+        """Train for `max_epochs` on :class:`Sources`; see `interruption`."""
+        self.interruption = None
+        self.notify("on_train_begin", X=X, y=y)
+        n_done = 0 if self.checkpoint is None else self.checkpoint.load(self, X.train)
+        try:
+            self.fit_loop(X, epochs=self.max_epochs - n_done)
+        except EndOfTraining:
+            pass
+        except (KeyboardInterrupt, CheckpointError) as error:
+            self.interruption = error
+        try:
+            self.notify("on_train_end", X=X, y=y)
+        except KeyboardInterrupt as error:
+            self.interruption = self.interruption or error
+        except Exception as error:
+            if self.interruption is None:
+                raise
+            self.interruption.__cause__ = error
+        return self
+
     def fit_loop(self, X, y=None, epochs=None, **fit_params):
-        """Train for `max_epochs` on :class:`Sources`."""
+        """Train for some epochs on :class:`Sources`."""
         self.check_training_readiness()
         forward = Forward(self.module_, amp=self.amp, compiled=self.compiled)
         datasets = {"dataset_train": X.train, "dataset_valid": X.valid}
         self._watch()
-        done = 0 if self.checkpoint is None else self.checkpoint.load(self, X.train)
         self._best = {
             name: min((row[name] for row in self.history if name in row), default=np.inf)
             for name in ("train_loss", "valid_loss")
         }
-        for _ in range(done, self.max_epochs if epochs is None else epochs):
+        for _ in range(self.max_epochs if epochs is None else epochs):
             self.notify("on_epoch_begin", **datasets)
             self._run(X.train, "train", lambda batch: self._train_on(forward, batch))
             if X.valid is not None:
@@ -206,15 +249,6 @@ class LDLNet(NeuralNet):
             ]
             for event, ignored in _IGNORED.items()
         }
-
-    def notify(self, method_name, **cb_kwargs):
-        """Tell the net and its callbacks of an event."""
-        if method_name not in _IGNORED:
-            super().notify(method_name, **cb_kwargs)
-            return
-        getattr(self, method_name)(self, **cb_kwargs)
-        for callback in self._watchers[method_name]:
-            getattr(callback, method_name)(self, **cb_kwargs)
 
     def _run(self, source: RowSource, prefix: str, step: Callable[[Batch], dict]) -> None:
         """One epoch; its mean losses go to the history."""

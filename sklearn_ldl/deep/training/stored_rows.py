@@ -69,7 +69,7 @@ class Rows:
             self._n_bytes += row * len(rows[part])
             if self._n_bytes >= _LARGEST:
                 self._n_bytes = 0
-                _give_back(self.X)
+                give_back(self.X)
         return found
 
 
@@ -194,10 +194,11 @@ def check_numbers(X: Any, name: str, *, finite: bool) -> None:
             assert_all_finite(part, estimator_name=name, input_name="X")
         to_float32(part)
         if isinstance(X, np.memmap):
-            _give_back(X)
+            give_back(X)
 
 
-def _give_back(X: np.memmap) -> None:
+def give_back(X: np.memmap) -> None:
+    """Let the system have the memory of the pages that were read."""
     mapping: Any = getattr(X, "_mmap", None)
     # Changes in a private map ("c") exist in memory alone.
     if X.mode in ("r", "r+", "w+") and hasattr(mapping, "madvise"):

@@ -197,7 +197,9 @@ class Interrupt(Callback):
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_ctrl_c_keeps_what_was_reached(event, n_iter, early_stopping):
     parameters = {"early_stopping": early_stopping, "lr_schedule": "cosine", "warm_start": True}
-    fitted = model(callbacks=[Interrupt(3, event)], max_epochs=9, **parameters).fit(X, D)
+    fitted = model(callbacks=[Interrupt(3, event)], max_epochs=9, **parameters)
+    with pytest.raises(KeyboardInterrupt):
+        fitted.fit(X, D)
     assert fitted.n_iter_ == n_iter
     assert all(len(values) == n_iter for values in fitted.history_.values())
     assert_allclose(fitted.predict(X).sum(axis=1), 1, atol=1e-12)
@@ -207,7 +209,9 @@ def test_ctrl_c_keeps_what_was_reached(event, n_iter, early_stopping):
 
 
 def test_ctrl_c_in_the_first_epoch_leaves_a_fitted_model():
-    fitted = model(callbacks=[Interrupt(1, "on_batch_end")], early_stopping=True).fit(X, D)
+    fitted = model(callbacks=[Interrupt(1, "on_batch_end")], early_stopping=True)
+    with pytest.raises(KeyboardInterrupt):
+        fitted.fit(X, D)
     assert fitted.n_iter_ == 0
     assert fitted.history_ == {}
     assert fitted.predict(X).shape == D.shape

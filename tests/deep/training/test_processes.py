@@ -167,7 +167,10 @@ def work(folder):
     results["uninterrupted"] = summary(regressor("accelerate", **options).fit(X, D))
     options["checkpoint"] = folder / "checkpoint.pt"
     Interruption.epoch = 2
-    assert regressor("accelerate", **options).fit(X, D).n_iter_ == 1
+    stopped = regressor("accelerate", **options)
+    with pytest.raises(KeyboardInterrupt):
+        stopped.fit(X, D)
+    assert stopped.n_iter_ == 1
     Interruption.epoch = None
     results["resumed"] = summary(regressor("accelerate", **options).fit(X, D))
 

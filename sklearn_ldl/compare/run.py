@@ -1,0 +1,342 @@
+"""The comparison itself: every estimator on every fold of every data set."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from os import PathLike
+from typing import Any, NamedTuple
+
+import joblib
+import numpy as np
+import scipy
+import sklearn
+from joblib import effective_n_jobs
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, clone
+from sklearn.model_selection import GridSearchCV, ParameterGrid, RandomizedSearchCV
+from sklearn.model_selection._search import BaseSearchCV
+from sklearn.utils import _safe_indexing
+from sklearn.utils.parallel import Parallel, delayed
+
+import sklearn_ldl
+from sklearn_ldl._core.weighted_fits import with_weight
+from sklearn_ldl.compare.cache import ScoreCache
+from sklearn_ldl.compare.comparison import Comparison
+from sklearn_ldl.compare.estimators import Contender, contenders
+from sklearn_ldl.compare.folds import Fold, batches, folds_of, inner_splitter
+from sklearn_ldl.compare.identity import code, describe, key
+from sklearn_ldl.compare.measures import Measure, measures_of
+from sklearn_ldl.compare.problem import Problem, as_problems
+
+#: ``(data set, estimator, folds done, folds, folds done since the last call)``
+Progress = Callable[[str, str, int, int, int], None]
+
+
+def compare(
+    estimators: Any = None,
+    datasets: Any = None,
+    *,
+    cv: Any = 10,
+    n_repeats: int = 1,
+    scoring: str | Sequence[str] | Mapping[str, Callable] | None = None,
+    inner_cv: int = 3,
+    n_candidates: int = 20,
+    corrupt: Callable[[Any, NDArray, np.random.RandomState], tuple[Any, NDArray]] | None = None,
+    time_limit: float | None = None,
+    cache: str | PathLike[str] | None = None,
+    n_jobs: int | None = None,
+    random_state: int = 0,
+    on_progress: Progress | None = None,
+) -> Comparison:
+    r"""Cross-validate estimators on data sets, all on the same folds.
+
+    Parameters
+    ----------
+    estimators : str, estimator, tuple, list or dict, default=None
+        What is compared: names (``python -m sklearn_ldl list`` shows them), estimators, pairs
+        ``(estimator, grid)`` that are tuned in every fold, a list of these, or a dict from names in
+        the tables to them. None means all names that are not slow. Constant predictions are always
+        among them.
+    datasets : str, path-like, tuple, Bunch, list or dict, default=None
+        What they are compared on: files and public names (see :func:`sklearn_ldl.datasets.load_ldl`
+        and :func:`~sklearn_ldl.datasets.fetch_ldl`), pairs ``(X, y)``, pairs ``(frame, names of the
+        label columns)``, Bunches with `data` and `target` and optionally `groups`, `sample_weight`
+        and `target_names`, a list of these, or a dict from names to them. None means artificial
+        data. Two-dimensional targets are distributions, floats are values, anything else are
+        labels.
+    cv : int, float or cross-validation generator, default=10
+        Number of folds of shuffled rows (of whole groups where there are some, stratified for
+        labels), share of the rows to hold out once, or a splitter.
+    n_repeats : int, default=1
+        How often rows are divided into folds anew.
+    scoring : str, list of str or dict of scorers, default=None
+        Measures: names of those of :mod:`sklearn_ldl.metrics`, names of scikit-learn's scorers
+        (with or without "neg\_"), or scorers by name. None means the six of the field for
+        distributions, "log_loss" and "accuracy" for labels, and "mean_absolute_error",
+        "root_mean_squared_error" and "r2" for values.
+    inner_cv : int, default=3
+        Folds of the training rows in which a grid is searched, by the first measure.
+    n_candidates : int, default=20
+        Most candidates of a grid; of a larger one that many are drawn.
+    corrupt : callable, default=None
+        ``corrupt(X, y, random_state) -> (X, y)`` changes the training rows of every fold, to see
+        what noise or few votes do; test rows stay as they are.
+    time_limit : float, default=None
+        Seconds that an estimator may spend on a data set. When they are gone, it gets no further
+        folds there, and the comparison says so.
+    cache : path-like, default=None
+        Text file in which scores are kept as they come. Folds that are in it are not fitted again:
+        those of the same estimator, parameters, code, data, rows, measures and seed.
+    n_jobs : int, default=None
+        Folds that are fitted in parallel.
+    random_state : int, default=0
+        Of folds, corruption, searches and estimators that are given by name.
+    on_progress : callable, default=None
+        Is told ``(data set, estimator, folds done, folds, new ones)`` after every batch of folds.
+
+    Returns
+    -------
+    comparison : Comparison
+        Scores of all folds, with tables, tests and pictures of them. After Ctrl-C the folds that
+        were finished are in the `cache`.
+
+    Raises
+    ------
+    ValueError
+        For unknown names, data sets that cannot be read, and folds that cannot be made; before
+        anything is fitted. An estimator that fails is no error: its folds are left out, and
+        ``comparison.failures`` says why.
+
+    Notes
+    -----
+    With weights of rows, estimators are fitted with them and scored with them; one that takes none
+    fails.
+
+    References
+    ----------
+    J. Demsar, "Statistical comparisons of classifiers over multiple data sets", Journal of Machine
+    Learning Research, 2006.
+
+    Examples
+    --------
+    >>> from sklearn_ldl import BFGSLDL, KNeighborsLDL
+    >>> from sklearn_ldl.compare import compare
+    >>> from sklearn_ldl.datasets import make_ldl
+    >>> sets = {f"set {i}": make_ldl(120, random_state=i) for i in range(3)}
+    >>> both = {"linear": BFGSLDL(), "neighbours": (KNeighborsLDL(), {"n_neighbors": [5, 10]})}
+    >>> comparison = compare(both, sets, cv=5)
+    >>> comparison.best("set 0")
+    'linear'
+    """
+    plan = Plan(
+        estimators,
+        datasets,
+        cv=cv,
+        n_repeats=n_repeats,
+        scoring=scoring,
+        cache=cache,
+        settings=Settings(inner_cv, n_candidates, corrupt, time_limit, n_jobs, random_state),
+    )
+    return plan.comparison(list(plan.records(on_progress)))
+
+
+class Settings(NamedTuple):
+    """What a fit depends on besides data and estimator; see :func:`compare`."""
+
+    inner_cv: int = 3
+    n_candidates: int = 20
+    corrupt: Callable | None = None
+    time_limit: float | None = None
+    n_jobs: int | None = None
+    seed: int = 0
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What scores depend on."""
+        return {
+            "seed": self.seed,
+            "inner_cv": self.inner_cv,
+            "n_candidates": self.n_candidates,
+            "corrupt": describe(self.corrupt),
+        }
+
+
+class Task(NamedTuple):
+    """What is done on one data set."""
+
+    problem: Problem
+    measures: list[Measure]
+    contenders: dict[str, Contender]
+    folds: list[Fold]
+
+
+class Plan:
+    """Everything that is to be done, checked before anything is fitted.
+
+    Parameters are those of :func:`compare`.
+    """
+
+    def __init__(
+        self,
+        estimators: Any,
+        datasets: Any,
+        *,
+        cv: Any,
+        n_repeats: int,
+        scoring: Any,
+        cache: Any,
+        settings: Settings,
+    ):
+        self.settings, self.scores = settings, ScoreCache(cache)
+        self.tasks: list[Task] = []
+        for problem in as_problems(datasets, settings.seed):
+            measures = measures_of(problem.role, scoring)
+            rows = contenders(estimators, problem, measures[0].scorer, settings.seed)
+            folds = folds_of(problem, cv, n_repeats, settings.seed)
+            self.tasks.append(Task(problem, measures, rows, folds))
+
+    def records(self, on_progress: Progress | None = None) -> Iterator[dict[str, Any]]:
+        """Fit what is not in the cache, and yield what is known of every fold."""
+        for task in self.tasks:
+            for name in task.contenders:
+                yield from self._row(task, name, on_progress or (lambda *_: None))
+
+    def comparison(self, records: list[dict[str, Any]]) -> Comparison:
+        """Put records together."""
+        measures = {
+            task.problem.name: {measure.name: measure.is_loss for measure in task.measures}
+            for task in self.tasks
+        }
+        return Comparison(records, measures, self._provenance())
+
+    def _row(self, task: Task, name: str, on_progress: Progress) -> Iterator[dict[str, Any]]:
+        """Yield the records of an estimator on a data set."""
+        contender, settings = task.contenders[name], self.settings
+        identity = {
+            "estimator": describe(contender.estimator),
+            "grid": describe(contender.grid),
+            "code": code(contender.estimator),
+            "data": task.problem.digest,
+            "measures": [measure.name for measure in task.measures],
+            **settings.identity,
+        }
+        place = {"dataset": task.problem.name, "estimator": name}
+        spent, n_done = 0.0, 0
+        for batch in batches(task.folds, effective_n_jobs(settings.n_jobs)):
+            keys = [key(**identity, rows=describe([fold.train, fold.test])) for fold in batch]
+            missing = {
+                k: fold for k, fold in zip(keys, batch, strict=True) if self.scores.get(k) is None
+            }
+            if missing and settings.time_limit is not None and spent > settings.time_limit:
+                limit = f"over limit: more than {settings.time_limit:g} s, {n_done} folds"
+                yield {**place, "error": limit}
+                return
+            start = time.monotonic()
+            outcomes = Parallel(n_jobs=settings.n_jobs)(
+                delayed(_outcome)(contender, task.problem, fold, task.measures, settings)
+                for fold in missing.values()
+            )
+            spent += time.monotonic() - start
+            for k, outcome in zip(missing, outcomes, strict=True):
+                self.scores.add(k, {**place, **outcome})
+            for k, fold in zip(keys, batch, strict=True):
+                rows = {"n_train": len(fold.train), "n_test": len(fold.test)}
+                numbers = {"repeat": fold.repeat, "fold": fold.number}
+                yield {**self.scores.known(k), **place, **numbers, **rows}
+            n_done += len(batch)
+            on_progress(task.problem.name, name, n_done, len(task.folds), len(batch))
+
+    def _provenance(self) -> dict[str, Any]:
+        """Where the scores come from."""
+        packages = (sklearn_ldl, sklearn, np, scipy, joblib)
+        return {
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "python": platform.python_version(),
+            "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+            "versions": {package.__name__: package.__version__ for package in packages},
+            **self.settings.identity,
+            "datasets": {
+                problem.name: {"about": str(problem), "hash": problem.digest, "folds": len(folds)}
+                for problem, _, _, folds in self.tasks
+            },
+            "estimators": {
+                task.problem.name: {
+                    name: {"estimator": describe(row.estimator), "code": code(row.estimator)}
+                    for name, row in task.contenders.items()
+                }
+                for task in self.tasks
+            },
+        }
+
+
+def _outcome(
+    contender: Contender,
+    problem: Problem,
+    fold: Fold,
+    measures: list[Measure],
+    settings: Settings,
+) -> dict[str, Any]:
+    """Fit to the training rows of a fold, and measure on the others."""
+    X, y, weight = (
+        _safe_indexing(problem.X, fold.train),
+        problem.y[fold.train],
+        None if problem.sample_weight is None else problem.sample_weight[fold.train],
+    )
+    if settings.corrupt is not None:
+        X, y = settings.corrupt(X, y.copy(), np.random.RandomState(settings.seed + fold.number))
+    outcome: dict[str, Any] = {}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        start = time.perf_counter()
+        try:
+            model = _searched(contender, problem, settings)
+            params = with_weight(model, weight, {})
+            if isinstance(model, BaseSearchCV) and problem.groups is not None:
+                params["groups"] = problem.groups[fold.train]
+            model.fit(X, y, **params)
+            outcome["fit_seconds"] = time.perf_counter() - start
+            outcome["scores"] = _scores(model, problem, fold.test, measures)
+            if isinstance(model, BaseSearchCV):
+                outcome["chosen"] = describe(model.best_params_)
+        except Exception as error:  # an estimator may fail in any way; the others go on
+            outcome["error"] = f"{type(error).__name__}: {error}"
+    messages = dict.fromkeys(f"{w.category.__name__}: {w.message}" for w in caught)
+    if messages:
+        outcome["warnings"] = list(messages)
+    return outcome
+
+
+def _searched(contender: Contender, problem: Problem, settings: Settings) -> BaseEstimator:
+    """Return the estimator, or the search of its grid."""
+    estimator = clone(contender.estimator)
+    if not contender.grid:
+        return estimator
+    options = {
+        "cv": inner_splitter(problem, settings.inner_cv, settings.seed),
+        "scoring": contender.scorer,
+        "error_score": "raise",
+    }
+    if len(ParameterGrid(contender.grid)) <= settings.n_candidates:
+        return GridSearchCV(estimator, contender.grid, **options)
+    return RandomizedSearchCV(
+        estimator,
+        contender.grid,
+        n_iter=settings.n_candidates,
+        random_state=settings.seed,
+        **options,
+    )
+
+
+def _scores(
+    model: BaseEstimator, problem: Problem, test: NDArray, measures: list[Measure]
+) -> dict[str, float]:
+    X, y = _safe_indexing(problem.X, test), problem.y[test]
+    weight = {}
+    if problem.sample_weight is not None:
+        weight["sample_weight"] = problem.sample_weight[test]
+    return {m.name: m.value(float(m.scorer(model, X, y, **weight))) for m in measures}

@@ -1,0 +1,168 @@
+"""Tables of means and deviations over folds, as text."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sklearn_ldl.compare.measures import heading
+
+LEGEND = (
+    "Mean±deviation over the folds; ↓ lower is better, ↑ higher is better, * the best; "
+    "fit: mean seconds per fold."
+)
+
+#: Constant predictions, which stand above the others.
+BASELINE_NAMES = ("uniform", "mean", "median", "prior")
+
+
+class Cell(NamedTuple):
+    """Text of a cell, and whether it is the best of its column."""
+
+    text: str
+    best: bool = False
+
+
+class TextTable(NamedTuple):
+    """A table, before it has a format."""
+
+    head: list[str]
+    rows: list[list[Cell]]
+    #: Rows of constant predictions, which come first.
+    n_baselines: int
+
+
+def table(comparison: Any, columns: list[tuple[str, str]]) -> TextTable:
+    """Make a table whose columns are measures on data sets.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        The scores.
+    columns : list of pairs
+        Data sets and measures.
+
+    Returns
+    -------
+    table : TextTable
+        With the seconds of fits where there is one data set. The number of folds is in parentheses
+        where it is not that of the others.
+    """
+    sets = list(dict.fromkeys(dataset for dataset, _ in columns))
+    names = list(dict.fromkeys(n for dataset in sets for n in comparison.estimators(dataset)))
+    several = len(sets) > 1
+    head, cells = [], []
+    for dataset, measure in columns:
+        arrow = "↓" if comparison.measures[dataset][measure] else "↑"
+        head.append(f"{dataset if several else heading(measure)}{arrow}")
+        cells.append(_column(comparison, dataset, measure, names))
+    if not several:
+        head.append("fit [s]")
+        seconds = [comparison.fit_seconds(sets[0], name) for name in names]
+        cells.append([Cell("-" if np.isnan(s) else f"{s:.2f}") for s in seconds])
+    rows = [[Cell(name), *row] for name, row in zip(names, zip(*cells, strict=True), strict=True)]
+    n_baselines = sum(name in BASELINE_NAMES for name in names)
+    return TextTable(["estimator", *head], rows, n_baselines if n_baselines < len(names) else 0)
+
+
+def _column(comparison: Any, dataset: str, measure: str, names: list[str]) -> list[Cell]:
+    values = {
+        name: np.array(list(comparison.values(dataset, name, measure).values())) for name in names
+    }
+    complete = [name for name in names if comparison.is_complete(dataset, name)]
+    if not complete:
+        return [Cell("-") for _ in names]
+    is_loss = comparison.measures[dataset][measure]
+    winner = min(values[n].mean() * (1 if is_loss else -1) for n in complete)
+    winner = winner if is_loss else -winner
+    # Three digits of what the best one lacks to perfection: Yeast needs five decimals, Movie three.
+    gap = abs(winner) if is_loss else abs(1 - winner)
+    decimals = int(np.clip(2 - np.floor(np.log10(max(gap, 1e-300))), 0 if gap >= 100 else 3, 5))
+    most = max(len(found) for found in values.values())
+    cells = []
+    for name in names:
+        found = values[name]
+        if not len(found):
+            cells.append(Cell("-"))
+            continue
+        text = f"{found.mean():.{decimals}f}±{found.std():.{decimals}f}"
+        text += f" ({len(found)})" if len(found) < most else ""
+        best = name in complete and bool(np.isclose(found.mean(), winner, rtol=1e-12, atol=0))
+        cells.append(Cell(text, best))
+    return cells
+
+
+def plain(table: TextTable) -> str:
+    """Plain text: baselines, a rule, the other estimators."""
+    # The space under the stars keeps the numbers in line, and the title above the numbers.
+    columns = [
+        [title, *(cell.text for cell in cells)]
+        if not any("±" in cell.text for cell in cells)
+        else [f"{title} ", *(cell.text + ("*" if cell.best else " ") for cell in cells)]
+        for title, cells in zip(table.head, zip(*table.rows, strict=True), strict=True)
+    ]
+    widths = [max(map(len, column)) for column in columns]
+    lines = [
+        "  ".join(
+            [first.ljust(widths[0])]
+            + [cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True)]
+        ).rstrip()
+        for first, *cells in zip(*columns, strict=True)
+    ]
+    rule = "-" * max(map(len, lines))
+    if table.n_baselines:
+        lines.insert(1 + table.n_baselines, rule)
+    lines.insert(1, rule)
+    return "\n".join(lines)
+
+
+def markdown(table: TextTable) -> str:
+    """Table in Markdown."""
+    lines = [table.head, ["---", *("---:" for _ in table.head[1:])]]
+    lines += [
+        [f"**{cell.text}**" if cell.best else cell.text for cell in row] for row in table.rows
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def latex(table: TextTable) -> str:
+    """Table in LaTeX."""
+    lines = [rf"\begin{{tabular}}{{l{'r' * (len(table.head) - 1)}}}", r"\toprule"]
+    lines += [" & ".join(map(_latex, table.head)) + r" \\", r"\midrule"]
+    for position, row in enumerate(table.rows):
+        if table.n_baselines and position == table.n_baselines:
+            lines.append(r"\midrule")
+        texts = [_latex(cell.text) for cell in row]
+        marked = [
+            rf"\textbf{{{text}}}" if cell.best else text
+            for text, cell in zip(texts, row, strict=True)
+        ]
+        lines.append(" & ".join(marked) + r" \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
+
+
+def _latex(text: str) -> str:
+    for sign in "\\&%$#_{}":
+        text = text.replace(sign, rf"\{sign}" if sign != "\\" else r"\textbackslash ")
+    for sign, command in (("±", r"$\pm$"), ("↓", r"$\downarrow$"), ("↑", r"$\uparrow$")):
+        text = text.replace(sign, command)
+    return text
+
+
+def html(table: TextTable) -> str:
+    """Table for a notebook."""
+
+    def row(kind: str, cells: list[str]) -> str:
+        return f"<tr>{''.join(f'<{kind}>{cell}</{kind}>' for cell in cells)}</tr>"
+
+    head = row("th", list(map(escape, table.head)))
+    body = [
+        row(
+            "td",
+            [f"<b>{escape(c.text)}</b>" if c.best else escape(c.text) for c in cells],
+        )
+        for cells in table.rows
+    ]
+    return f"<table><thead>{head}</thead><tbody>{''.join(body)}</tbody></table>"

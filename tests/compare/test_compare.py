@@ -1,0 +1,332 @@
+import json
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+from scipy.sparse import csr_matrix
+from sklearn.dummy import DummyRegressor
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import KFold
+from sklearn.utils import Bunch
+
+from sklearn_ldl import BFGSLDL, KNeighborsLDL
+from sklearn_ldl.compare import Comparison, compare
+from sklearn_ldl.compare.measures import MEASURES, SIMILARITIES, measures_of
+from sklearn_ldl.datasets import make_ldl
+from sklearn_ldl.metrics import get_ldl_scorer, kl_divergence
+
+X, D = make_ldl(60, n_votes=10, random_state=0)
+
+
+class Counting(DummyRegressor):
+    """Counts its fits in this process."""
+
+    n_fits = 0
+
+    def fit(self, X, y, sample_weight=None):
+        type(self).n_fits += 1
+        return super().fit(X, y, sample_weight)
+
+
+@pytest.fixture(autouse=True)
+def _no_fits_yet():
+    Counting.n_fits = 0
+
+
+class Truth(DummyRegressor):
+    def predict(self, X):
+        return X
+
+
+class TestScores:
+    def test_are_those_of_the_measures_on_the_folds(self):
+        found = compare({"linear": BFGSLDL(0.1)}, (X, D), cv=3, random_state=5)
+        for fold, (train, test) in enumerate(KFold(3, shuffle=True, random_state=5).split(X)):
+            P = BFGSLDL(0.1).fit(X[train], D[train]).predict(X[test])
+            values = found.values("data", "linear", "kl_divergence")
+            assert values[0, fold] == kl_divergence(D[test], P)
+
+    @pytest.mark.parametrize("measure", MEASURES)
+    def test_every_measure_prefers_the_truth(self, measure):
+        found = compare({"truth": Truth()}, (D, D), cv=2, scoring=measure)
+        assert found.best("data", measure) == "truth"
+        assert (measure in SIMILARITIES) == (found.mean("data", "truth", measure) > 0.5)
+
+    def test_baselines_come_first_and_once(self):
+        names = compare(["knn", "mean", BFGSLDL()], (X, D), cv=2).estimators()
+        assert names == ["uniform", "mean", "knn", "BFGSLDL"]
+
+    def test_jobs_change_nothing(self):
+        one, two = (
+            compare("extra-trees", (X, D), cv=3, n_jobs=n_jobs).scores for n_jobs in (None, 2)
+        )
+        drop = ["fit_seconds"]
+        pd.testing.assert_frame_equal(one.drop(columns=drop), two.drop(columns=drop))
+
+    def test_labels_and_values(self):
+        y = np.array(["no", "yes"])[(X[:, 0] > 0).astype(int)]
+        sets = {"labels": (X, y), "values": (X, X[:, 0] * 2.0)}
+        found = compare(None, sets, cv=3)
+        assert found.estimators("labels") == ["prior", "logistic", "ldl"]
+        assert found.estimators("values") == ["mean", "median", "ridge", "ldl"]
+        assert list(found.measures["labels"]) == ["log_loss", "accuracy"]
+        assert found.mean("values", "ridge", "r2") > 0.9
+        assert not found.failures
+        own = compare(LogisticRegression(), (X, y), cv=3, scoring="f1_macro")
+        assert own.best("data") == "LogisticRegression"
+
+    def test_frames_bunches_and_sparse(self):
+        frame = pd.DataFrame(np.hstack([X, D]), columns=["a", "b", "c", "x", "y", "z"])
+        sets = {
+            "frame": (frame, ["x", "y", "z"]),
+            "bunch": Bunch(data=X, target=D, target_names=["x", "y", "z"]),
+            "sparse": (csr_matrix(X), D),
+        }
+        found = compare(BFGSLDL(0.1), sets, cv=3)
+        values = [found.mean(name, "BFGSLDL", "kl_divergence") for name in sets]
+        assert_allclose(values, values[0], rtol=1e-6)
+
+    def test_custom_scorers_and_repeats(self):
+        scoring = {"mine": get_ldl_scorer("neg_kl_divergence")}
+        found = compare("mean", (X, D), cv=4, n_repeats=2, scoring=scoring)
+        values = found.values("data", "mean", "mine")
+        assert list(values) == [(repeat, fold) for repeat in (0, 1) for fold in range(4)]
+        assert len(set(values.values())) == 8
+        assert found.measures == {"data": {"mine": False}}
+
+    def test_holdout(self):
+        found = compare("mean", (X, D), cv=0.25)
+        [record] = [r for r in found.records if r["estimator"] == "mean"]
+        assert (record["n_train"], record["n_test"]) == (45, 15)
+
+
+class TestRows:
+    def test_groups_stay_together_in_folds_and_searches(self):
+        seen = []
+
+        class Watching(DummyRegressor):
+            def fit(self, X, y):
+                seen.append(set(X[:, -1]))
+                return super().fit(X, y)
+
+            def predict(self, X):
+                assert not seen[-1] & set(X[:, -1])
+                return super().predict(X)
+
+        groups = np.repeat(np.arange(12), 5)
+        data = Bunch(data=np.column_stack([X, groups]), target=D, groups=groups)
+        grid = {"quantile": [0.1, 0.2]}
+        found = compare({"watching": (Watching(), grid)}, data, cv=3, scoring="kl_divergence")
+        assert not found.failures
+        # Two candidates in three inner folds, and one fit to all training rows, in each fold.
+        assert len(seen) == 3 * (2 * 3 + 1)
+
+    def test_weights_in_fit_and_score(self):
+        weight = np.ones(60)
+        weight[30:] = 0
+        given = compare("mean", Bunch(data=X, target=D, sample_weight=weight), cv=KFold(2))
+        # Test rows of the second fold weigh nothing, and those of the first see none.
+        errors = [record["error"] for record in given.failures if record["estimator"] == "mean"]
+        assert errors
+        weight[30:] = 1e-9
+        given = compare("mean", Bunch(data=X, target=D, sample_weight=weight), cv=KFold(2))
+        plain = compare("mean", (X, D), cv=KFold(2))
+        pair = [found.values("data", "mean", "kl_divergence") for found in (given, plain)]
+        assert_allclose(list(pair[0].values()), list(pair[1].values()), rtol=1e-6)
+
+    def test_corruption_is_of_training_rows_alone(self):
+        def shuffled(X, y, random_state):
+            return X, y[random_state.permutation(len(y))]
+
+        clean = compare(BFGSLDL(0.01), (X, D), cv=3)
+        noisy = compare(BFGSLDL(0.01), (X, D), cv=3, corrupt=shuffled)
+        again = compare(BFGSLDL(0.01), (X, D), cv=3, corrupt=shuffled)
+        for name in ("uniform", "mean"):
+            pair = [found.mean("data", name, "kl_divergence") for found in (clean, noisy)]
+            assert_allclose(*pair)
+        values = [f.mean("data", "BFGSLDL", "kl_divergence") for f in (clean, noisy, again)]
+        assert values[0] < values[1] == values[2]
+
+
+class TestSearch:
+    def test_chosen_parameters_are_kept(self):
+        found = compare((KNeighborsLDL(), {"n_neighbors": [1, 10]}), (X, D), cv=2)
+        chosen = [record["chosen"] for record in found.records if "chosen" in record]
+        assert chosen == [{"n_neighbors": 10}] * 2
+
+    def test_large_grids_are_sampled(self):
+        found = compare(
+            {"counting": (Counting(), {"quantile": np.linspace(0, 1, 50).tolist()})},
+            (X, D),
+            cv=2,
+            inner_cv=2,
+            n_candidates=3,
+        )
+        assert not found.failures
+        assert Counting.n_fits == 2 * (3 * 2 + 1)
+
+
+class TestFailures:
+    def test_are_kept_and_others_go_on(self):
+        class Odd(DummyRegressor):
+            def fit(self, X, y):
+                if X[0, 0] == first:
+                    raise RuntimeError("not this one")
+                return super().fit(X, y)
+
+        first = X[next(KFold(3, shuffle=True, random_state=0).split(X))[0][0], 0]
+        found = compare({"odd": Odd(), "linear": BFGSLDL()}, (X, D), cv=3)
+        assert {record["error"] for record in found.failures} == {"RuntimeError: not this one"}
+        assert not found.is_complete("data", "odd")
+        assert found.best("data") == "linear"
+        n_done = 3 - len(found.failures)
+        assert f"({n_done})" in str(found)
+
+    def test_warnings_are_kept(self):
+        found = compare(BFGSLDL(1e-9, max_iter=1), (X, D), cv=2)
+        for record in found.records:
+            if record["estimator"] == "BFGSLDL":
+                assert "ConvergenceWarning: The solver stopped" in record["warnings"][0]
+
+    def test_time_limit(self):
+        found = compare({"counting": Counting()}, (X, D), cv=3, time_limit=0)
+        assert Counting.n_fits == 1
+        assert "over limit: more than 0 s, 1 folds" in {r["error"] for r in found.failures}
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ({"estimators": "nonsense"}, "There is no 'nonsense'"),
+            ({"estimators": [BFGSLDL(), BFGSLDL(1)]}, "Two estimators are called 'BFGSLDL'"),
+            ({"estimators": {"a": 3}}, "a: 3 is no estimator"),
+            ({"scoring": "nonsense"}, "'nonsense' is no measure"),
+            ({"cv": 61}, "cv=61 needs as many rows, data has 60"),
+            ({"datasets": 3}, "A data set is a name, a path"),
+            ({"datasets": []}, "There is no data set"),
+            ({"datasets": {"a": (X, D[:-1])}}, "inconsistent numbers of samples"),
+        ],
+    )
+    def test_are_found_before_any_fit(self, options, message):
+        given = {"estimators": Counting(), "datasets": (X, D), **options}
+        with pytest.raises(ValueError, match=message):
+            compare(**given)
+        assert Counting.n_fits == 0
+
+
+class TestCache:
+    @pytest.fixture
+    def path(self, tmp_path):
+        return tmp_path / "scores.jsonl"
+
+    def run(self, path, **options):
+        given = {"estimators": {"counting": Counting()}, "datasets": (X, D), "cv": 3, **options}
+        Counting.n_fits = 0
+        found = compare(**given, cache=path)
+        return found, Counting.n_fits
+
+    def test_nothing_is_fitted_twice(self, path):
+        first, n_first = self.run(path)
+        second, n_second = self.run(path)
+        assert (n_first, n_second) == (3, 0)
+        pd.testing.assert_frame_equal(first.scores, second.scores)
+
+    @pytest.mark.parametrize("cut", ["line", "half", "all but one byte"])
+    def test_goes_on_where_it_was_killed(self, path, cut):
+        whole, _ = self.run(path)
+        content = path.read_bytes()
+        *_, last = content.rstrip(b"\n").split(b"\n")
+        lost = {"line": len(last) + 1, "half": len(last) // 2, "all but one byte": len(last)}[cut]
+        path.write_bytes(content[:-lost])
+        again, n_fits = self.run(path)
+        assert n_fits == 1
+        drop = ["fit_seconds"]
+        pd.testing.assert_frame_equal(
+            whole.scores.drop(columns=drop), again.scores.drop(columns=drop)
+        )
+        assert self.run(path)[1] == 0
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"estimators": {"counting": Counting(strategy="median")}},
+            {"datasets": (X + 1e-9, D)},
+            {"datasets": (X, D[::-1].copy())},
+            {"random_state": 1},
+            {"scoring": "kl_divergence"},
+            {"corrupt": lambda X, y, random_state: (X, y)},
+        ],
+    )
+    def test_whatever_changes_scores_is_fitted(self, path, change):
+        self.run(path)
+        assert self.run(path, **change)[1] == 3
+        # What was there before is still there.
+        assert self.run(path)[1] == 0
+
+    def test_changed_code_is_fitted(self, path, tmp_path, monkeypatch):
+        monkeypatch.syspath_prepend(tmp_path)
+        text = "from sklearn.dummy import DummyRegressor\nfrom helper_of_mine import NAME\n"
+        (tmp_path / "mine.py").write_text(text + "class Mine(DummyRegressor):\n    pass\n")
+        helper = tmp_path / "helper_of_mine.py"
+        helper.write_text("NAME = 'a'\n")
+        import mine
+
+        def n_lines():
+            compare(mine.Mine(), (X, D), cv=2, cache=path)
+            return len(path.read_text().splitlines())
+
+        first = n_lines()
+        assert n_lines() == first
+        source = tmp_path / "mine.py"
+        source.write_text(source.read_text() + "# changed\n")
+        assert n_lines() == first + 2
+        for name in ("mine", "helper_of_mine"):
+            del sys.modules[name]
+
+    def test_renamed_estimators_and_data_sets_are_known(self, path):
+        self.run(path)
+        found, n_fits = self.run(
+            path, estimators={"other": Counting()}, datasets={"renamed": (X, D)}
+        )
+        assert n_fits == 0
+        assert found.estimators("renamed") == ["uniform", "mean", "other"]
+
+    def test_errors_are_not_kept(self, path):
+        compare({"odd": LinearRegression(n_jobs="wrong")}, (X, D), cv=2, cache=path)
+        names = {json.loads(line)["estimator"] for line in path.read_text().splitlines()}
+        assert names == {"uniform", "mean"}
+
+    def test_damaged_lines_are_named(self, path):
+        self.run(path)
+        path.write_text("nonsense\n" + path.read_text())
+        with pytest.raises(ValueError, match=r"scores\.jsonl, line 1, is no score"):
+            self.run(path)
+
+
+def test_progress_counts_batches():
+    told = []
+    compare("mean", (X, D), cv=5, n_jobs=2, on_progress=lambda *args: told.append(args))
+    assert [args[1:] for args in told if args[1] == "mean"] == [
+        ("mean", 2, 5, 2),
+        ("mean", 4, 5, 2),
+        ("mean", 5, 5, 1),
+    ]
+
+
+def test_provenance_and_saving(tmp_path):
+    found = compare(BFGSLDL(0.5), {"votes": (X, D)}, cv=2, scoring="kl_divergence")
+    about = found.provenance["estimators"]["votes"]["BFGSLDL"]["estimator"]
+    assert next(iter(about.values()))["alpha"] == 0.5
+    assert found.provenance["datasets"]["votes"]["folds"] == 2
+    found.save(tmp_path / "c.json")
+    loaded = Comparison.load(tmp_path / "c.json")
+    assert str(loaded) == str(found)
+    assert loaded.provenance == found.provenance
+
+
+def test_measures_of_scikit_learn_by_either_name():
+    for name in ("neg_log_loss", "log_loss"):
+        [measure] = measures_of("labels", name)
+        assert (measure.name, measure.is_loss) == ("log_loss", True)
+        assert measure.value(-2.0) == 2
