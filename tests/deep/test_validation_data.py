@@ -115,8 +115,10 @@ def test_a_dataset_for_validation_needs_no_augmentation():
     expected = kl_divergence(D[VALID], fitted.predict(valid))
     assert_allclose(fitted.history_["valid_loss"][-1], expected, rtol=1e-5)
     # Another kind of container is as good.
-    array = model(early_stopping=False).fit(train, X_val=X[VALID], y_val=D[VALID])
-    assert_allclose(array.history_["valid_loss"], fitted.history_["valid_loss"], rtol=1e-6)
+    plain = Noisy(X[TRAIN], D[TRAIN], 0.0)
+    dataset = model(early_stopping=False).fit(plain, X_val=valid)
+    array = model(early_stopping=False).fit(plain, X_val=X[VALID], y_val=D[VALID])
+    assert_allclose(array.history_["valid_loss"], dataset.history_["valid_loss"], rtol=1e-6)
 
 
 def test_labels_of_a_dataset_for_validation():
