@@ -14,6 +14,7 @@ import numpy as np
 import scipy
 import sklearn
 from scipy.special import softmax
+from threadpoolctl import threadpool_info
 
 from sklearn_ldl import gaussian_label_distribution
 from sklearn_ldl.compare import evaluate
@@ -25,10 +26,21 @@ SIX = {evaluate.heading(measure): measure for measure in evaluate.SIX}
 SIMILARITIES = [name for name, measure in SIX.items() if measure in evaluate.SIMILARITIES]
 
 
+def processor() -> str:
+    """Name of the processor, and for which one the BLAS of NumPy multiplies matrices."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next(line.partition(":")[2] for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        name = platform.processor() or platform.machine()
+    kernels = {info.get("architecture") for info in threadpool_info()} - {None}
+    return " ".join([name.strip(), *(f"({kernel} kernels)" for kernel in sorted(kernels))])
+
+
 def machine() -> str:
     """Say on what the figures were measured."""
     return (
-        f"{platform.machine()}, {os.cpu_count()} cores, OMP_NUM_THREADS="
+        f"{processor()}, {platform.machine()}, {os.cpu_count()} cores, OMP_NUM_THREADS="
         f"{os.environ.get('OMP_NUM_THREADS', 'not set')}, Python {platform.python_version()}, "
         f"NumPy {np.__version__}, SciPy {scipy.__version__}, scikit-learn {sklearn.__version__}"
     )
@@ -66,13 +78,22 @@ def synthetic(n: int = 100_000, p: int = 200, n_labels: int = 10) -> tuple[np.nd
 
 
 def best_time(repeats: int, function: Callable, *args: Any) -> tuple[float, Any]:
-    """Shortest of some calls in seconds, and what the last of them returned."""
+    """Shortest of some calls in CPU seconds, and what the last of them returned."""
     shortest, result = np.inf, None
     for _ in range(repeats):
-        start = time.perf_counter()
+        start = time.process_time()
         result = function(*args)
-        shortest = min(shortest, time.perf_counter() - start)
+        shortest = min(shortest, time.process_time() - start)
     return shortest, result
+
+
+def race(seconds: float, *calls: Callable) -> tuple[list[float], list]:
+    """Shortest CPU seconds of calls that take turns for some time, and what they returned last."""
+    times: list[list[float]] = []
+    while not times or (len(times) < 1000 and np.sum(times) < seconds):
+        timed = [best_time(1, call) for call in calls]
+        times.append([spent for spent, _ in timed])
+    return np.min(times, axis=0).tolist(), [result for _, result in timed]
 
 
 def peak_memory(function: Callable, *args: Any) -> float:
@@ -91,8 +112,8 @@ class Table:
     def __init__(self, **columns: str):
         self.columns = columns
         self.lines: list[str] = []
-        self._emit("| " + " | ".join(columns) + " |")
-        self._emit("|" + "---|" * len(columns))
+        self.emit("| " + " | ".join(columns) + " |")
+        self.emit("|" + "---|" * len(columns))
 
     def row(self, **values: Any) -> None:
         """Print one row; columns are formatted by their format specifications."""
@@ -100,8 +121,9 @@ class Table:
         for name, spec in self.columns.items():
             value = values.get(name)
             cells.append("" if value is None else format(value, spec))
-        self._emit("| " + " | ".join(cells) + " |")
+        self.emit("| " + " | ".join(cells) + " |")
 
-    def _emit(self, line: str) -> None:
+    def emit(self, line: str) -> None:
+        """Print a line that is ready."""
         print(line, flush=True)
         self.lines.append(line)

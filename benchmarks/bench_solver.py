@@ -8,9 +8,12 @@ One softmax-linear objective, minimised by
   of its suitable solvers, at the loosest tolerance that reaches the same objective to 1e-8,
 
 on standardised (and, for Movie, sparse raw) features; and python-ldl's ``SA_BFGS`` as it comes,
-with its five-fold test error. Times are ratios to ``BFGSLDL`` within one run.
+with its five-fold test error. Times are CPU times, and ratios to ``BFGSLDL`` within one run.
 
     OMP_NUM_THREADS=1 SKLEARN_LDL_DATA=... python benchmarks/bench_solver.py [--quick] [--out FILE]
+
+A whole run takes long. ``--parts`` and ``--files`` measure some sections and some files alone;
+what the output file holds on the others stays, with the processor that every row names.
 """
 
 from __future__ import annotations
@@ -30,6 +33,8 @@ from _common import (
     load,
     machine,
     peak_memory,
+    processor,
+    race,
 )
 from scipy.optimize import minimize
 from scipy.special import log_softmax, xlogy
@@ -48,13 +53,19 @@ INTRODUCTION = """\
 # BFGSLDL against other ways to the same minimum
 
 Made by `OMP_NUM_THREADS=1 python benchmarks/bench_solver.py --out doc/benchmarks/solver.md`.
-
+Times are CPU times of one thread.
+"""
+SOLVERS = """\
 `evaluations` are those of `BFGSLDL` to a gradient max-norm of 1e-6, `plain` those of scipy's
 L-BFGS-B on the raw variables to the same norm, at an objective higher by the factor
 `1 + plain_excess`. The `time` columns are ratios to `BFGSLDL`: plain L-BFGS, and the fastest
 scikit-learn `LogisticRegression`, on rows copied once per label, that reaches the objective to
 1e-8. `MB` is the peak of what a fit allocates beside the data. What an empty cell stands for was
 not run. All of it takes more than an hour, nearly all of that in scikit-learn on copied rows.
+
+How long a product of few rows with a wide matrix takes, of which all solvers consist, depends on
+the kernels that BLAS has for a processor; ratios from two processors differ by up to a factor of
+two, and are comparable only within one.
 """
 ALPHAS = [1e-1, 1e-2, 1e-3, 1e-4]
 # name, standardised, CSR
@@ -97,7 +108,7 @@ def objective(X, D, alpha, coef, intercept):
     return value, norm
 
 
-def plain(X, D, alpha):
+def plain(X, D, alpha, max_iter=20_000):
     """Minimise the same objective in raw variables, as a textbook writes it."""
     (n, p), n_labels = X.shape, D.shape[1]
     constant = xlogy(D, D).sum() / n
@@ -109,7 +120,7 @@ def plain(X, D, alpha):
         value = constant - (D * L).sum() / n + alpha / 2 * (W**2).sum()
         return value, np.concatenate([(X.T @ E + alpha * W).ravel(), E.sum(axis=0)])
 
-    options = {"maxiter": 20_000, "maxfun": 40_000, "gtol": 1e-6, "ftol": 0}
+    options = {"maxiter": max_iter, "maxfun": 2 * max_iter, "gtol": 1e-6, "ftol": 0}
     start = np.zeros((p + 1) * n_labels)
     found = minimize(function, start, jac=True, method="L-BFGS-B", options=options)
     return found.x[:-n_labels].reshape(p, n_labels).T, found.x[-n_labels:], found.nfev
@@ -144,45 +155,74 @@ def best_scikit_learn(X, D, alpha, target):
     return best
 
 
-def compare_solvers(cases, alphas, repeats, with_memory):
+def compare_solvers(cases, alphas, options, known):
+    """Measure some cases; rows that are `known` from an earlier run stand for the others."""
     table = Table(
         data="", alpha="g", objective=".8f", gradient=".0e", evaluations="d", plain="d",
         plain_excess=".0e", plain_time=".1f", sklearn_time=".1f", sklearn_solver="", MB=".0f",
-        plain_MB=".0f",
+        plain_MB=".0f", processor="",
     )  # fmt: skip
-    plain_ratios, sklearn_ratios = [], []
     for case in cases:
-        X, D = prepare(*case)
+        X, D = None, None
         for alpha in alphas:
-            ours = BFGSLDL(alpha=alpha)
-            seconds, _ = best_time(repeats, ours.fit, X, D)
-            value, norm = objective(X, D, alpha, ours.coef_, ours.intercept_)
-            row = {
-                "data": case_label(*case), "alpha": alpha, "objective": value, "gradient": norm,
-                "evaluations": ours.n_evaluations_,
-            }  # fmt: skip
-            if case not in COUNTED:
-                plain_seconds, (coef, b, row["plain"]) = best_time(
-                    max(1, repeats // 2), plain, X, D, alpha
-                )
-                row["plain_excess"] = objective(X, D, alpha, coef, b)[0] / value - 1
-                row["plain_time"] = plain_seconds / seconds
-                plain_ratios.append(row["plain_time"])
-                fastest = best_scikit_learn(X, D, alpha, value)
-                if fastest:
-                    row["sklearn_time"], row["sklearn_solver"] = fastest[0] / seconds, fastest[1]
-                    sklearn_ratios.append(row["sklearn_time"])
-                if with_memory:
-                    row["MB"] = peak_memory(ours.fit, X, D)
-                    row["plain_MB"] = peak_memory(plain, X, D, alpha)
-            table.row(**row)
-    means = (
-        f"\nGeometric mean of the time ratios: plain L-BFGS {gmean(plain_ratios):.1f} "
-        f"({len(plain_ratios)} cases), best scikit-learn {gmean(sklearn_ratios):.1f} "
-        f"({len(sklearn_ratios)} cases)\n"
+            line = known.get((case_label(*case), format(alpha, "g")))
+            if options.files and case[0] not in options.files:
+                if line is None:
+                    continue
+                table.emit(line)
+            else:
+                if X is None:
+                    X, D = prepare(*case)
+                table.row(**measure(case, X, D, alpha, options))
+    means = geometric_means(table)
+    print("\n".join(means), "\n")
+    return [SOLVERS, *table.lines, "", *means]
+
+
+def geometric_means(table):
+    """Means of the time ratios, a line for every processor."""
+    ratios = {}
+    for line in table.lines[2:]:
+        cells = dict(zip(table.columns, cells_of(line), strict=True))
+        for column, name in (("plain_time", "plain L-BFGS"), ("sklearn_time", "best scikit-learn")):
+            if cells[column]:
+                of_processor = ratios.setdefault(cells["processor"], {})
+                of_processor.setdefault(name, []).append(float(cells[column]))
+    return [
+        f"Geometric mean of the time ratios on {processor}: "
+        + ", ".join(f"{who} {gmean(v):.1f} ({len(v)} cases)" for who, v in of_processor.items())
+        for processor, of_processor in ratios.items()
+    ]
+
+
+def measure(case, X, D, alpha, options):
+    """Fill one row of the table of solvers."""
+    ours = BFGSLDL(alpha=alpha)
+    timed = case not in COUNTED
+    rival = (lambda: plain(X, D, alpha)) if timed else (lambda: None)
+    (seconds, plain_seconds), (_, found) = race(
+        0 if options.quick or options.counts or not timed else 3, lambda: ours.fit(X, D), rival
     )
-    print(means)
-    return [*table.lines, means]
+    value, norm = objective(X, D, alpha, ours.coef_, ours.intercept_)
+    row = {
+        "data": case_label(*case), "alpha": alpha, "objective": value, "gradient": norm,
+        "evaluations": ours.n_evaluations_, "processor": processor(),
+    }  # fmt: skip
+    if not timed:
+        return row
+    coef, b, row["plain"] = found
+    row["plain_excess"] = objective(X, D, alpha, coef, b)[0] / value - 1
+    if options.counts:
+        return row
+    row["plain_time"] = plain_seconds / seconds
+    if not options.without_sklearn:
+        fastest = best_scikit_learn(X, D, alpha, value)
+        if fastest:
+            row["sklearn_time"], row["sklearn_solver"] = fastest[0] / seconds, fastest[1]
+    if not options.quick:
+        row["MB"] = peak_memory(ours.fit, X, D)
+        row["plain_MB"] = peak_memory(plain, X, D, alpha, 20)
+    return row
 
 
 def evaluation_cost():
@@ -269,23 +309,69 @@ def against_python_ldl(names, repeats):
     return table.lines
 
 
+def cells_of(line):
+    return [cell.strip() for cell in line[1:-1].split("|")] if line.startswith("|") else []
+
+
+def sections_of(path):
+    """Text of a file of tables by the heading of its sections."""
+    sections, heading = {}, ""
+    for line in path.read_text().splitlines() if path and path.exists() else []:
+        if line.startswith("## "):
+            heading = line[3:]
+        sections.setdefault(heading, []).append(line)
+    return sections
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small sets, two penalties, minutes")
     parser.add_argument("--out", type=Path, help="also write the tables to this file")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--files", nargs="+", help="files whose solvers are measured; default all")
+    parser.add_argument("--counts", action="store_true", help="count evaluations, time nothing")
+    parser.add_argument(
+        "--without-sklearn", action="store_true", help="leave out the slowest rival"
+    )
     options = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
-    cases, alphas, names = CASES + COUNTED, ALPHAS, FILES
-    if options.quick:
-        cases, alphas, names = CASES[:4] + COUNTED[:1], [1e-1, 1e-3], FILES[:-1]
-    text = [INTRODUCTION, machine(), ""]
-    print("\n".join(text))
-    text += compare_solvers(cases, alphas, 1 if options.quick else 3, not options.quick)
-    if not options.quick:
-        text += ["", *evaluation_cost(), "", *sparse_against_dense(), ""]
-    text += against_python_ldl(names, 1 if options.quick else 3)
+    written = sections_of(options.out)
+    print(INTRODUCTION)
+    for part in options.parts:
+        heading, make = PARTS[part]
+        if options.quick and part in ("evaluation", "sparse"):
+            continue
+        print(f"## {heading}\n\n{machine()}\n")
+        lines = make(options, written.get(heading, []))
+        written[heading] = [f"## {heading}", "", machine(), "", *lines, ""]
+    written[""] = INTRODUCTION.splitlines()
     if options.out:
-        options.out.write_text("\n".join(text) + "\n")
+        order = ["", *(heading for heading, _ in PARTS.values())]
+        order += [heading for heading in written if heading not in order]
+        text = ["\n".join(written[heading]).strip() for heading in order if heading in written]
+        options.out.write_text("\n\n".join(text) + "\n")
+
+
+def _solvers(options, lines):
+    rows = [cells for line in lines if len(cells := cells_of(line)) > 2]
+    known = {tuple(cells[:2]): f"| {' | '.join(cells)} |" for cells in rows}
+    if options.quick:
+        return compare_solvers(CASES[:4] + COUNTED, [1e-1, 1e-3], options, known)
+    return compare_solvers(CASES + COUNTED, ALPHAS, options, known)
+
+
+def _python_ldl(options, _):
+    names = FILES[:-1] if options.quick else FILES
+    return against_python_ldl(names, 1 if options.quick else 3)
+
+
+#: Name of a part -> its heading, and what makes it of the options and its lines of the last run.
+PARTS = {
+    "solvers": ("Solvers", _solvers),
+    "evaluation": ("Cost of an evaluation", lambda *_: evaluation_cost()),
+    "sparse": ("Sparse and dense features", lambda *_: sparse_against_dense()),
+    "python-ldl": ("python-ldl, and the error on test rows", _python_ldl),
+}
 
 
 if __name__ == "__main__":

@@ -80,6 +80,8 @@ class ChunkedDesign:
         self, X: Any, D: Any, sample_weight: Any, *, center: bool, dtype: np.dtype | None = None
     ):
         self.shape = X.shape
+        #: As of dense blocks: what sparse ones store is not known before they are read.
+        self.n_stored = X.shape[0] * X.shape[1]
         dtype = X.dtype if dtype is None else dtype
         self.dtype = np.dtype(np.float32 if dtype == np.float32 else np.float64)
         sizes = np.array(X.chunks[0])

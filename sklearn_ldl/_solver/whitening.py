@@ -19,6 +19,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cholesky, eigh, solve_triangular
+from scipy.linalg.blas import dtrsm, strsm
+from scipy.linalg.lapack import dpstrf
 
 from sklearn_ldl._solver.design import Design
 
@@ -27,7 +29,7 @@ _SMALL = 128
 # Most features that share one triangular factor; above it the diagonal has to do.
 _MAX_BLOCK = 4000
 # A feature matters when its curvature exceeds this share of the penalty.
-_IMPORTANT = 0.1
+_IMPORTANT = 0.3
 # Eigenvalues of a Gram matrix below this share of the largest are rounding errors.
 _ROUNDING = 1e-12
 
@@ -37,6 +39,9 @@ class Moments(Protocol):
 
     @property
     def shape(self) -> tuple[int, int]: ...
+
+    @property
+    def n_stored(self) -> int: ...
 
     def variance(self) -> NDArray: ...
 
@@ -151,7 +156,9 @@ class BlockMetric:
         self.variance = design.variance()
         enough = _IMPORTANT * smallest_alpha / self.v
         by_variance = np.argsort(-self.variance, kind="stable")
-        n_block = min(int(np.count_nonzero(self.variance > enough)), _MAX_BLOCK)
+        # Solving with a larger factor would cost more than an evaluation.
+        most = min(_MAX_BLOCK, int(2 * np.sqrt(design.n_stored)))
+        n_block = min(int(np.count_nonzero(self.variance > enough)), most)
         # A slice spares the copy of the columns when all of them matter.
         every = n_block == len(self.variance)
         self.block = slice(None) if every else np.sort(by_variance[:n_block])
@@ -193,9 +200,8 @@ class BlockMetric:
         out = G * self.scale
         rhs = G[:, self.block].astype(self.factor.dtype).T
         if len(rhs):
-            out[:, self.block] = solve_triangular(
-                self.factor, rhs, lower=True, trans=trans, overwrite_b=True, check_finite=False
-            ).T
+            trsm = strsm if rhs.dtype == np.float32 else dtrsm
+            out[:, self.block] = trsm(1, self.factor, rhs, lower=1, trans_a=trans, overwrite_b=1).T
         return out
 
 
@@ -225,33 +231,38 @@ class RowSpaceDesign(Design):
     r"""A wide problem (more features than rows) in orthonormal coordinates of its row space.
 
     With ``alpha > 0`` the minimiser lies in the span of the centred rows (representer theorem), so
-    nothing is lost: with :math:`X_c X_c^T = U \Sigma^2 U^T` the features become :math:`U \Sigma`
-    and the coefficients :math:`W = \tilde W \Sigma^{-1} U^T X_c`, with the same norm. An evaluation
-    then costs n x n instead of n x p.
+    nothing is lost: with :math:`X_c X_c^T = L L^T` (Cholesky, with pivots) there is an orthonormal
+    `Q` with :math:`X_c = L Q^T`; the features become `L`, and the coefficients
+    :math:`W = \tilde W Q^T`, with the same norm. An evaluation then costs n x n instead of n x p.
     """
 
     def __init__(self, wide: Design):
-        values, vectors = eigh(wide.gram(), overwrite_a=True, check_finite=False)
-        # Directions at rounding level carry no signal, only noise divided by almost nothing.
-        keep = values > _ROUNDING * values[-1]
-        keep[-1] = True
-        sigma = np.sqrt(np.maximum(values[keep], np.finfo(np.float64).tiny))
+        gram = wide.gram()
+        # Rows that differ from the span of others at rounding level only add noise to it.
+        tol = _ROUNDING * float(np.trace(gram))
+        factor, pivots, rank, _ = dpstrf(gram.T, tol=tol, lower=1, overwrite_a=1)
+        rank = max(rank, 1)
+        lower = np.tril(factor[:, :rank])
         self.wide = wide
-        self._to_rows = vectors[:, keep] / sigma
-        X = np.ascontiguousarray(vectors[:, keep] * sigma)
+        self._pivots = pivots[:rank] - 1
+        X = np.empty_like(lower, order="C")
+        X[pivots - 1] = lower
+        # Triangle that leads from the pivot rows to `Q`; one of zeros if no feature varies.
+        self._factor = lower[:rank]
+        self._factor[0, 0] = self._factor[0, 0] or 1.0
         super().__init__(X, wide.weight, center=False)
 
     @staticmethod
     def suits(design: Design, n_labels: int) -> bool:
         """Whether the rotation costs less than it takes off some fifty evaluations.
 
-        An eigendecomposition does about fifteen times as many operations in a second as an
-        evaluation, which is bound by memory.
+        A factorisation does about fifteen times as many operations in a second as an evaluation,
+        which is bound by memory. With few features more than rows, a metric of the features as they
+        are costs no more.
         """
         n, p = design.shape
-        n_stored = design.X.nnz if design.sparse else n * p
-        set_up = 9 * n**3 + (0 if design.sparse else n * n * p)
-        return n < p and set_up <= 3000 * n_stored * n_labels * (1 - n / p)
+        set_up = 2 * n**3 + (0 if design.sparse else n * n * p)
+        return 1.5 * n < p and set_up <= 3000 * design.n_stored * n_labels * (1 - n / p)
 
     def gradient_norm(self, G: NDArray, total: NDArray) -> float:
         """Upper bound of the largest entry of the gradient in the original coefficients."""
@@ -261,8 +272,11 @@ class RowSpaceDesign(Design):
 
     def restrict(self, coef: NDArray) -> NDArray:
         """Coordinates of original coefficients (n_labels, n_features) in the row space."""
-        return self.wide.logits(coef, np.zeros(len(coef))).T @ self._to_rows
+        Z = self.wide.logits(coef, np.zeros(len(coef)))[self._pivots]
+        return solve_triangular(self._factor, Z, lower=True).T
 
     def expand(self, coef: NDArray) -> NDArray:
         """Original coefficients from coordinates in the row space."""
-        return self.wide.gradient(self._to_rows @ coef.T)[0]
+        E = np.zeros((self.shape[0], len(coef)), order="F")
+        E[self._pivots] = solve_triangular(self._factor, coef.T, lower=True, trans=1)
+        return self.wide.gradient(E)[0]

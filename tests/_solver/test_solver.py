@@ -5,11 +5,13 @@ import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose
 from scipy.optimize import minimize as scipy_minimize
+from scipy.special import softmax
 
 from sklearn_ldl._solver.design import Design
 from sklearn_ldl._solver.lbfgs import State, minimize
 from sklearn_ldl._solver.losses import cross_entropy
 from sklearn_ldl._solver.penalties import l2
+from sklearn_ldl._solver.problem import SoftmaxLinearProblem
 from sklearn_ldl._solver.rows import RowsInMemory
 from sklearn_ldl._solver.whitening import (
     BlockMetric,
@@ -39,10 +41,12 @@ def design(request, data):
     return Design(X if request.param == "dense" else sp.csr_array(X), weight, center=True)
 
 
-def test_design_products(design, data, rng):
+@pytest.mark.parametrize("n_labels", [C, 7, 8])  # a product of seven rows takes an eighth along
+def test_design_products(design, data, n_labels, rng):
     X, _, weight = data
     centred = X - weight @ X
-    coef, intercept, E = rng.random((C, P)), rng.random(C), rng.random((N, C))
+    coef, intercept = rng.random((n_labels, P)), rng.random(n_labels)
+    E = rng.random((N, n_labels))
     assert_allclose(design.mean, weight @ X)
     Z = design.logits(coef, intercept)
     assert_allclose(Z, centred @ coef.T + intercept, rtol=1e-10)
@@ -205,8 +209,40 @@ def test_only_short_problems_are_rotated_into_their_row_space(rng):
     assert suits(np.ones((130, 1869)))
     assert not suits(np.ones((1869, 130)))
     assert suits(sp.random_array((20, 3000), density=0.01, format="csr", rng=rng))
-    # Few numbers are stored: an eigendecomposition would cost more than the whole search.
+    # Few numbers are stored: a factorisation would cost more than the whole search.
     assert not suits(sp.random_array((800, 3000), density=0.01, format="csr", rng=rng))
+    # Rotated, the problem would be as large as it is.
+    assert not suits(np.ones((213, 243)))
+
+
+@pytest.mark.parametrize("constant", [0.0, 0.1])
+def test_a_wide_problem_of_constant_features_has_no_row_space(constant, rng):
+    X, D = np.full((5, 20), constant), rng.dirichlet(np.ones(3), 5)
+    weight = np.full(5, 0.2)
+    wide = Design(X, weight, center=True)
+    wide.mean = X[0].copy()  # exact, whatever the sum of the weights rounds to
+    narrow = RowSpaceDesign(wide)
+    assert narrow.shape == (5, 1)
+    ones = np.ones((3, 1))
+    assert not narrow.logits(ones, np.zeros(3)).any()
+    assert not narrow.expand(ones).any()
+    problem = SoftmaxLinearProblem(X, D, np.ones(5), fit_intercept=True, alphas=[0.1])
+    state = problem.solve(0.1, problem.start())
+    coef, intercept = problem.coefficients(state)
+    assert state.converged
+    assert_allclose(softmax(X @ coef.T + intercept, axis=1), np.tile(D.mean(axis=0), (5, 1)))
+
+
+def test_a_factor_is_no_larger_than_what_an_evaluation_reads(rng):
+    X = sp.random_array((400, 300), density=0.02, format="csr", rng=rng)
+    sparse = Design(X, np.full(400, 1 / 400), center=True)
+    dense = Design(X.toarray(), sparse.weight, center=True)
+    assert len(BlockMetric(dense, 3, 1e-6).S) > 250
+    metric = BlockMetric(sparse, 3, 1e-6)
+    assert len(metric.S) == int(2 * np.sqrt(X.nnz)) < 100
+    # They are those that vary most.
+    variance = dense.variance()
+    assert variance[metric.block].min() >= np.delete(variance, metric.block).max()
 
 
 def test_choice_of_metric(rng):

@@ -2,6 +2,7 @@
 
 import pickle
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from sklearn.utils import get_tags
 
 from sklearn_ldl import BFGSLDL, AutoLDL, KNeighborsLDL, LabelDistributionMixin
 from sklearn_ldl._core.extras import MissingExtraError
-from sklearn_ldl.auto.candidates import CANDIDATES
+from sklearn_ldl.auto.candidates import CANDIDATES, compressed
 from sklearn_ldl.datasets import make_ldl
 from sklearn_ldl.metrics import chebyshev_distance, get_ldl_scorer, kl_divergence
 
@@ -187,6 +188,43 @@ def test_slow_fits_are_expected_from_a_few_rows():
     assert notes(model)["slow"] == "no time left"
 
 
+def test_more_rows_tell_what_a_fit_costs_anyhow(monkeypatch):
+    clock = SimpleNamespace(now=0.0)
+
+    class Constant(Recording):
+        def fit(self, X, y, sample_weight=None):
+            clock.now += 0.1
+            return super().fit(X, y, sample_weight)
+
+    fake = SimpleNamespace(monotonic=lambda: clock.now)
+    monkeypatch.setattr("sklearn_ldl.auto.search.time", fake)
+    X, D = make_ldl(6000, random_state=0)
+    model = auto([("constant", Constant())], time_limit=9.0).fit(X, D)
+    # 19 times a tenth of a second for each of five folds are too much; what 1,000 rows say is not.
+    assert [len(X) for X, _ in Recording.seen] == [250, 1000, *[4800] * 5]
+    assert notes(model)["constant"] == "predicts what mean does"
+
+
+def test_time_is_kept_for_what_is_in_the_mixture_only(data, monkeypatch):
+    clock = SimpleNamespace(now=0.0)
+
+    class Useless(Recording):
+        def fit(self, X, y, sample_weight=None):
+            clock.now += 1.0
+            super().fit(X, y, sample_weight)
+            self.mean_ = np.eye(3)[0]
+            return self
+
+    fake = SimpleNamespace(monotonic=lambda: clock.now)
+    monkeypatch.setattr("sklearn_ldl.auto.search.time", fake)
+    candidates = [("linear-2", BFGSLDL()), ("useless", Useless()), ("again", Useless())]
+    # Two times five seconds: nothing is left for fits of the useless ones to all rows.
+    model = auto(candidates, time_limit=12.0).fit(*data)
+    assert clock.now == 10
+    assert notes(model)["again"] == "predicts what useless does"
+    assert not {"useless", "again"} & set(model.names_)
+
+
 def test_hardly_any_time_leaves_the_mean(data):
     X, D = data
     model = auto(time_limit=1e-9).fit(X, D)
@@ -243,6 +281,19 @@ def test_sparse_rows_stay_sparse(data):
     scalings = {row["scaling"] for row in model.leaderboard_}
     assert scalings <= {"none", "maxabs", None}
     assert_allclose(model.predict(X).sum(axis=1), 1, atol=1e-12)
+
+
+def test_large_dense_rows_of_zeros_are_sparse_inside(data):
+    X, D = data
+    wide = np.zeros((150, 7100))
+    wide[:, :3] = X
+    model = auto(["linear", ("mine", Recording())], cv=2).fit(wide, D)
+    assert notes(model)["mine"] == "Recording takes no sparse features."
+    assert sp.issparse(compressed(wide))
+    assert compressed(X) is X
+    dense = auto(["linear"], cv=2).fit(sp.csr_array(wide), D)
+    assert_allclose(model.predict(wide), dense.predict(wide), atol=1e-12)
+    assert_allclose(model.predict(sp.csr_array(wide)), model.predict(wide), atol=1e-12)
 
 
 def test_many_labels():
@@ -330,6 +381,9 @@ def test_networks(data):
         model = auto(["network"], cv=2).fit(X, D)
     row = next(row for row in model.leaderboard_ if row["candidate"] == "network")
     assert row["score"] is not None
+    # The mean over the folds is as good as one network of all rows, and there already.
+    for name, estimator in zip(model.names_, model.estimators_, strict=True):
+        assert name != "network" or len(estimator.estimators_) == 2
 
 
 @pytest.mark.parametrize("n", [2, 5, 20])
