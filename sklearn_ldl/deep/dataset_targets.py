@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from sklearn_ldl.deep.training.items import split_item
 from sklearn_ldl.deep.training.seeds import restored
 
 
@@ -64,15 +65,21 @@ def collect_targets(dataset: Dataset, n_items: int) -> NDArray:
     return _collect(dataset, n_items)[:n_items]
 
 
-def _first_target(dataset: Dataset) -> NDArray:
-    item: Any = dataset[0]
-    if not isinstance(item, (tuple, list)) or len(item) != 2:
-        raise ValueError("A Dataset without y must give pairs (x, y).")
-    return np.asarray(item[1])
+def _first_target(dataset: Any) -> NDArray:
+    target = split_item(dataset[0])[1]
+    if target is None:
+        targets = getattr(dataset, "targets", None)
+        target = None if targets is None else targets[0]
+    if target is None:
+        raise ValueError(
+            "A Dataset without y must give pairs (x, y), or have all targets as its attribute "
+            "targets."
+        )
+    return np.asarray(target)
 
 
-def _collect(dataset: Dataset, n_items: int) -> NDArray:
+def _collect(dataset: Any, n_items: int) -> NDArray:
     targets = getattr(dataset, "targets", None)
     if targets is None:
-        targets = [np.asarray(dataset[index][1]) for index in range(n_items)]
+        targets = [np.asarray(split_item(dataset[index])[1]) for index in range(n_items)]
     return np.asarray(targets)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from numbers import Integral
 from typing import Any, Self
@@ -13,14 +13,15 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from sklearn_ldl._core.callbacks import CallbackSupportMixin, IterationReporter, with_callbacks
 from sklearn_ldl._core.sklearn_compat import fit_context, num_samples
-from sklearn_ldl._core.weights import scaled_weight
+from sklearn_ldl._core.weights import check_weight, scaled_weight
 from sklearn_ldl.base import require_y
+from sklearn_ldl.deep.dataset_targets import collect_targets
 from sklearn_ldl.deep.features import validate_features
 from sklearn_ldl.deep.losses.base import Loss
 from sklearn_ldl.deep.networks.dropout import MCDropout
@@ -30,12 +31,19 @@ from sklearn_ldl.deep.networks.outputs import identity
 from sklearn_ldl.deep.networks.penultimate import LayerInput
 from sklearn_ldl.deep.parameters import NetConstructor
 from sklearn_ldl.deep.training.checkpoint import check_identity
+from sklearn_ldl.deep.training.conversion import Inputs
 from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.deep.training.fit import train_net
-from sklearn_ldl.deep.training.inference import forward_batches, prediction_batches
+from sklearn_ldl.deep.training.inference import (
+    forward_batches,
+    in_precision,
+    prediction_batches,
+)
+from sklearn_ldl.deep.training.items import Collate
 from sklearn_ldl.deep.training.net import LDLNet, Objective
 from sklearn_ldl.deep.training.processes import ACCELERATE
 from sklearn_ldl.deep.training.seeds import seeded
+from sklearn_ldl.deep.training.validation import ValidationSet, check_groups, set_groups_aside
 
 #: What an estimator minimises: a loss ``(outputs, targets) -> (n_rows,)``; or such a loss, for
 #: validation rows, and the objective of batches of training rows.
@@ -47,7 +55,7 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
 
     n_iter_: int
     history_: dict[str, NDArray]
-    input_shape_: tuple[int, ...]
+    input_shape_: Any
     #: For a network without dropout, which does without the parameter.
     predict_mc_samples = 0
     #: What the net makes of outputs where it is asked for predictions, as by callbacks.
@@ -109,7 +117,18 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
 
     @with_callbacks
     @fit_context(prefer_skip_nested_validation=False)
-    def _fit(self, X: Any, y: Any, sample_weight: ArrayLike | None, **metadata: Any) -> Self:
+    def _fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: ArrayLike | None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        **metadata: Any,
+    ) -> Self:
         """Validate and train, for `fit`, whose further arguments are `metadata`."""
         self._check_repeatable()
         if y is not None or not isinstance(X, Dataset):
@@ -124,7 +143,7 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
         targets, output_shape = self._prepare_targets(features, y, sample_weight)
         self._check_warm_start(output_shape)
         data = TrainingData(
-            X,
+            features if isinstance(features, Mapping) else X,
             y,
             features,
             targets,
@@ -134,6 +153,8 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
             check_random_state(self.random_state),
             self._split,
             metadata,
+            check_groups(groups, features),
+            self._validation_set(X_val, y_val, sample_weight_val),
         )
         losses = self._losses(data)
         row_loss, objective = losses if isinstance(losses, tuple) else (losses, None)
@@ -151,6 +172,32 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
                 # It holds this frame, and the data with it.
                 del interruption
         return self
+
+    def _targets_of(self, X: Any) -> NDArray | None:
+        """Targets that come with samples, for wrappers that make others of them."""
+        return collect_targets(X, len(X)) if isinstance(X, Dataset) else None  # type: ignore[arg-type]
+
+    def _validation_set(
+        self, X: Any, y: Any, sample_weight: ArrayLike | None
+    ) -> ValidationSet | None:
+        """Validate rows that are for validation alone, as those of the fit."""
+        if X is None:
+            if y is not None or sample_weight is not None:
+                raise ValueError("y_val and sample_weight_val need X_val.")
+            return None
+        if y is None and not isinstance(X, Dataset):
+            raise ValueError("X_val needs y_val, unless it is a Dataset of pairs.")
+        features = validate_features(self, X, reset=False)
+        if sample_weight is not None:
+            sample_weight = check_weight(sample_weight, num_samples(features))
+        if y is not None:
+            y = self._encode_validation(y)
+            check_consistent_length(features, y)
+        return ValidationSet(features, y, sample_weight)
+
+    def _encode_validation(self, y: Any) -> NDArray[np.float32]:
+        """Encode targets for validation, which must be like those of the fit."""
+        raise NotImplementedError
 
     def _check_repeatable(self) -> None:
         """Raise a ValueError if a fit that others repeat, here or later, could not be the same."""
@@ -189,8 +236,10 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
         weight, none = data.sample_weight, np.empty(0, dtype=np.intp)
         rows = np.arange(data.n_samples) if weight is None else np.flatnonzero(weight)
         n_rows = len(rows)
-        if not self.early_stopping or n_rows == 1:
+        if not self.early_stopping or n_rows == 1 or data.validation is not None:
             return rows, none
+        if data.groups is not None:
+            return set_groups_aside(rows, self.validation_fraction, data.groups, data.random_state)
         n_valid = max(1, round(self.validation_fraction * n_rows))
         if n_valid >= n_rows:
             raise ValueError(
@@ -238,10 +287,18 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
     def _inferred(self, X: Any, infer: Callable[..., NDArray]) -> NDArray[np.float64]:
         check_is_fitted(self, "net_")
         X = validate_features(self, X, reset=False)
-        # Every member has numbers of its own.
-        shape = (getattr(self.net_.module_, "n_members", 1), *self.input_shape_)
-        batches = prediction_batches(X, shape, self.batch_size, self.num_workers)
-        outputs = infer(self.net_, batches, num_samples(X)).astype(np.float64)
+        net = self.net_
+        raw = prediction_batches(
+            X,
+            self.input_shape_,
+            getattr(net.module_, "n_members", 1),
+            self.batch_size,
+            self.num_workers,
+            Collate(self.collate_fn),
+        )
+        convert, device = net.conversion, torch.device(net.device)
+        batches = (convert(batch, device) for batch in raw)
+        outputs = infer(net, batches, num_samples(X)).astype(np.float64)
         if not np.isfinite(outputs).all():
             raise ValueError(
                 "The network returns NaN or infinity: X holds such values, or is far from the "
@@ -249,38 +306,39 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
             )
         return outputs
 
-    def _infer(self, net: LDLNet, batches: Iterable[Tensor], n_rows: int) -> NDArray[np.floating]:
+    def _infer(self, net: LDLNet, batches: Iterable[Inputs], n_rows: int) -> NDArray[np.floating]:
         if not self.predict_mc_samples:
-            return self._run(net.module_, net, batches, n_rows)
-        passes = self._passes(net, self.predict_mc_samples)
+            return self._run(identity, net, batches, n_rows)
+        passes = partial(self._passes, n_passes=self.predict_mc_samples)
         with seeded(self._mask_seed(net), torch.device(net.device)):
             return self._run(passes, net, batches, n_rows)
 
     def _infer_members(
         self,
         net: LDLNet,
-        batches: Iterable[Tensor],
+        batches: Iterable[Inputs],
         n_rows: int,
         *,
         mc_samples: int,
         random_state: Any,
     ) -> NDArray[np.floating]:
         if mc_samples:
-            members = Members(self._passes(net, mc_samples))
             seed = self._mask_seed(net)
             if random_state is not None:
                 seed = check_random_state(random_state).randint(np.iinfo(np.int32).max)
             with seeded(seed, torch.device(net.device)):
-                return self._run(members, net, batches, n_rows)
+                return self._run(
+                    lambda module: Members(self._passes(module, mc_samples)), net, batches, n_rows
+                )
         if isinstance(net.module_, MLPEnsemble):
-            return self._run(Members(net.module_), net, batches, n_rows)
-        return self._run(net.module_, net, batches, n_rows)[:, None]
+            return self._run(Members, net, batches, n_rows)
+        return self._run(identity, net, batches, n_rows)[:, None]
 
-    def _passes(self, net: LDLNet, n_passes: int) -> MCDropout:
+    def _passes(self, module: nn.Module, n_passes: int) -> MCDropout:
         """Make a module of passes with dropout of a copy, since others use the net meanwhile."""
-        ensemble = isinstance(net.module_, MLPEnsemble)
+        ensemble = isinstance(module, MLPEnsemble)
         return MCDropout(
-            copy.deepcopy(net.module_), n_passes, self._combine_members(), ensemble=ensemble
+            copy.deepcopy(module), n_passes, self._combine_members(), ensemble=ensemble
         )
 
     def _mask_seed(self, net: LDLNet) -> int:
@@ -288,11 +346,15 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
         return net.seed
 
     def _run(
-        self, module: nn.Module, net: LDLNet, batches: Iterable[Tensor], n_rows: int
+        self,
+        wrap: Callable[[Any], nn.Module],
+        net: LDLNet,
+        batches: Iterable[Inputs],
+        n_rows: int,
     ) -> NDArray[np.floating]:
-        module, dtype = module.eval(), getattr(torch, self.inference_dtype)
-        if dtype != torch.float32:
-            module = copy.deepcopy(module).to(dtype)
+        """Run what a function makes of the module, in the precision of predictions."""
+        dtype = getattr(torch, self.inference_dtype)
+        module = wrap(in_precision(net, dtype))
         return forward_batches(module, batches, n_rows, torch.device(net.device), dtype)
 
     def transform_features(self, X: Any, *, layer: str | None = None) -> NDArray[np.float64]:
@@ -322,9 +384,9 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
         return self._inferred(X, partial(self._infer_features, layer=layer))
 
     def _infer_features(
-        self, net: LDLNet, batches: Iterable[Tensor], n_rows: int, *, layer: str | None
+        self, net: LDLNet, batches: Iterable[Inputs], n_rows: int, *, layer: str | None
     ) -> NDArray[np.floating]:
-        return self._run(LayerInput(net.module_, layer), net, batches, n_rows)
+        return self._run(partial(LayerInput, layer=layer), net, batches, n_rows)
 
     def _first_output(self, data: TrainingData) -> NDArray[np.float64] | None:
         """Output from which an ensemble starts; None means anywhere."""

@@ -6,6 +6,8 @@ import os
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
+import torch
+
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions
 from sklearn_ldl.deep.losses.registry import LOSSES
 from sklearn_ldl.deep.networks.perceptron import INITIALIZERS
@@ -40,7 +42,8 @@ NET_PARAMETERS: dict[str, NetParameter] = {
         The network, which returns logits of shape (n_samples, n_labels). A class or callable is
         called at fit with those of the keywords `n_features`, `input_shape` and `n_labels` that it
         takes; an instance is copied, weights included, which is how to start from a trained one.
-        None means a multi-layer perceptron.""",
+        Features come in the precision of its weights; integers stay integers if it takes nothing
+        else, as an embedding. None means a multi-layer perceptron.""",
     ),
     "hidden_layer_sizes": NetParameter(
         (100,),
@@ -154,7 +157,8 @@ NET_PARAMETERS: dict[str, NetParameter] = {
         "bool",
         """
         Whether to set `validation_fraction` of the rows aside, stop when their loss has not
-        improved for `n_iter_no_change` epochs, and keep the best epoch.""",
+        improved for `n_iter_no_change` epochs, and keep the best epoch. `fit` may be given the rows
+        for this, or groups of rows that are set aside together.""",
     ),
     "validation_fraction": NetParameter(
         0.1,
@@ -175,10 +179,11 @@ NET_PARAMETERS: dict[str, NetParameter] = {
     ),
     "device": NetParameter(
         "cpu",
-        [str],
-        "str",
+        [str, torch.device],
+        "str or torch.device",
         """
-        Where to compute: "cpu", "cuda", "cuda:1", ..., or "auto" for CUDA where there is one.
+        Where to compute: "cpu", "cuda", "cuda:1", "mps", ..., or "auto" for CUDA where there is
+        one.
         "accelerate" means the devices of all processes that Hugging Face accelerate or torchrun has
         started: each trains on its part of every batch, and ends with the same net.""",
     ),
@@ -202,8 +207,9 @@ NET_PARAMETERS: dict[str, NetParameter] = {
         [StrOptions({"float32", "float64"})],
         '{"float32", "float64"}',
         """
-        Precision of predictions. In float32 the result of a row depends on the rows beside it, by
-        about 1e-6; it pays for large networks on graphics cards.""",
+        Precision of predictions. In float64 a copy of the module is kept for them, of twice the
+        size. In float32 the result of a row depends on the rows beside it, by about 1e-6; it pays
+        for large networks, and on graphics cards.""",
     ),
     "predict_mc_samples": NetParameter(
         0,
@@ -220,6 +226,15 @@ NET_PARAMETERS: dict[str, NetParameter] = {
         [Interval(Integral, 0, None, closed="left")],
         "int",
         "Processes that load a torch Dataset; 0 loads in this one. Arrays need none.",
+    ),
+    "collate_fn": NetParameter(
+        None,
+        [callable, None],
+        "callable",
+        """
+        Makes a batch out of a list of items of a torch Dataset, as in torch's DataLoader: features,
+        or a pair ``(features, targets)``. Features are a tensor, or several in a tuple or dict,
+        such as texts padded to one length. None stacks the items.""",
     ),
     "callbacks": NetParameter(
         (),

@@ -38,10 +38,11 @@ class TrainingOptions(TypedDict, total=False):
     validation_fraction: float
     n_iter_no_change: int
     input_shape: Sequence[int] | None
-    device: str
+    device: str | torch.device
     cudnn_benchmark: bool
     inference_dtype: Literal["float32", "float64"]
     num_workers: int
+    collate_fn: Callable[[list[Any]], Any] | None
     callbacks: Sequence[Any]
     net_params: dict[str, Any] | None
     warm_start: bool

@@ -49,6 +49,12 @@ def check_learner(learner: BaseEstimator | None, owner: object) -> None:
         )
 
 
+def own_targets(learner: BaseEstimator, X: Any) -> Any:
+    """Return the targets that come with samples of a kind that a learner knows, or None."""
+    targets_of = getattr(innermost(learner), "_targets_of", None)
+    return None if targets_of is None else targets_of(X)
+
+
 class LearnerFeatures:
     """Mixin for wrappers that do not look at `X`: its features are those of the learner."""
 
@@ -130,6 +136,9 @@ class TargetWrapper(LearnerFeatures, MetaEstimatorMixin, BaseEstimator):
         self._take_labels()
         D = self.distributor_.transform(y, **routed.distributor.transform)
         self._n_labels = D.shape[1]
+        for name, value in routed.estimator.fit.items():
+            if name.rpartition("__")[2] == "y_val" and value is not None:
+                routed.estimator.fit[name] = self.distributor_.transform(value)
         self.estimator_ = self._new_learner(y)  # after Ctrl-C with what it has reached
         self.estimator_.fit(X, D, **routed.estimator.fit)
 

@@ -25,6 +25,7 @@ from sklearn_ldl.wrappers.base import (
     TargetWrapper,
     given_or_default,
     in_order_of_labels,
+    own_targets,
 )
 
 # Standard deviations in the range of the values, by the number of dimensions.
@@ -105,7 +106,8 @@ class LDLClassifier(ClassifierMixin, TargetWrapper):
             Weights of the rows in the fit of the estimator; in a pipeline the last step gets them.
         **fit_params : dict
             Passed to `fit` of the estimator, or to `transform` of the distributor by the prefix
-            ``distributor__``; routed without prefixes when metadata routing is enabled.
+            ``distributor__``; routed without prefixes when metadata routing is enabled. Targets for
+            validation, `y_val`, become distributions as `y` does.
 
         Returns
         -------
@@ -259,7 +261,11 @@ class LDLRegressor(PointsMixin, TargetWrapper):
 
     @fit_context(prefer_skip_nested_validation=False)
     def fit(
-        self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None, **fit_params: Any
+        self,
+        X: Any,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        **fit_params: Any,
     ) -> LDLRegressor:
         """Fit the estimator to the distributions of the values.
 
@@ -268,12 +274,13 @@ class LDLRegressor(PointsMixin, TargetWrapper):
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Samples, handed to the estimator as they are.
         y : array-like of shape (n_samples,) or (n_samples, n_dims)
-            Values or points.
+            Values or points. None takes those of a torch Dataset of pairs, around a network.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows in the fit of the estimator; in a pipeline the last step gets them.
         **fit_params : dict
             Passed to `fit` of the estimator, or to `transform` of the distributor by the prefix
-            ``distributor__``; routed without prefixes when metadata routing is enabled.
+            ``distributor__``; routed without prefixes when metadata routing is enabled. Targets for
+            validation, `y_val`, become distributions as `y` does.
 
         Returns
         -------
@@ -295,6 +302,8 @@ class LDLRegressor(PointsMixin, TargetWrapper):
         """
         if self.distributor is not None:
             self._check_distributor(self.distributor)
+        if y is None:
+            y = own_targets(given_or_default(self.estimator), X)
         require_y(self, y)
         fit_params = self._weigh(sample_weight, fit_params)
         y = self._name_coordinates(y)

@@ -64,6 +64,19 @@ def test_same_seed_same_result_and_no_other_random_state_moves(estimator):
     assert torch.equal(torch.get_rng_state(), before[1])
 
 
+def test_torchs_default_precision_may_be_double(estimator):
+    X, y, params = problem(estimator)
+    torch.set_default_dtype(torch.float64)
+    try:
+        fitted = clone(estimator).fit(X, y, **params)
+        fitted.predict(X)
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert {weight.dtype for weight in fitted.net_.module_.parameters()} == {torch.float64}
+    P = fitted.predict(X)
+    assert np.isfinite(P).all() if P.dtype.kind == "f" else set(P) <= set(y)
+
+
 def test_other_seeds_other_results(estimator):
     X, y, params = problem(estimator)
     proba = "predict_proba" if hasattr(estimator, "predict_proba") else "predict"

@@ -20,7 +20,7 @@ from torch.utils.data import TensorDataset  # noqa: E402
 
 from sklearn_ldl import DeepLDLClassifier  # noqa: E402
 from sklearn_ldl.deep.losses.rebalanced import reshaped_kl  # noqa: E402
-from sklearn_ldl.deep.training import batches  # noqa: E402
+from sklearn_ldl.deep.training import stored_rows  # noqa: E402
 
 pytestmark = [
     pytest.mark.cuda,
@@ -83,7 +83,7 @@ def test_all_kinds_of_data_give_the_same_result(monkeypatch):
         assert_allclose(fitted.predict_proba(X), expected, atol=1e-6)
         assert_allclose(fitted.predict_proba(data), expected, atol=1e-6)
     # Data too large for the device stay on the host.
-    monkeypatch.setattr(batches, "fits", lambda tensor, device: False)
+    monkeypatch.setattr(stored_rows, "fits", lambda n_bytes, device: False)
     assert_allclose(model().fit(X, Y).predict_proba(X), expected, atol=1e-6)
 
 
@@ -166,3 +166,74 @@ def test_an_absent_device_is_an_error():
     count = torch.cuda.device_count()
     with pytest.raises(ValueError, match=f"torch sees {count} CUDA devices"):
         model(device=f"cuda:{count}").fit(X, Y)
+
+
+IMAGES = np.random.default_rng(0).integers(0, 255, (2000, 3, 16, 16), dtype=np.uint8)
+
+
+def small_net(n_labels):
+    return torch.nn.Sequential(
+        torch.nn.AvgPool2d(4), torch.nn.Flatten(), torch.nn.Linear(48, n_labels)
+    )
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64", "uint16", ">f4"])
+def test_features_move_once_in_no_wider_a_type_than_the_module(dtype, monkeypatch):
+    moved = []
+
+    def place(store, dtype, place=stored_rows.FeatureStore._place):
+        moved.append(place(store, dtype))
+        return moved[-1]
+
+    monkeypatch.setattr(stored_rows.FeatureStore, "_place", place)
+    images, y = IMAGES.astype(dtype), np.arange(2000) % 3
+    images.setflags(write=False)
+    fitted = model(module=small_net, max_epochs=2).fit(images, y)
+    (tensor,) = moved
+    assert tensor.is_cuda
+    assert tensor.element_size() <= min(4, images.itemsize * 2)
+    host = model(module=small_net, max_epochs=2, device="cpu").fit(images, y)
+    assert_allclose(fitted.predict_proba(images), host.predict_proba(images), atol=1e-3)
+
+
+def test_inputs_of_all_kinds():
+    rng = np.random.default_rng(0)
+    tokens, y = rng.integers(0, 30, (150, 7)), Y
+
+    class Words(torch.nn.Module):
+        def __init__(self, n_labels):
+            super().__init__()
+            self.embedding = torch.nn.Embedding(30, 8)
+            self.head = torch.nn.Linear(8, n_labels)
+
+        def forward(self, tokens, numbers=None):
+            Z = self.head(self.embedding(tokens).mean(1))
+            return Z if numbers is None else Z + numbers[:, :3]
+
+    class Items(torch.utils.data.Dataset):
+        def __len__(self):
+            return 150
+
+        def __getitem__(self, index):
+            return {"tokens": tokens[index], "numbers": X[index]}, y[index]
+
+    for data, targets in (
+        (tokens, y),
+        ({"tokens": tokens, "numbers": X}, y),
+        (Items(), None),
+    ):
+        on_cuda, on_cpu = (
+            model(module=Words, max_epochs=3, device=device).fit(data, targets)
+            for device in (torch.device("cuda"), "cpu")
+        )
+        assert_allclose(on_cuda.predict_proba(data), on_cpu.predict_proba(data), atol=1e-3)
+
+
+def test_the_converted_net_follows_changes_of_the_weights():
+    fitted = model().fit(X, Y)
+    before = fitted.predict_proba(X)
+    copy = fitted.net_.converted
+    assert_array_equal(fitted.predict_proba(X), before)
+    assert fitted.net_.converted is copy
+    next(fitted.net_.module_.parameters()).data.mul_(2)
+    assert np.abs(fitted.predict_proba(X) - before).max() > 1e-6

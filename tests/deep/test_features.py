@@ -50,6 +50,7 @@ CONTAINERS = {
     "csr_matrix": sparse.csr_matrix,
     "csr_array": sparse.csr_array,
     "csc_matrix": sparse.csc_matrix,
+    "dok_array": sparse.dok_array,
     "float32 csr": lambda X: sparse.csr_array(X.astype(np.float32)),
 }
 

@@ -62,6 +62,7 @@ BAD = {
     "inference_dtype": ["float16", np.float64],
     "predict_mc_samples": [-1, 2.5, None],
     "num_workers": [-1],
+    "collate_fn": ["pad"],
     "callbacks": [None, 3],
     "net_params": [["verbose", 1]],
     "warm_start": [None],

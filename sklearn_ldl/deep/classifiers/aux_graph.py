@@ -154,6 +154,11 @@ class AuxGraphLDLClassifier(DeepClassifier):
         y: ArrayLike | None = None,
         aux: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
+        *,
+        X_val: Any = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
     ) -> Self:
         """Build the graph and train the network.
 
@@ -172,6 +177,17 @@ class AuxGraphLDLClassifier(DeepClassifier):
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the rows as centres, not all zero. A row without weight is no
             neighbour either.
+        X_val : like X, default=None
+            Samples for validation: instead of a part of `X` their loss ends training, with early
+            stopping, and it is in `history_` without it, too. A Dataset may lack the random
+            transforms of the one for training.
+        y_val : like y, default=None
+            Their targets.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Their weights.
+        groups : array-like of shape (n_samples,), default=None
+            Which rows belong together, such as photos of one person: early stopping sets whole
+            groups aside.
 
         Returns
         -------
@@ -191,7 +207,16 @@ class AuxGraphLDLClassifier(DeepClassifier):
             If there are no auxiliary labels.
         """
         refuse_dask(self, aux)
-        return self._fit(X, y, sample_weight, aux=aux)
+        return self._fit(
+            X,
+            y,
+            sample_weight,
+            aux=aux,
+            X_val=X_val,
+            y_val=y_val,
+            sample_weight_val=sample_weight_val,
+            groups=groups,
+        )
 
     def _depends_on_max_epochs(self) -> bool:
         return self.ramp > 0 or super()._depends_on_max_epochs()

@@ -97,7 +97,15 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
     _nonlinearity = staticmethod(distributions)
 
     def fit(
-        self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+        self,
+        X: Any,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: Any = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
     ) -> Self:
         """Train the network.
 
@@ -105,12 +113,24 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features), array of shape \
                 (n_samples, channels, height, width), or torch Dataset
-            Samples. A Dataset gives pairs ``(x, y)``, or features only if `y` is given.
+            Samples, or a dictionary of several inputs of the module by name. A Dataset gives pairs
+            ``(x, y)``, or features only if `y` is given.
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
             Class labels, or label distributions. None takes the targets of a Dataset: labels are
             read from its attribute `targets` if it has one, else by loading every item once.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights, not all zero.
+        X_val : like X, default=None
+            Samples for validation: instead of a part of `X` their loss ends training, with early
+            stopping, and it is in `history_` without it, too. A Dataset may lack the random
+            transforms of the one for training.
+        y_val : like y, default=None
+            Their targets.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Their weights.
+        groups : array-like of shape (n_samples,), default=None
+            Which rows belong together, such as photos of one person: early stopping sets whole
+            groups aside.
 
         Returns
         -------
@@ -124,7 +144,15 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
             pattern of `param_groups` matches nothing, if the device is absent, or if training
             diverges.
         """
-        return self._fit(X, y, sample_weight)
+        return self._fit(
+            X,
+            y,
+            sample_weight,
+            X_val=X_val,
+            y_val=y_val,
+            sample_weight_val=sample_weight_val,
+            groups=groups,
+        )
 
     def _prepare_targets(
         self, features: Any, y: Any, sample_weight: NDArray[np.floating] | None
@@ -176,6 +204,17 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
         """Distributions of the targets that come with the items of a Dataset."""
         D = check_distribution(y) if y.ndim == 2 else self.distributor_.transform(y)
         return self._smooth(D).astype(np.float32)
+
+    def _encode_validation(self, y: Any) -> NDArray[np.float32]:
+        y = columns_in_order(y, fitted_names(self), of_y="y_val", of_names="y")
+        y = np.asarray(y)
+        if y.ndim == 2 and y.shape[1] > 1:
+            if y.shape[1] != self.n_labels_:
+                raise ValueError(f"y_val has {y.shape[1]} labels, y has {self.n_labels_}.")
+            return self._encode(y)
+        if not hasattr(self, "distributor_"):
+            raise ValueError("y_val must hold distributions, as y does.")
+        return self._encode(column_or_1d(y, warn=True))
 
     def _first_output(self, data: TrainingData) -> NDArray[np.float64] | None:
         return np.log(label_prior(data.label_sums()))

@@ -134,4 +134,4 @@ class RatioObjective:
             self.row_loss(forward.evaluate(source.take(part)), self.D[part])
             for part in rows.split(source.batch_size)
         ]
-        return (torch.cat(losses) @ mass / mass.sum(0)).double().cpu().numpy()
+        return (torch.cat(losses).to(mass) @ mass / mass.sum(0)).cpu().double().numpy()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from sklearn_ldl.deep.training.batches import Batch
+from sklearn_ldl.deep.training.conversion import join_inputs
 from sklearn_ldl.deep.training.net import Forward
 
 
@@ -49,13 +50,13 @@ class GraphObjective:
     def __call__(self, forward: Forward, batch: Batch) -> dict[str, Tensor]:
         """Both losses of a batch."""
         settings = self.settings
-        if self.weights.device != batch.X.device:
-            self.weights = self.weights.to(batch.X.device)
-            self.neighbors = self.neighbors.to(batch.X.device)
+        if self.weights.device != batch.rows.device:
+            self.weights = self.weights.to(batch.rows.device)
+            self.neighbors = self.neighbors.to(batch.rows.device)
         near, position = torch.unique(self.neighbors[batch.rows], return_inverse=True)
         X_near = batch.source.take(near) if batch.near is None else batch.near
         if settings.neighbor_forward == "joint":
-            Z, Z_near = forward(torch.cat([batch.X, X_near])).split([len(batch.X), len(near)])
+            Z, Z_near = forward(join_inputs(batch.X, X_near)).split([len(batch.rows), len(near)])
         else:
             Z, Z_near = forward(batch.X), forward.evaluate(X_near)
         disagreement = graph_divergence(
@@ -126,4 +127,4 @@ def graph_divergence(
 
 def _gather(values: Tensor, position: Tensor, weights: Tensor) -> Tensor:
     """Weighted sums over the neighbours of every centre."""
-    return torch.einsum("nk,nkc->nc", weights, values[position])
+    return torch.einsum("nk,nkc->nc", weights.to(values), values[position])

@@ -33,6 +33,7 @@ from sklearn_ldl.deep.networks.dropout import MCDropout
 from sklearn_ldl.deep.networks.outputs import first_output
 from sklearn_ldl.deep.parameters import Module, TaughtOptions
 from sklearn_ldl.deep.training.batches import Batch
+from sklearn_ldl.deep.training.conversion import precision, shapes
 from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.deep.training.device import resolve_device
 from sklearn_ldl.deep.training.net import Forward, LDLNet, Objective, WeightedRows
@@ -57,8 +58,8 @@ class OnlineLDLClassifier(TaughtClassifier, omit=("label_smoothing",)):
     teacher : classifier or list of classifiers, default=None
         Anything with `predict_proba`; of a list, the mean counts. Clones are fitted. None means a
         :class:`DeepLDLClassifier` with the parameters that it shares with the student. Deep
-        classifiers of this package are asked on the device of the student, in float32; others get
-        every batch as an array, which takes its time.
+        classifiers of this package are asked on the device of the student, in their training
+        precision; others get every batch as an array, which takes its time.
     augment : {"mixup", "cutmix", "ricap"} or callable, default=None
         How batches are mixed: a name, or :class:`~sklearn_ldl.deep.MixUp`,
         :class:`~sklearn_ldl.deep.CutMix` or :class:`~sklearn_ldl.deep.RICAP` with parameters of
@@ -153,6 +154,8 @@ class OnlineLDLClassifier(TaughtClassifier, omit=("label_smoothing",)):
         self.keep_teachers = keep_teachers
 
     def _losses(self, data: TrainingData) -> tuple[Loss, Objective]:
+        if len(shapes(self.input_shape_)) > 1:
+            raise ValueError(f"{type(self).__name__} takes a single input, not several.")
         lesson = self._lesson(data)
         augment = get_augmentation(self.augment)
         if augment is not None:
@@ -213,14 +216,15 @@ class OnlineLDLClassifier(TaughtClassifier, omit=("label_smoothing",)):
                 f"The teacher was fitted to samples of shape {shape}, but X has samples of shape "
                 f"{self.input_shape_}."
             )
-        selection = class_selection(network, self.classes_).to(device, torch.float32)
         module = copy.deepcopy(network.net_.module_).to(device).eval()
+        dtype = precision(module)
+        selection = class_selection(network, self.classes_).to(device, dtype)
         if self.mc_samples:
             module = MCDropout(module, self.mc_samples)
 
         def voice(X: Tensor) -> Tensor:
-            Z = first_output(module(X.reshape(len(X), *shape)))
-            return over_classes(Z.softmax(1), selection)
+            Z = first_output(module(X.to(dtype).reshape(len(X), *shape)))
+            return over_classes(Z.softmax(1), selection).to(X)
 
         return voice
 

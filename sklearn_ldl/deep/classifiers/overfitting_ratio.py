@@ -19,6 +19,7 @@ from sklearn_ldl.deep.parameters import Module, NetOptions
 from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.deep.training.device import resolve_device
 from sklearn_ldl.deep.training.net import Objective
+from sklearn_ldl.deep.training.validation import set_groups_aside
 
 
 class OGRClassifier(DeepClassifier):
@@ -119,6 +120,13 @@ class OGRClassifier(DeepClassifier):
         rows = np.arange(data.n_samples)
         if data.sample_weight is not None:
             rows = rows[data.sample_weight > 0]
+        if data.validation is not None:
+            raise ValueError(
+                "OGRClassifier compares rows of X that it sets aside: leave out X_val, or give "
+                "groups."
+            )
+        if data.groups is not None:
+            return set_groups_aside(rows, self.validation_fraction, data.groups, data.random_state)
         train, valid = train_test_split(
             rows, test_size=self.validation_fraction, random_state=data.random_state
         )

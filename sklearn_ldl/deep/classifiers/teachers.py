@@ -71,7 +71,15 @@ class TaughtClassifier(DeepClassifier):
     teachers_: list[Any]
 
     def fit(
-        self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+        self,
+        X: Any,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: Any = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
     ) -> Self:
         """Fit the teachers, then train the network.
 
@@ -79,13 +87,25 @@ class TaughtClassifier(DeepClassifier):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features), array of shape \
                 (n_samples, channels, height, width), or torch Dataset
-            Samples. A Dataset gives pairs ``(x, y)``, or features only if `y` is given.
+            Samples, or a dictionary of several inputs of the module by name. A Dataset gives pairs
+            ``(x, y)``, or features only if `y` is given.
         y : array-like of shape (n_samples,) or (n_samples, n_classes)
             Class labels, or label distributions, for teachers that take them. None takes the
             targets of a Dataset.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights, not all zero, for the student and the teachers that are fitted; in
             a pipeline the last step gets them.
+        X_val : like X, default=None
+            Samples for validation: instead of a part of `X` their loss ends training, with early
+            stopping, and it is in `history_` without it, too. A Dataset may lack the random
+            transforms of the one for training.
+        y_val : like y, default=None
+            Their targets.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Their weights.
+        groups : array-like of shape (n_samples,), default=None
+            Which rows belong together, such as photos of one person: early stopping sets whole
+            groups aside.
 
         Returns
         -------
@@ -100,7 +120,15 @@ class TaughtClassifier(DeepClassifier):
             samples are no images and `augment` needs these, if there is no dropout to take
             `mc_samples` of, or for what :meth:`DeepLDLClassifier.fit` raises it.
         """
-        return self._fit(X, y, sample_weight)
+        return self._fit(
+            X,
+            y,
+            sample_weight,
+            X_val=X_val,
+            y_val=y_val,
+            sample_weight_val=sample_weight_val,
+            groups=groups,
+        )
 
     def _lesson(self, data: TrainingData) -> Lesson:
         """Make sure that teachers can be fitted, and return what to."""
@@ -138,9 +166,8 @@ class TaughtClassifier(DeepClassifier):
             "checkpoint_key": None,
             "random_state": None,
             "callbacks": (),
-            "predict_mc_samples": 0,
         }
-        return [DeepLDLClassifier(**{**shared, **own})]
+        return [DeepLDLClassifier(**{**shared, **own, "predict_mc_samples": 0})]
 
     def _fit_teachers(self, lesson: Lesson, random_state: RandomState) -> list[BaseEstimator]:
         return [lesson.fit(teacher, random_state) for teacher in self._unfitted_teachers()]

@@ -10,7 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_consistent_length
 from torch import Tensor
 
-from sklearn_ldl._core.label_names import as_before, describe_labels
+from sklearn_ldl._core.label_names import (
+    as_before,
+    columns_in_order,
+    describe_labels,
+    fitted_names,
+)
 from sklearn_ldl._core.simplex import check_distribution, log_softmax, softmax
 from sklearn_ldl.base import LabelDistributionMixin
 from sklearn_ldl.deep.dataset_targets import dataset_targets
@@ -75,7 +80,15 @@ class DeepDistributionRegressor(LabelDistributionMixin, DeepEstimator):
     _nonlinearity = staticmethod(distributions)
 
     def fit(
-        self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+        self,
+        X: Any,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: Any = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
     ) -> Self:
         """Train the network.
 
@@ -83,11 +96,23 @@ class DeepDistributionRegressor(LabelDistributionMixin, DeepEstimator):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features), array of shape \
                 (n_samples, channels, height, width), or torch Dataset
-            Samples. A Dataset gives pairs ``(x, d)``, or features only if `y` is given.
+            Samples, or a dictionary of several inputs of the module by name. A Dataset gives pairs
+            ``(x, d)``, or features only if `y` is given.
         y : array-like of shape (n_samples, n_labels)
             Label distributions; None takes those of a Dataset.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights, not all zero.
+        X_val : like X, default=None
+            Samples for validation: instead of a part of `X` their loss ends training, with early
+            stopping, and it is in `history_` without it, too. A Dataset may lack the random
+            transforms of the one for training.
+        y_val : like y, default=None
+            Their targets.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Their weights.
+        groups : array-like of shape (n_samples,), default=None
+            Which rows belong together, such as photos of one person: early stopping sets whole
+            groups aside.
 
         Returns
         -------
@@ -101,7 +126,15 @@ class DeepDistributionRegressor(LabelDistributionMixin, DeepEstimator):
             pattern of `param_groups` matches nothing, if the device is absent, or if training
             diverges.
         """
-        return self._fit(X, y, sample_weight)
+        return self._fit(
+            X,
+            y,
+            sample_weight,
+            X_val=X_val,
+            y_val=y_val,
+            sample_weight_val=sample_weight_val,
+            groups=groups,
+        )
 
     def _prepare_targets(
         self, features: Any, y: Any, sample_weight: NDArray[np.floating] | None
@@ -118,6 +151,13 @@ class DeepDistributionRegressor(LabelDistributionMixin, DeepEstimator):
         if self.label_smoothing:
             D = smooth_labels(D, self.label_smoothing)
         return D.astype(np.float32)
+
+    def _encode_validation(self, y: Any) -> NDArray[np.float32]:
+        y = columns_in_order(y, fitted_names(self), of_y="y_val", of_names="y")
+        D = self._encode(y)
+        if D.shape[1] != self.n_labels_:
+            raise ValueError(f"y_val has {D.shape[1]} labels, y has {self.n_labels_}.")
+        return D
 
     def _first_output(self, data: TrainingData) -> NDArray[np.float64] | None:
         return np.log(label_prior(data.label_sums()))

@@ -41,7 +41,8 @@ class ConditionalNet(nn.Module):
     ):
         super().__init__()
         if label_values is not None:
-            label_values = torch.as_tensor(label_values, dtype=torch.float32)[:, None]
+            dtype = torch.get_default_dtype()
+            label_values = torch.as_tensor(label_values, dtype=dtype)[:, None]
         n_inputs = n_labels if label_values is None else 1
         self.register_buffer("label_values", label_values)
         self.features = nn.Linear(n_features, hidden_dim)

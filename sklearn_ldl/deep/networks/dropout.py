@@ -112,13 +112,15 @@ class MCDropout(nn.Module):
                 layer.train()
         return self
 
-    def members(self, X: Tensor) -> Tensor:
+    def members(self, *X: Tensor, **named: Tensor) -> Tensor:
         """Compute the outputs (n_members, n_rows, ...) of all passes."""
-        return torch.cat([self._pass(X) for _ in range(self.n_samples)])
+        return torch.cat([self._pass(*X, **named) for _ in range(self.n_samples)])
 
-    def _pass(self, X: Tensor) -> Tensor:
-        return self.module.members(X) if self.ensemble else first_output(self.module(X))[None]
+    def _pass(self, *X: Tensor, **named: Tensor) -> Tensor:
+        if self.ensemble:
+            return self.module.members(*X)
+        return first_output(self.module(*X, **named))[None]
 
-    def forward(self, X: Tensor) -> Tensor:
+    def forward(self, *X: Tensor, **named: Tensor) -> Tensor:
         """Combine the outputs of all passes."""
-        return self.combine(self.members(X))
+        return self.combine(self.members(*X, **named))

@@ -59,6 +59,6 @@ class Members(nn.Module):
         super().__init__()
         self.module = module
 
-    def forward(self, X: Tensor) -> Tensor:
+    def forward(self, *X: Tensor, **named: Tensor) -> Tensor:
         """Pass rows through all members."""
-        return self.module.members(X).transpose(0, 1)
+        return self.module.members(*X, **named).transpose(0, 1)

@@ -51,7 +51,7 @@ class LayerInput(nn.Module):
         self.name = layer
         self.layer = layers[layer]
 
-    def forward(self, X: Tensor) -> Tensor:
+    def forward(self, *X: Tensor, **named: Tensor) -> Tensor:
         """Pass rows, and return the input of the layer."""
         given: list[Any] = []
         thread = get_ident()
@@ -62,15 +62,16 @@ class LayerInput(nn.Module):
 
         hook = self.layer.register_forward_pre_hook(keep)
         try:
-            self.module(X)
+            self.module(*X, **named)
         finally:
             hook.remove()
         if isinstance(self.layer, MemberLinear):
             given = [part.transpose(0, 1) for part in given]
         # A network may pass some rows at a time.
-        if sum(len(part) for part in given) != len(X):
+        n_rows = len(next(iter((*X, *named.values()))))
+        if sum(len(part) for part in given) != n_rows:
             raise ValueError(
                 f"The layer {self.name!r} is given {[tuple(part.shape) for part in given]} for "
-                f"{len(X)} samples, not one entry for each: name another one."
+                f"{n_rows} samples, not one entry for each: name another one."
             )
         return torch.cat(given).flatten(1)

@@ -6,17 +6,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from sklearn_ldl.deep.generators import own_generator, passing
+from sklearn_ldl.deep.training.conversion import Conversion, Inputs, map_inputs, select_rows
+from sklearn_ldl.deep.training.items import Collate
 from sklearn_ldl.deep.training.loading import ItemLoader
 from sklearn_ldl.deep.training.processes import Part, Processes
 from sklearn_ldl.deep.training.seeds import initial_seed, restored
-from sklearn_ldl.deep.training.stored_rows import Rows, is_stored
+from sklearn_ldl.deep.training.stored_rows import FeatureStore, FeatureStores
 
 # Seeds are below it.
 _SEEDS = 2**62
@@ -29,7 +30,8 @@ class Batch:
     It unpacks into features and targets, as callbacks of skorch want it.
     """
 
-    X: Tensor
+    #: A tensor, or several in a dictionary or tuple.
+    X: Any
     #: What the objective compares the output with, one entry per row.
     target: Tensor
     #: Weights of the rows, with a mean of one over the rows of the source, or None.
@@ -45,17 +47,18 @@ class Batch:
     #: How often the rows stand here, one copy behind the other.
     n_copies: int = 1
     #: Features of the companions of the rows, where they were loaded with them.
-    near: Tensor | None = None
+    near: Any = None
 
     def __iter__(self) -> Iterator[Tensor]:
         return iter((self.X, self.target))
 
     def repeated(self, times: int) -> Batch:
         """Return the same rows as often as told, one copy behind the other."""
-        X, target, rows = (
-            tensor.repeat(times, *[1] * (tensor.ndim - 1))
-            for tensor in (self.X, self.target, self.rows)
-        )
+
+        def repeat(tensor: Tensor) -> Tensor:
+            return tensor.repeat(times, *[1] * (tensor.ndim - 1))
+
+        X, target, rows = map_inputs(repeat, self.X), repeat(self.target), repeat(self.rows)
         weight = None if self.weight is None else self.weight.repeat(times)
         return replace(self, X=X, target=target, weight=weight, rows=rows, n_copies=times)
 
@@ -82,6 +85,8 @@ class RowSource:
 
     #: What is drawn from besides the random numbers of the fit, if anything.
     generator: torch.Generator | None = None
+    #: How features become what the module takes.
+    conversion = Conversion()
     #: Tells the further rows that an objective wants for those of a batch, if it does.
     companions: Callable[[Tensor], Tensor] | None = None
 
@@ -125,32 +130,36 @@ class RowSource:
             rows = rows[self.processes.from_first(order)]
         return [self.processes.part(batch) for batch in rows.split(self.sizes)]
 
-    def _batch(self, part: Part, X: Tensor, target: Tensor) -> Batch:
+    def _batch(self, part: Part, X: Inputs, target: Tensor) -> Batch:
         rows = part.rows.to(self.device)
         weight = None if self.weight is None else self.weight[rows]
         n_rows = rows.shape[0]
         n_own = part.n_own if part.n_own < n_rows else None
+        if target.is_floating_point():
+            target = target.to(self.conversion.dtype)
         return Batch(X, target, weight, rows, self, n_rows / part.n_rows, n_own)
 
     def __iter__(self) -> Iterator[Batch]:
         raise NotImplementedError
 
-    def take(self, rows: Tensor) -> Tensor:
-        """Features of any rows of the data set, on the device."""
+    def raw(self, rows: Tensor) -> Inputs:
+        """Features of any rows of the data set, in their own type."""
         raise NotImplementedError
+
+    def take(self, rows: Tensor) -> Any:
+        """Features of any rows of the data set, on the device, as the module takes them."""
+        return self.conversion(self.raw(rows), self.device)
 
     def close(self) -> None:
         """Let go of what was opened to load batches."""
 
 
 class ArraySource(RowSource):
-    """Batches sliced from arrays that are converted once and kept on the device if they fit.
-
-    CSR matrices and memory maps stay as they are.
+    """Batches sliced from arrays, which are converted a batch at a time.
 
     Parameters
     ----------
-    X : ndarray or CSR matrix in float32, or memory map
+    store : FeatureStore or FeatureStores
         Features.
     target : ndarray of shape (n_samples, ...)
         Targets in float32.
@@ -158,21 +167,16 @@ class ArraySource(RowSource):
         As for :class:`RowSource`.
     """
 
-    def __init__(self, X: Any, target: Any, rows: Tensor, **settings: Any):
+    def __init__(
+        self, store: FeatureStore | FeatureStores, target: Any, rows: Tensor, **settings: Any
+    ):
         super().__init__(rows, **settings)
+        self.store = store
         self.target = torch.from_numpy(target).to(self.device)
-        self._stored = Rows(X) if is_stored(X) else None
-        if self._stored is None:
-            self._dense = as_tensor(X)
-            if fits(self._dense, self.device):
-                self._dense = self._dense.to(self.device)
-            self.rows = self.rows.to(self._dense.device)
 
-    def take(self, rows: Tensor) -> Tensor:
-        """Features of some rows, on the device."""
-        if self._stored is not None:
-            return torch.from_numpy(self._stored(rows.cpu().numpy())).to(self.device)
-        return self._dense.index_select(0, rows.to(self._dense.device)).to(self.device)
+    def raw(self, rows: Tensor) -> Inputs:
+        """Features of any rows of the data set, in their own type."""
+        return self.store.take(rows, self.conversion.dtype)
 
     def __iter__(self) -> Iterator[Batch]:
         for part in self._epoch():
@@ -195,6 +199,8 @@ class DatasetSource(RowSource):
         As for :class:`RowSource`.
     num_workers : int
         Processes that load items.
+    collate : Collate, default=None
+        Makes batches of items.
     **settings
         As for :class:`RowSource`.
     """
@@ -207,6 +213,7 @@ class DatasetSource(RowSource):
         rows: Tensor,
         *,
         num_workers: int = 0,
+        collate: Collate | None = None,
         **settings: Any,
     ):
         super().__init__(rows, **settings)
@@ -216,14 +223,15 @@ class DatasetSource(RowSource):
         self.num_workers = num_workers
         # Seeds of the items, apart from the draws of the batches: those are the ones of arrays.
         self.generator: torch.Generator = torch.Generator().manual_seed(initial_seed())
+        self._collate = Collate() if collate is None else collate
         self._loader = ItemLoader(
-            dataset, _collate, num_workers, pin_memory=self.device.type == "cuda"
+            dataset, self._collate, num_workers, pin_memory=self.device.type == "cuda"
         )
 
-    def take(self, rows: Tensor) -> Tensor:
-        """Features of some items, on the device."""
+    def raw(self, rows: Tensor) -> Inputs:
+        """Features of any items, in their own type."""
         with restored(0):
-            return _features([self.dataset[int(row)] for row in rows]).to(self.device)
+            return self._collate.features([self.dataset[int(row)] for row in rows])
 
     def close(self) -> None:
         """Let go of the processes that load items."""
@@ -243,15 +251,19 @@ class DatasetSource(RowSource):
         ]
         loaded = self._loader.load(wanted, self._seed())
         for part, (items, y) in zip(parts, loaded, strict=True):
-            X, near = items.split([len(part.rows), len(items) - len(part.rows)])
-            y = None if y is None else y[: len(X)]
+            n_rows = len(part.rows)
+            items = self.conversion(items, self.device)
+            y = None if y is None else y[:n_rows]
             if self.target is not None:
                 target = self.target[part.rows]
             else:
                 target = torch.from_numpy(self.encode(y))
-            X, near, target = (t.to(self.device, non_blocking=True) for t in (X, near, target))
-            batch = self._batch(part, X, target)
-            yield batch if self.companions is None else replace(batch, near=near)
+            target = target.to(self.device, non_blocking=True)
+            batch = self._batch(part, select_rows(items, slice(n_rows)), target)
+            if self.companions is not None:
+                near = select_rows(items, slice(n_rows, None))
+                batch = replace(batch, near=near)
+            yield batch
 
     def _companions(self, part: Part) -> Tensor:
         if self.companions is None:
@@ -259,33 +271,10 @@ class DatasetSource(RowSource):
         return self.companions(part.rows).to(part.rows.device)
 
 
-def _features(items: list) -> Tensor:
-    first = [item[0] if isinstance(item, (tuple, list)) else item for item in items]
-    return torch.stack([torch.as_tensor(x, dtype=torch.float32) for x in first])
-
-
-def _collate(items: list) -> tuple[Tensor, NDArray | None]:
-    """Stack features, and targets where the items have them; labels may be strings."""
-    has_target = isinstance(items[0], (tuple, list)) and len(items[0]) > 1
-    y = np.stack([np.asarray(item[1]) for item in items]) if has_target else None
-    return _features(items), y
-
-
-def read_only_features(dataset: Any, batch_size: int, num_workers: int) -> Iterator[Tensor]:
+def read_only_features(
+    dataset: Any, batch_size: int, num_workers: int, collate: Collate
+) -> Iterator[Inputs]:
     """Load the features of a data set in order, without a draw from the caller's random state."""
     rows = range(len(dataset))
     batches = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
-    return ItemLoader(dataset, _features, num_workers).load(batches, 0)
-
-
-def as_tensor(X: NDArray) -> Tensor:
-    """Tensor over the memory of a writeable array, or over a copy of a read-only one."""
-    return torch.from_numpy(X if X.flags.writeable else X.copy())
-
-
-def fits(tensor: Tensor, device: torch.device) -> bool:
-    """Whether a tensor takes at most half of the memory that the device has left."""
-    if device.type != "cuda":
-        return True
-    free, _ = torch.cuda.mem_get_info(device)
-    return tensor.nbytes <= free / 2
+    return ItemLoader(dataset, collate.features, num_workers).load(batches, 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping
 from functools import partial
 from numbers import Number
 from typing import Any
@@ -21,11 +22,17 @@ from sklearn_ldl.deep.networks.outputs import first_output
 from sklearn_ldl.deep.networks.perceptron import INITIALIZERS, MLP, make_module
 from sklearn_ldl.deep.training.batches import ArraySource, DatasetSource, RowSource
 from sklearn_ldl.deep.training.checkpoint import Checkpoint, describe
+from sklearn_ldl.deep.training.conversion import Inputs, call, first_input, map_shapes, shape_of
 from sklearn_ldl.deep.training.data import TrainingData
+from sklearn_ldl.deep.training.items import Collate
 from sklearn_ldl.deep.training.net import LDLNet, Sources
 from sklearn_ldl.deep.training.optimization import OPTIMIZERS
 from sklearn_ldl.deep.training.processes import Processes
 from sklearn_ldl.deep.training.seeds import set_seed
+from sklearn_ldl.deep.training.stored_rows import FeatureStore, FeatureStores
+
+# What modules raise for samples that they do not take.
+_REFUSALS = (RuntimeError, AssertionError, IndexError, TypeError)
 
 
 def build_net(
@@ -57,7 +64,7 @@ def build_net(
         if name.startswith("module__")
     }
     sizes = {
-        "n_features": math.prod(input_shape),
+        "n_features": map_shapes(math.prod, input_shape),
         "input_shape": input_shape,
         "n_labels": n_labels,
     }
@@ -149,32 +156,45 @@ def build_sources(
 ) -> Sources:
     """Batches of the rows for training, and of those for validation if there are any."""
 
-    def source(rows: NDArray, *, shuffle: bool) -> RowSource:
+    def place(features: Any) -> FeatureStore | FeatureStores | None:
+        if isinstance(features, Dataset):
+            return None
+        if isinstance(features, Mapping):
+            return FeatureStores(features, device)
+        return FeatureStore(features, device, settings.input_shape_)
+
+    def source(part: Any, store: Any, rows: NDArray, *, shuffle: bool) -> RowSource:
         options = {
             "batch_size": len(rows) if settings.batch_size == "all" else int(settings.batch_size),
             "shuffle": shuffle,
-            "weight": _weights(data.sample_weight, rows),
+            "weight": _weights(part.sample_weight, rows),
             "device": device,
             "processes": processes,
         }
         positions = torch.from_numpy(rows)
-        if isinstance(data.features, Dataset):
+        if store is None:
             return DatasetSource(
-                data.features,
-                data.targets,
+                part.features,
+                part.targets,
                 data.encode,
                 positions,
                 num_workers=settings.num_workers,
+                collate=Collate(settings.collate_fn),
                 **options,
             )
-        return ArraySource(data.features, data.targets, positions, **options)
+        return ArraySource(store, part.targets, positions, **options)
 
-    train = source(rows[0], shuffle=True)
-    if not len(rows[1]):
+    store = place(data.features)
+    train = source(data, store, rows[0], shuffle=True)
+    if (own := data.validation) is not None:
+        valid = source(own, place(own.features), own.rows, shuffle=False)
+    elif len(rows[1]):
+        valid = source(data, store, rows[1], shuffle=False)
+    else:
         return Sources(train, None)
-    valid = source(rows[1], shuffle=False)
-    # A checkpoint keeps the state of one.
-    valid.generator = train.generator
+    if train.generator is not None:
+        # A checkpoint keeps the state of one.
+        valid.generator = train.generator
     return Sources(train, valid)
 
 
@@ -189,13 +209,16 @@ def identify_fit(
     estimator: Any, net: LDLNet, data: TrainingData, sources: Sources, seed: int
 ) -> None:
     """Compare this fit with those of the other processes, and prepare its checkpoint."""
-    train, valid = sources
+    (train, valid), own = sources, data.validation
     given = {
         "X": data.features,
         "the targets": data.targets,
         "the weights of the rows": train.weight,
         "the training rows": train.rows,
         "the validation rows": None if valid is None else valid.rows,
+        "X_val": None if own is None else own.features,
+        "the targets for validation": None if own is None else own.targets,
+        "the weights for validation": None if own is None else own.sample_weight,
         "the seed drawn from random_state": seed,
         **data.metadata,
     }
@@ -210,16 +233,27 @@ def identify_fit(
         set_seed(seed + net.processes.rank)
 
 
-def check_output(module: nn.Module, X: Tensor, output_shape: tuple[int, ...]) -> None:
+def failure(module: nn.Module, X: Inputs) -> Exception | None:
+    """Return the error that a module raises for samples, if any."""
+    try:
+        with torch.no_grad():
+            call(module.eval(), X)
+    except _REFUSALS as error:
+        return error
+    return None
+
+
+def check_output(module: nn.Module, X: Inputs, output_shape: tuple[int, ...]) -> None:
     """Try a module on two samples; raise an error if it does not return what is wanted."""
     try:
         with torch.no_grad():
-            output = first_output(module.eval()(X))
-    except (RuntimeError, AssertionError, IndexError) as error:
+            output = first_output(call(module.eval(), X))
+    except _REFUSALS as error:
         raise ValueError(
-            f"The module does not take samples of shape {tuple(X.shape[1:])}: {error}"
+            f"The module does not take samples of shape {shape_of(X)}: {error}"
         ) from error
-    expected = (len(X), *output_shape)
+    n_rows = len(first_input(X))
+    expected = (n_rows, *output_shape)
     if not isinstance(output, Tensor):
         raise TypeError(
             f"The module returns a {type(output).__name__}; expected a tensor of shape {expected}, "
@@ -227,7 +261,7 @@ def check_output(module: nn.Module, X: Tensor, output_shape: tuple[int, ...]) ->
         )
     if output.shape != expected:
         raise ValueError(
-            f"The module returns an output of shape {tuple(output.shape)} for {len(X)} samples; "
+            f"The module returns an output of shape {tuple(output.shape)} for {n_rows} samples; "
             f"expected {expected}."
         )
 

@@ -15,8 +15,10 @@ from torch.utils.data import Dataset
 
 from sklearn_ldl._core.sklearn_compat import num_samples
 from sklearn_ldl._core.weights import with_mean_one
+from sklearn_ldl.deep.training.items import split_item
 from sklearn_ldl.deep.training.seeds import restored
-from sklearn_ldl.deep.training.stored_rows import Rows, is_stored
+from sklearn_ldl.deep.training.stored_rows import Rows
+from sklearn_ldl.deep.training.validation import ValidationSet
 
 # Rows and numbers that tell enough about the scale of features, and rows that it takes.
 _ROWS, _NUMBERS, _FEWEST = 10_000, 2**22, 100
@@ -30,8 +32,8 @@ class TrainingData:
     ----------
     X, y : object
         Samples and targets as the user gave them; `y` is None where a Dataset brings its own.
-    features : ndarray, CSR matrix, memory map or Dataset
-        Validated samples, in float32.
+    features : ndarray, CSR matrix, memory map, dictionary of these, or Dataset
+        Validated samples, in their own type.
     targets : ndarray of shape (n_samples, ...) or None
         What the outputs of the net are compared with, in float32; None for those of a Dataset.
     encode : callable
@@ -46,6 +48,10 @@ class TrainingData:
         Returns the rows for training and for validation; called once.
     metadata : mapping
         Further arguments of `fit`, by name.
+    groups : ndarray of shape (n_samples,) or None
+        Rows of one group are either all for training or all for validation.
+    validation : ValidationSet or None
+        Rows for validation that are no rows of `features`.
     """
 
     X: Any
@@ -58,6 +64,8 @@ class TrainingData:
     random_state: RandomState
     split: Callable[[TrainingData], tuple[NDArray, NDArray]]
     metadata: Mapping[str, Any]
+    groups: NDArray | None = None
+    validation: ValidationSet | None = None
 
     @property
     def n_samples(self) -> int:
@@ -94,16 +102,14 @@ class TrainingData:
         if dataset:
             items = self._items(rows)
             return np.stack([np.ravel(item[0]).astype(np.float32) for item in items])
-        if not is_stored(self.features):
-            return self.features[rows].reshape(count, -1)
         read, parts = Rows(self.features), np.array_split(rows, -(-count // _FEWEST))
-        return np.concatenate([read(part) for part in parts]).reshape(count, -1)
+        found = [read(part).astype(np.float32, copy=False) for part in parts]
+        return np.concatenate(found).reshape(count, -1)
 
     def _items(self, rows: NDArray) -> list[tuple]:
         """Items of a Dataset, which may draw random numbers that are not the caller's."""
         with restored(0):
-            items = [self.features[int(row)] for row in rows]
-        return [tuple(item) if isinstance(item, tuple | list) else (item,) for item in items]
+            return [split_item(self.features[int(row)]) for row in rows]
 
     def label_sums(self) -> NDArray[np.float64]:
         """Weighted sums of the targets over the rows for training.

@@ -6,19 +6,23 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
 from skorch.callbacks import Callback
 from torch import Tensor
 
 from sklearn_ldl._core.callbacks import IterationReporter
+from sklearn_ldl.deep.training.batches import RowSource
 from sklearn_ldl.deep.training.build import (
     adapt_module,
     build_net,
     build_sources,
     check_output,
+    failure,
     identify_fit,
     is_own,
 )
 from sklearn_ldl.deep.training.callbacks import build_callbacks, check_callbacks
+from sklearn_ldl.deep.training.conversion import first_input
 from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.deep.training.device import resolve_device
 from sklearn_ldl.deep.training.net import LDLNet, Objective, Sources, plain_objective
@@ -87,10 +91,12 @@ def train_net(
                 net.initialize()
                 if estimator.module is None:
                     adapt_module(estimator, net.module_, data)
-                X = sources.train.take(sources.train.rows[:2])
-                _try(estimator, net, X, data.output_shape)
+                _try(estimator, net, sources.train, data.output_shape)
                 if estimator.checkpoint is not None or processes.count > 1:
                     identify_fit(estimator, net, data, sources, seed)
+            for source in sources:
+                if source is not None:
+                    source.conversion = net.conversion
             check_callbacks(net, validates=sources.valid is not None)
         try:
             net.partial_fit(sources)
@@ -120,16 +126,42 @@ def _set_up(
     net.batch_size = sources.train.batch_size
 
 
-def _try(estimator: Any, net: LDLNet, X: Tensor, output_shape: tuple[int, ...]) -> None:
+def _try(estimator: Any, net: LDLNet, source: RowSource, output_shape: tuple[int, ...]) -> None:
     """Pass two samples through a net as training and as predictions do, before any training."""
+    raw = source.raw(source.rows[:2])
+    net.keeps_integers = isinstance(raw, Tensor) and _takes_integers_alone(net, raw, source.device)
+    source.conversion = net.conversion
+    X = source.conversion(raw, source.device)
     check_output(net.module_, X, output_shape)
     try:
-        estimator._infer(net, [X], len(X))
+        estimator._infer(net, [X], len(first_input(X)))
     except (RuntimeError, TypeError) as error:
         raise ValueError(
             f"The module does not compute in {estimator.inference_dtype}, as predictions do: set "
             f'inference_dtype="float32". ({error})'
         ) from error
+    net.converted = None
+
+
+def _takes_integers_alone(net: LDLNet, raw: Tensor, device: torch.device) -> bool:
+    """Whether a module refuses samples of integers as floating-point numbers, but not as they are.
+
+    An embedding does.
+    """
+    if raw.is_floating_point() or raw.dtype == torch.bool:
+        return False
+    as_numbers = net.conversion._replace(keeps_integers=False)
+    refusal = failure(net.module_, as_numbers(raw, device))
+    if refusal is None:
+        return False
+    as_integers = as_numbers._replace(keeps_integers=True)
+    other = failure(net.module_, as_integers(raw, device))
+    if other is not None:
+        raise ValueError(
+            f"The module does not take samples of shape {tuple(raw.shape[1:])}, neither as numbers "
+            f"in {as_numbers.dtype} ({refusal}) nor as integers ({other})."
+        )
+    return True
 
 
 class Report(Callback):

@@ -23,6 +23,13 @@ from sklearn_ldl.deep.networks.ensemble import MLPEnsemble
 from sklearn_ldl.deep.networks.outputs import first_output
 from sklearn_ldl.deep.training.batches import Batch, RowSource
 from sklearn_ldl.deep.training.checkpoint_file import CheckpointError
+from sklearn_ldl.deep.training.conversion import (
+    Conversion,
+    Inputs,
+    call,
+    first_input,
+    precision,
+)
 from sklearn_ldl.deep.training.optimization import check_patterns
 from sklearn_ldl.deep.training.processes import Processes
 from sklearn_ldl.deep.training.seeds import random_bits, set_random_bits
@@ -50,23 +57,23 @@ class Forward:
         self._train = torch.compile(module) if compiled else module
         self._amp = amp
 
-    def __call__(self, X: Tensor) -> Tensor:
+    def __call__(self, X: Inputs) -> Tensor:
         """Pass in the current mode, which is that of training."""
         return self.everything(X)[0]
 
-    def everything(self, X: Tensor) -> tuple[Any, ...]:
+    def everything(self, X: Inputs) -> tuple[Any, ...]:
         """Pass in the current mode; return all that the module returns, in a tuple."""
         if not self._amp:
-            return _as_tuple(self._train(X))
-        with torch.autocast(X.device.type, dtype=torch.bfloat16):
-            return _to_float32(_as_tuple(self._train(X)))
+            return _as_tuple(call(self._train, X))
+        with torch.autocast(first_input(X).device.type, dtype=torch.bfloat16):
+            return _to_float32(_as_tuple(call(self._train, X)))
 
     @torch.no_grad()
-    def evaluate(self, X: Tensor) -> Tensor:
+    def evaluate(self, X: Inputs) -> Tensor:
         """Pass in evaluation mode, without gradients."""
         training = self.module.training
         try:
-            return first_output(self.module.eval()(X))
+            return first_output(call(self.module.eval(), X))
         finally:
             self.module.train(training)
 
@@ -151,6 +158,21 @@ class LDLNet(NeuralNet):
         self.interruption: BaseException | None = None
         self._watchers: dict[str, list[Callback]] = {}
 
+    #: Whether the module takes integers as they are.
+    keeps_integers = False
+    #: The module in the precision of predictions, where that is another one.
+    converted: Any = None
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        state.pop("converted", None)
+        return state
+
+    @property
+    def conversion(self) -> Conversion:
+        """How features become what the module takes."""
+        return Conversion(precision(self.module_), self.keeps_integers)
+
     @property
     def _default_callbacks(self):
         return [("epoch_timer", EpochTimer())]
@@ -167,8 +189,11 @@ class LDLNet(NeuralNet):
         The KeyboardInterrupt of skorch's early stopping is no interrupt of the user's.
         """
         getattr(self, method_name)(self, **kwargs)
-        every = [callback for _, callback in self.callbacks_]
-        for callback in self._watchers.get(method_name, every):
+        if method_name in _IGNORED:
+            callbacks = self._watchers[method_name]
+        else:
+            callbacks = [callback for _, callback in self.callbacks_]
+        for callback in callbacks:
             try:
                 getattr(callback, method_name)(self, **kwargs)
             except KeyboardInterrupt:
@@ -243,7 +268,7 @@ class LDLNet(NeuralNet):
             self.processes.average([b for b in self.module_.buffers() if b.is_floating_point()])
         share = torch.tensor(source.sizes, dtype=torch.float64) / len(source)
         for name in losses[0]:
-            values = torch.stack([terms[name] for terms in losses]).double().cpu()
+            values = torch.stack([terms[name] for terms in losses]).cpu().double()
             self.history.record(f"{prefix}_{name}", float(values @ share))
         loss = self.history[-1, f"{prefix}_loss"]
         # As skorch says it, for callbacks that wait for better epochs.
@@ -296,7 +321,7 @@ class LDLNet(NeuralNet):
     @torch.no_grad()
     def _validate_on(self, batch: Batch) -> dict[str, Any]:
         with passing():
-            output = first_output(self.module_(batch.X))
+            output = first_output(call(self.module_, batch.X))
             loss = _mean(self.row_loss(output, batch.target), batch)
         self.processes.add([loss])
         return {"loss": loss, "terms": {"loss": loss}, "y_pred": output}
@@ -309,6 +334,7 @@ class LDLNet(NeuralNet):
     def release(self) -> None:
         """Let go of data and teachers."""
         self.objective = self.row_loss = self.checkpoint = None
+        self.converted = None
         self.processes = Processes()
         self.callbacks: Any = None
         self.callbacks_: list = []

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
+from sklearn_ldl._core.label_names import points_in_order
 from sklearn_ldl._core.sklearn_compat import available_if
 from sklearn_ldl.base import PointsMixin
 from sklearn_ldl.deep.dataset_targets import collect_targets
@@ -76,7 +77,15 @@ class DeepValueRegressor(PointsMixin, DeepEstimator, omit=("loss", "label_smooth
         return tags
 
     def fit(
-        self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+        self,
+        X: Any,
+        y: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        X_val: Any = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
     ) -> Self:
         """Train the network.
 
@@ -84,11 +93,23 @@ class DeepValueRegressor(PointsMixin, DeepEstimator, omit=("loss", "label_smooth
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features), array of shape \
                 (n_samples, channels, height, width), or torch Dataset
-            Samples. A Dataset gives pairs ``(x, y)``, or features only if `y` is given.
+            Samples, or a dictionary of several inputs of the module by name. A Dataset gives pairs
+            ``(x, y)``, or features only if `y` is given.
         y : array-like of shape (n_samples,) or (n_samples, n_dims)
             Values or points; None takes those of a Dataset.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights, not all zero.
+        X_val : like X, default=None
+            Samples for validation: instead of a part of `X` their loss ends training, with early
+            stopping, and it is in `history_` without it, too. A Dataset may lack the random
+            transforms of the one for training.
+        y_val : like y, default=None
+            Their targets.
+        sample_weight_val : array-like of shape (n_val,), default=None
+            Their weights.
+        groups : array-like of shape (n_samples,), default=None
+            Which rows belong together, such as photos of one person: early stopping sets whole
+            groups aside.
 
         Returns
         -------
@@ -102,7 +123,15 @@ class DeepValueRegressor(PointsMixin, DeepEstimator, omit=("loss", "label_smooth
             module does not fit their shapes, if a pattern of `param_groups` matches nothing, if the
             device is absent, or if training diverges.
         """
-        return self._fit(X, y, sample_weight)
+        return self._fit(
+            X,
+            y,
+            sample_weight,
+            X_val=X_val,
+            y_val=y_val,
+            sample_weight_val=sample_weight_val,
+            groups=groups,
+        )
 
     def _prepare_targets(
         self, features: Any, y: Any, sample_weight: NDArray[np.floating] | None
@@ -151,6 +180,15 @@ class DeepValueRegressor(PointsMixin, DeepEstimator, omit=("loss", "label_smooth
         # A constant dimension has no extent, and its scaled target is zero.
         units = np.where(self.scale_ > 0, self.scale_, 1.0)
         return ((values - self.center_) / units).astype(np.float32)
+
+    def _encode_validation(self, y: Any) -> NDArray[np.float32]:
+        y = check_values(points_in_order(self, y))
+        y = column_or_1d(y, warn=True) if y.shape[1:] == (1,) else y
+        if y.shape[1:] != self._sample_shape:
+            raise ValueError(
+                f"y_val has targets of shape {y.shape[1:]}, y has some of {self._sample_shape}."
+            )
+        return self._encode(y)
 
     def _decode(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
         """Scaled values, in the shape and the units of the targets."""

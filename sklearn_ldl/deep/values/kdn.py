@@ -214,7 +214,8 @@ class KernelDensityRegressor(KernelDensityPredictionMixin, DeepValueRegressor):
 
         def loss(Z: Tensor, points: Tensor) -> Tensor:
             Z = Z.reshape(-1, len(centres))
-            nll = kernel_density_nll(Z, points.flatten(0, 1), centres, kernel=kernel)
+            points_of_rows = points.flatten(0, 1)
+            nll = kernel_density_nll(Z, points_of_rows, centres.to(points.dtype), kernel=kernel)
             return nll.reshape(points.shape[:2]).mean(dim=1) + log_unit
 
         return loss

@@ -17,7 +17,9 @@ from sklearn_ldl.deep.classifiers.graph_objective import (  # noqa: E402
 )
 from sklearn_ldl.deep.losses.registry import get_loss  # noqa: E402
 from sklearn_ldl.deep.training.batches import ArraySource, Batch  # noqa: E402
+from sklearn_ldl.deep.training.conversion import Conversion  # noqa: E402
 from sklearn_ldl.deep.training.net import Forward  # noqa: E402
+from sklearn_ldl.deep.training.stored_rows import FeatureStore  # noqa: E402
 
 # The divergence
 
@@ -80,15 +82,17 @@ WEIGHTS = np.linspace(0.1, 1, 10).reshape(5, 2)
 def row_terms(rows, module, **settings):
     """Terms of a batch of `rows` out of 5."""
     target = np.eye(3)[np.arange(5) % 3]
+    cpu = torch.device("cpu")
     source = ArraySource(
-        np.eye(5),
+        FeatureStore(np.eye(5), cpu),
         target,
         torch.arange(5),
         batch_size=5,
         shuffle=False,
         weight=None,
-        device=torch.device("cpu"),
+        device=cpu,
     )
+    source.conversion = Conversion(torch.float64)
     rows = torch.as_tensor(rows)
     batch = Batch(source.take(rows), source.target[rows], None, rows, source)
     graph = torch.from_numpy(NEIGHBORS), torch.from_numpy(WEIGHTS)

@@ -12,10 +12,11 @@ from sklearn_ldl.deep.training.batches import (  # noqa: E402
     ArraySource,
     DatasetSource,
     RowSource,
-    as_tensor,
-    fits,
     read_only_features,
 )
+from sklearn_ldl.deep.training.conversion import Conversion  # noqa: E402
+from sklearn_ldl.deep.training.items import Collate  # noqa: E402
+from sklearn_ldl.deep.training.stored_rows import FeatureStore  # noqa: E402
 
 CPU = torch.device("cpu")
 
@@ -43,7 +44,7 @@ def settings(**more):
 
 def array_source(X, D, rows=None, **more):
     rows = torch.arange(12) if rows is None else torch.tensor(rows)
-    return ArraySource(X, D, rows, **settings(**more))
+    return ArraySource(FeatureStore(X, CPU), D, rows, **settings(**more))
 
 
 def dataset_source(X, D, rows=None, **more):
@@ -180,30 +181,45 @@ def test_batches_of_one_item_take_its_target(data):
     assert row == len(X) - 1
 
 
-def test_features_of_any_type_become_float32():
-    for items in (np.array([[1, 2], [3, 4]]), torch.tensor([[1, 2], [3, 4]])):
-        (batch,) = read_only_features(Pairs(items), 5, 0)
-        assert batch.dtype == torch.float32
-        assert batch.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+@pytest.mark.parametrize(
+    ("dtype", "expected"),
+    [
+        ("uint8", torch.uint8),
+        ("uint16", torch.int32),
+        ("int64", torch.int64),
+        (">f8", torch.float64),
+        ("float16", torch.float16),
+        ("longdouble", torch.float64),
+        ("bool", torch.bool),
+    ],
+)
+def test_items_are_collated_in_their_own_type(dtype, expected):
+    array = np.array([[1, 0], [1, 1]], dtype=dtype)
+    (batch,) = read_only_features(Pairs(array), 5, 0, Collate())
+    assert batch.dtype == expected
+    assert batch.tolist() == [[1, 0], [1, 1]]
+
+
+@pytest.mark.parametrize("make", SOURCES)
+@pytest.mark.parametrize("dtype", ["uint8", "uint32", "float16", ">f4", "float64"])
+def test_batches_are_what_the_module_takes(make, dtype, data):
+    X, D = data
+    source = make(X.astype(dtype), D, shuffle=False, batch_size=12)
+    for conversion, expected in (
+        (Conversion(torch.float32), torch.float32),
+        (Conversion(torch.float64), torch.float64),
+        (Conversion(torch.float32, keeps_integers=True), torch.int64),
+    ):
+        source.conversion = conversion
+        (batch,) = source
+        assert batch.X.dtype == source.take(source.rows).dtype == expected
+        assert_array_equal(batch.X, X)
 
 
 def test_read_only_features_keeps_order_and_torchs_random_state(data):
     X, D = data
     before = torch.get_rng_state()
-    batches = list(read_only_features(Pairs(X, D), 5, 0))
+    batches = list(read_only_features(Pairs(X, D), 5, 0, Collate()))
     assert torch.equal(before, torch.get_rng_state())
     assert [len(batch) for batch in batches] == [5, 5, 2]
     assert_array_equal(torch.cat(batches), X)
-
-
-def test_tensors_share_writeable_memory_and_copy_read_only_memory(data, recwarn):
-    X, _ = data
-    assert as_tensor(X).data_ptr() == X.ctypes.data
-    X.setflags(write=False)
-    assert as_tensor(X).data_ptr() != X.ctypes.data
-    assert_array_equal(as_tensor(X), X)
-    assert not recwarn.list
-
-
-def test_everything_fits_into_the_memory_of_the_host():
-    assert fits(torch.empty(1).expand(10**9), CPU)

@@ -13,7 +13,13 @@ from sklearn_ldl import DeepLDLClassifier, DeepLDLRegressor, OnlineLDLClassifier
 from sklearn_ldl._core.samples import to_float32  # noqa: E402
 from sklearn_ldl.datasets import make_ldl  # noqa: E402
 from sklearn_ldl.deep.training import stored_rows  # noqa: E402
-from sklearn_ldl.deep.training.stored_rows import Rows, check_mapped, is_stored  # noqa: E402
+from sklearn_ldl.deep.training.stored_rows import (  # noqa: E402
+    FeatureStore,
+    Rows,
+    check_numbers,
+    fits,
+    is_stored,
+)
 from tests.deep import single_net  # noqa: E402
 
 X, D = make_ldl(60, random_state=0)
@@ -108,8 +114,8 @@ def test_every_part_is_checked(on_disk, monkeypatch):
         bad = X.copy()
         bad[row, 1] = np.nan
         with pytest.raises(ValueError, match="NaN"):
-            check_mapped(on_disk(bad))
-    check_mapped(on_disk(X))
+            check_numbers(on_disk(bad), "Estimator", finite=False)
+    check_numbers(on_disk(X), "Estimator", finite=False)
 
 
 def test_wrong_shapes_of_maps_are_refused(on_disk):
@@ -123,15 +129,42 @@ def test_wrong_shapes_of_maps_are_refused(on_disk):
         model().fit(X, D).predict(on_disk(X[:, :2].copy()))
 
 
-def test_rows_are_copies_in_float32(on_disk):
-    for data in (on_disk(X, "r+"), sparse.csr_array(X.astype(np.float32))):
-        for rows in (np.array([5, 0, 5]), slice(2, 4)):
+def test_rows_are_copies(on_disk):
+    for data in (on_disk(X, "r+"), sparse.csr_array(X), X, np.asfortranarray(X), X[:, ::-1]):
+        expected = data.toarray() if sparse.issparse(data) else data.copy()
+        for rows in (np.array([5, 0, 5]), slice(2, 4), slice(50, 99)):
             taken = Rows(data)(rows)
-            assert taken.dtype == np.float32
+            assert taken.dtype == data.dtype
             assert taken.flags.c_contiguous
-            assert_array_equal(taken, X[rows])
+            assert_array_equal(taken, expected[rows])
             taken[:] = 0
-    assert X[5].any()
+        assert_array_equal(data.toarray() if sparse.issparse(data) else data, expected)
+
+
+def test_rows_are_folded(on_disk):
+    for data in (on_disk(X), sparse.csr_array(X), X):
+        assert_array_equal(Rows(data, (1, 3, 1))(slice(2)), X[:2].reshape(2, 1, 3, 1))
+        store = FeatureStore(data, torch.device("cpu"), (3, 1))
+        taken = store.take(torch.tensor([4, 2]), torch.float32)
+        assert_array_equal(taken, X[[4, 2]].reshape(2, 3, 1))
+
+
+def test_a_store_shares_the_memory_of_arrays(recwarn):
+    cpu, rows = torch.device("cpu"), torch.tensor([3, 0, 3])
+    backwards, read_only = X[::-1], X.copy()
+    read_only.setflags(write=False)
+    for data in (X, np.asfortranarray(X), X[::2], backwards, read_only, X.astype(">f8")):
+        store = FeatureStore(data, cpu)
+        taken = store.take(rows, torch.float32)
+        assert taken.dtype == torch.float64
+        assert_array_equal(taken, data[rows.numpy()])
+        held = store._tensor.numpy() if store._tensor is not None else store.rows.X
+        assert np.shares_memory(held, data)
+    assert not recwarn.list
+
+
+def test_everything_fits_into_the_memory_of_the_host():
+    assert fits(10**15, torch.device("cpu"))
 
 
 def test_float32_stays_as_it_is():
@@ -197,3 +230,59 @@ def test_data_larger_than_memory_are_not_loaded(kind, tmp_path):
     fit, predict = map(float, printed.split())
     assert fit < 150
     assert predict < 150
+
+
+IMAGES_IN_MEMORY = """
+import sys
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from sklearn_ldl import DeepLDLRegressor
+
+
+def small_net(n_labels):
+    return nn.Sequential(nn.AvgPool2d(16), nn.Flatten(), nn.Linear(48, n_labels))
+
+
+def peak():
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+kind, path = sys.argv[1:]
+model = DeepLDLRegressor(small_net, max_epochs=1, batch_size=100, random_state=0)
+images = np.random.default_rng(0).integers(0, 255, (200, 3, 64, 64), dtype=np.uint8)
+n_rows = 5_000 if "float" in kind else 20_000
+D = np.tile([0.2, 0.8], (n_rows, 1))
+model.fit(images, D[:200]).predict(images)
+if kind == "map":
+    X = np.load(path, mmap_mode="r")
+else:
+    dtype, _, flag = kind.partition(" ")
+    X = np.empty((n_rows, 3, 64, 64), dtype=dtype)
+    for start in range(0, n_rows, 200):
+        X[start : start + 200] = images
+    X.setflags(write=flag != "read-only")
+    if flag == "channels-last":
+        X = X.reshape(n_rows, 64, 64, 3).transpose(0, 3, 1, 2)
+before = peak()
+model.fit(X, D).predict(X)
+print(peak() - before, X.nbytes / 2**20)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts memory as Linux does")
+@pytest.mark.parametrize(
+    "kind", ["uint8", "map", "uint8 channels-last", "float16", "float32 read-only"]
+)
+def test_images_are_converted_batch_by_batch(kind, tmp_path):
+    path = tmp_path / "X.npy"
+    if kind == "map":
+        images = np.random.default_rng(0).integers(0, 255, (200, 3, 64, 64), dtype=np.uint8)
+        np.save(path, np.tile(images, (100, 1, 1, 1)))
+    command = [sys.executable, "-c", IMAGES_IN_MEMORY, kind, str(path)]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    grown, size = map(float, printed.split())
+    assert grown < size / 2
