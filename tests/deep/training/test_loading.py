@@ -62,8 +62,7 @@ def model(cls=DeepLDLRegressor, **parameters):
 class Watch(Callback):
     """Ends a fit after two epochs, or does not."""
 
-    def __init__(self, n_epochs=2):
-        self.n_epochs = n_epochs
+    n_epochs = 2  # of the class: no setting of the callback
 
     def on_epoch_begin(self, net, **kwargs):
         if len(net.history) > self.n_epochs:
@@ -116,16 +115,15 @@ def test_random_items_of_an_epoch_are_not_those_of_another():
     assert len(np.unique(epochs, axis=0)) == 120
 
 
-def test_a_checkpoint_goes_on_with_random_items(tmp_path):
+def test_a_checkpoint_goes_on_with_random_items(tmp_path, monkeypatch):
     settings = {"early_stopping": True, "num_workers": 1, "n_iter_no_change": 50}
     whole = model(max_epochs=4, **settings).fit(Random())
     path = tmp_path / "fit.pt"
-    watch = Watch()
-    again = model(max_epochs=4, checkpoint=path, callbacks=[watch], **settings)
+    kept = {"checkpoint": path, "checkpoint_key": "random items", "callbacks": [Watch()]}
+    again = model(max_epochs=4, **kept, **settings)
     with pytest.raises(RuntimeError, match="stop"):
         again.fit(Random())
-    watch.n_epochs = 4
-    # Of callbacks, the file knows what is printed of them: the kind.
+    monkeypatch.setattr(Watch, "n_epochs", 4)
     again.fit(Random())
     assert_array_equal(again.predict(X), whole.predict(X))
     assert_array_equal(again.history_["valid_loss"], whole.history_["valid_loss"])
