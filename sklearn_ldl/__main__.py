@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
@@ -12,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from joblib import effective_n_jobs
 
 import sklearn_ldl
@@ -20,9 +22,9 @@ from sklearn_ldl.compare.comparison import Comparison
 from sklearn_ldl.compare.estimators import BASELINES, ESTIMATORS
 from sklearn_ldl.compare.measures import MEASURES, SIMILARITIES, SIX, decisive
 from sklearn_ldl.compare.problem import N_VOTES, Problem, artificial, load_problem
-from sklearn_ldl.compare.report import best_of, draw, require_matplotlib, write_csv
+from sklearn_ldl.compare.report import best_of, draw, require_matplotlib, write_csv, write_tests
 from sklearn_ldl.compare.run import Plan, Progress, Settings
-from sklearn_ldl.compare.tables import LEGEND
+from sklearn_ldl.compare.tables import LEGEND, latex, markdown, plain, tables_of
 from sklearn_ldl.datasets import list_datasets
 
 _COMMANDS = ("compare", "list")
@@ -31,6 +33,8 @@ Compare estimators of label distributions by cross-validation.
 
 Without a command, estimators are compared on artificial data.
 """
+#: Level of the tests over data sets.
+_LEVEL = 0.05
 _EXAMPLES = """\
 examples:
   python -m sklearn_ldl
@@ -89,7 +93,8 @@ def _parser() -> argparse.ArgumentParser:
         "--vote-columns",
         nargs="+",
         metavar="NAME",
-        help="columns of a .csv file with the votes for the labels: counts, which become shares",
+        help="columns of a .csv file with the votes for the labels: counts, which become shares; "
+        "all rows weigh the same",
     )
     add("--sparse", action="store_true", help="hold features as CSR and do not standardise them")
     add(
@@ -102,8 +107,9 @@ def _parser() -> argparse.ArgumentParser:
         "--estimators",
         nargs="+",
         metavar="NAME",
-        help="names, or module:object for your own: an estimator, or what returns one when it is "
-        "called (default: those of `list` that are not marked as slow)",
+        help="names, or module:object for your own, module.py in the current folder: an estimator, "
+        "or what returns one when it is called (default: those of `list` that are not marked as "
+        "slow)",
     )
     add(
         "--metrics",
@@ -151,7 +157,7 @@ def _parser() -> argparse.ArgumentParser:
         "--format",
         choices=["text", "markdown", "latex"],
         default="text",
-        help="of the tables (default: text)",
+        help="of the tables (default: text); with markdown and latex they alone go to stdout",
     )
     add("--no-plot", action="store_true", help="no picture, and no need for matplotlib")
     add("--quiet", action="store_true", help="no progress bar, and no need for rich")
@@ -212,7 +218,7 @@ def _compare(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> 
 
     for task in plan.tasks:
         folds = f"{len(task.folds)} folds, seed {arguments.seed}"
-        print(f"{task.problem}; {folds}", flush=True)
+        _say(f"{task.problem}; {folds}", arguments)
         if task.problem.mostly_zero and not task.problem.sparse:
             _note("hint: most features are zero; --sparse, which does not standardise, is faster")
     records: list[dict[str, Any]] = []
@@ -308,21 +314,41 @@ def _report(
     ]
     if not complete:
         return
-    tables = {
-        "text": f"{comparison}\n\n{LEGEND}",
-        "markdown": comparison.to_markdown(),
-        "latex": comparison.to_latex(),
-    }
-    print(f"\n{tables[arguments.format]}")
+    measure = decisive(arguments.metrics)
+    several = len(plan.tasks) > 1
+    tables = tables_of(comparison)
+    if several:
+        tables += [t._replace(title=f"{measure} on all") for t in tables_of(comparison, measure)]
+    if arguments.format == "text":
+        columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else np.inf
+        texts = [*(plain(each, columns) for each in tables), LEGEND]
+    else:
+        form = markdown if arguments.format == "markdown" else latex
+        texts = [form(each) for each in tables]
+    print(("\n" if arguments.format == "text" else "") + "\n\n".join(texts), flush=True)
     for task in complete:
         name = task.problem.name
         path = arguments.out / f"{name}.csv"
         write_csv(path, comparison, name)
-        print(f"\n{_sentence(comparison, name)}\nAll digits: {path}")
+        _say(f"\n{_sentence(comparison, name)}\nAll digits: {path}", arguments)
         if with_picture:
             picture = arguments.out / f"{name}.png"
             drawn = draw(picture, task, comparison)
-            print(f"True and predicted distributions ({drawn}): {picture}")
+            _say(f"True and predicted distributions ({drawn}): {picture}", arguments)
+    sets = [task.problem.name for task in plan.tasks]
+    if several and any(
+        all(comparison.is_complete(dataset, name) for dataset in sets)
+        for name in comparison.estimators()
+    ):
+        path = arguments.out / "scores_tests.csv"
+        if tests := write_tests(path, comparison, measure):
+            _say(f"\n{_over_sets(tests, measure, len(sets))}\nAll tests: {path}", arguments)
+
+
+def _say(message: str, arguments: argparse.Namespace) -> None:
+    """Print beside a table; on stderr where stdout is to be a table alone."""
+    stream = sys.stdout if arguments.format == "text" else sys.stderr
+    print(message, file=stream, flush=True)
 
 
 def _sentence(comparison: Comparison, dataset: str) -> str:
@@ -335,6 +361,19 @@ def _sentence(comparison: Comparison, dataset: str) -> str:
     share = 100 * (1 - ours / mean)
     ahead = f"{share:.0f} % below" if share >= 0 else f"{-share:.0f} % above"
     return f"Best on {dataset}: {best}, {measure} {ours:.4g}, {ahead} that of the mean."
+
+
+def _over_sets(tests: list[dict[str, Any]], measure: str, n_sets: int) -> str:
+    """Name the estimator with the best average rank, and whom it beats by more than chance."""
+    best = tests[0]["against"]
+    sentence = f"Best average rank on {n_sets} data sets, by {measure}: {best}."
+    if 2 ** (1 - n_sets) >= _LEVEL:
+        return f"{sentence} For Wilcoxon's test to tell it from another, there are too few of them."
+    worse = [
+        row["estimator"] for row in tests if row["dataset"] == "all" and row["p_holm"] < _LEVEL
+    ]
+    beaten = ", ".join(worse) or "none"
+    return f"{sentence} Worse by more than chance (Wilcoxon's test, Holm's correction): {beaten}."
 
 
 def _progress(total: int, *, quiet: bool) -> AbstractContextManager[Progress]:

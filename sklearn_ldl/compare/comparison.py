@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 
 from sklearn_ldl.compare import ranks
 from sklearn_ldl.compare.scores import FoldScores, frames
-from sklearn_ldl.compare.tables import html, latex, markdown, plain, table
+from sklearn_ldl.compare.tables import TextTable, html, latex, markdown, plain, tables_of
 from sklearn_ldl.plotting.ranks import draw_ranks
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
+
+#: Columns of tests.
+TESTS = ("dataset", "estimator", "against", "difference", "p", "p_holm")
 
 
 class Comparison(FoldScores):
@@ -130,9 +133,14 @@ class Comparison(FoldScores):
             corrected resampled t-test over the folds that both have finished (Nadeau and Bengio),
             over data sets Wilcoxon's signed-rank test of the means (Demsar).
         """
+        rows = self._tests(measure, against)
+        return frames().DataFrame(rows, columns=list(TESTS))
+
+    def _tests(self, measure: str, against: str | None = None) -> list[dict[str, Any]]:
         sets = self._sets_with(measure)
         if against is None:
-            against = self.ranks(measure).index[0]
+            names, losses = self._losses(measure)
+            against = names[int(np.argmin(ranks.average_ranks(losses)))]
         rows: list[dict[str, Any]] = []
         for dataset in sets:
             others = [name for name in self.estimators(dataset) if name != against]
@@ -145,11 +153,7 @@ class Comparison(FoldScores):
             differences = [losses[names.index(name)] - base for name in others]
             found = [(float(d.mean()), ranks.signed_rank(d)) for d in differences]
             rows += _corrected("all", others, found)
-        frame = frames().DataFrame(
-            rows, columns=["dataset", "estimator", "difference", "p", "p_holm"]
-        )
-        frame.insert(2, "against", against)
-        return frame
+        return [{**row, "against": against} for row in rows]
 
     def friedman(self, measure: str = "kl_divergence") -> float:
         """Test by Friedman's method whether all estimators rank alike over the data sets.
@@ -212,8 +216,9 @@ class Comparison(FoldScores):
         Parameters
         ----------
         measure : str, default=None
-            A table of this measure, with a column for every data set; None means one table for
-            every data set, with a column for every measure.
+            A table of this measure, with a column for every data set and, where there are several,
+            one for the average ranks; None means one table for every data set, with a column for
+            every measure.
 
         Returns
         -------
@@ -233,7 +238,8 @@ class Comparison(FoldScores):
         Returns
         -------
         text : str
-            A ``tabular``; the best of a column is bold.
+            A ``tabular``; the best of a column is bold. Where there are several tables, a comment
+            above each names the data set.
         """
         return "\n\n".join(map(latex, self._tables(measure)))
 
@@ -274,7 +280,10 @@ class Comparison(FoldScores):
         return cls(**json.loads(Path(path).read_text("utf-8")))
 
     def __str__(self) -> str:
-        return "\n\n".join(map(plain, self._tables(None)))
+        texts = list(map(plain, self._tables(None)))
+        if self.failures:
+            texts.append("Folds that failed, or were not started, and why: `failures`.")
+        return "\n\n".join(texts)
 
     def __repr__(self) -> str:
         return f"<Comparison of {len(self.estimators())} estimators on {', '.join(self.datasets)}>"
@@ -282,13 +291,10 @@ class Comparison(FoldScores):
     def _repr_html_(self) -> str:
         return "".join(map(html, self._tables(None)))
 
-    def _tables(self, measure: str | None) -> list:
+    def _tables(self, measure: str | None) -> list[TextTable]:
         if measure is not None:
-            return [table(self, [(dataset, measure) for dataset in self._sets_with(measure)])]
-        return [
-            table(self, [(dataset, measure) for measure in measures])
-            for dataset, measures in self.measures.items()
-        ]
+            self._sets_with(measure)  # or an error that names what there is
+        return tables_of(self, measure)
 
     def _sets_with(self, measure: str) -> list[str]:
         found = [dataset for dataset, measures in self.measures.items() if measure in measures]

@@ -77,16 +77,22 @@ def _forest(kind: type[BaseEstimator], problem: Problem, seed: int) -> BaseEstim
 ESTIMATORS: dict[str, Entry] = {
     "uniform": Entry("baseline: 1/C for every label", lambda p, s: _uniform(p)),
     "mean": Entry("baseline: mean of the training rows", lambda p, s: DummyRegressor()),
-    "bfgs": Entry("maximum entropy, penalty chosen by CV", lambda p, s: _scaled(p, _maxent(s))),
-    "bfgs-alpha": Entry("maximum entropy, alpha=0.01", lambda p, s: _scaled(p, BFGSLDL(0.01))),
-    "bfgs-auto": Entry("maximum entropy, penalty chosen by the first step", lambda p, s: BFGSLDL()),
-    "smooth": Entry("maximum entropy for labels on a scale", lambda p, s: SmoothBFGSLDL()),
+    "bfgs": Entry(
+        "maximum entropy, penalty chosen by CV (BFGSLDLCV)", lambda p, s: _scaled(p, _maxent(s))
+    ),
+    "bfgs-alpha": Entry("maximum entropy, BFGSLDL(0.01)", lambda p, s: _scaled(p, BFGSLDL(0.01))),
+    "bfgs-auto": Entry(
+        "maximum entropy, penalty chosen by the first step (BFGSLDL)", lambda p, s: BFGSLDL()
+    ),
+    "smooth": Entry(
+        "maximum entropy for labels on a scale (SmoothBFGSLDL)", lambda p, s: SmoothBFGSLDL()
+    ),
     "nystroem": Entry(
-        "maximum entropy on an approximate RBF kernel, penalty chosen by CV",
+        "maximum entropy on an approximate RBF kernel (Nystroem, BFGSLDLCV)",
         lambda p, s: _scaled(p, _nystroem(p, s), _maxent(s)),
     ),
     "knn": Entry(
-        "mean of the 10 nearest neighbours (AA-kNN)",
+        "mean of the 10 nearest neighbours (KNeighborsLDL)",
         lambda p, s: _scaled(p, KNeighborsLDL(n_neighbors=10)),
     ),
     "svr": Entry(
@@ -94,21 +100,28 @@ ESTIMATORS: dict[str, Entry] = {
         lambda p, s: _scaled(p, LDSVR(random_state=s)),
     ),
     "pt-bayes": Entry(
-        "naive Bayes on weighted single labels (PT-Bayes)",
+        "naive Bayes on weighted single labels (PTBayesLDL)",
         lambda p, s: _scaled(p, PTBayesLDL()),
         takes_sparse=False,
     ),
     "pt-svm": Entry(
-        "linear SVM on weighted single labels, at most 500 rows (PT-SVM)",
+        "linear SVM on weighted single labels, at most 500 rows (PTSVMLDL)",
         lambda p, s: _scaled(p, PTSVMLDL(cv=3, max_samples=500, random_state=s)),
     ),
-    "forest": Entry("random forest, 100 trees", lambda p, s: _forest(RandomForestRegressor, p, s)),
-    "extra-trees": Entry("extra trees, 100 trees", lambda p, s: _forest(ExtraTreesRegressor, p, s)),
+    "forest": Entry(
+        "random forest, 100 trees (RandomForestRegressor)",
+        lambda p, s: _forest(RandomForestRegressor, p, s),
+    ),
+    "extra-trees": Entry(
+        "extra trees, 100 trees (ExtraTreesRegressor)",
+        lambda p, s: _forest(ExtraTreesRegressor, p, s),
+    ),
     "boosting": Entry(
-        "boosted trees, 400 rounds", lambda p, s: GradientBoostingLDL(random_state=s)
+        "boosted trees, 400 rounds (GradientBoostingLDL)",
+        lambda p, s: GradientBoostingLDL(random_state=s),
     ),
     "pairs": Entry(
-        "maximum entropy by the order of every two labels (DF-LDL), up to 20 labels",
+        "maximum entropy by the order of every two labels (DFLDL), up to 20 labels",
         lambda p, s: _scaled(p, DFLDL(BFGSLDL())),
         most_labels=20,  # the number of fits is quadratic
     ),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 
-from sklearn_ldl.compare.comparison import Comparison
+from sklearn_ldl.compare.comparison import TESTS, Comparison
 from sklearn_ldl.compare.run import Task
 from sklearn_ldl.compare.tables import BASELINE_NAMES
 from sklearn_ldl.plotting import LabelDistributionDisplay
@@ -35,6 +36,16 @@ def write_csv(path: Path, comparison: Comparison, dataset: str) -> None:
             values = [value for folds in found for value in (folds.mean(), folds.std())]
             seconds = comparison.fit_seconds(dataset, name)
             writer.writerow([dataset, name, *values, seconds, len(found[0])])
+
+
+def write_tests(path: Path, comparison: Comparison, measure: str) -> list[dict[str, Any]]:
+    """Write and return tests of differences to the estimator with the best average rank."""
+    tests = comparison._tests(measure)
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, TESTS)
+        writer.writeheader()
+        writer.writerows(tests)
+    return tests
 
 
 def require_matplotlib() -> None:

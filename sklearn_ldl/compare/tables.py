@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from sklearn_ldl.compare.measures import heading
+from sklearn_ldl.compare.ranks import average_ranks
 
 LEGEND = (
     "Mean±deviation over the folds; ↓ lower is better, ↑ higher is better, * the best; "
@@ -32,6 +33,8 @@ class TextTable(NamedTuple):
     rows: list[list[Cell]]
     #: Rows of constant predictions, which come first.
     n_baselines: int
+    #: The data set, where there are others.
+    title: str = ""
 
 
 def table(comparison: Any, columns: list[tuple[str, str]]) -> TextTable:
@@ -47,8 +50,8 @@ def table(comparison: Any, columns: list[tuple[str, str]]) -> TextTable:
     Returns
     -------
     table : TextTable
-        With the seconds of fits where there is one data set. The number of folds is in parentheses
-        where it is not that of the others.
+        With the seconds of fits where there is one data set, with average ranks where there are
+        several. The number of folds is in parentheses where it is not that of the others.
     """
     sets = list(dict.fromkeys(dataset for dataset, _ in columns))
     names = list(dict.fromkeys(n for dataset in sets for n in comparison.estimators(dataset)))
@@ -62,9 +65,38 @@ def table(comparison: Any, columns: list[tuple[str, str]]) -> TextTable:
         head.append("fit [s]")
         seconds = [comparison.fit_seconds(sets[0], name) for name in names]
         cells.append([Cell("-" if np.isnan(s) else f"{s:.2f}") for s in seconds])
+    else:
+        head.append("rank")
+        cells.append(_ranks(comparison, columns[0][1], names))
     rows = [[Cell(name), *row] for name, row in zip(names, zip(*cells, strict=True), strict=True)]
     n_baselines = sum(name in BASELINE_NAMES for name in names)
-    return TextTable(["estimator", *head], rows, n_baselines if n_baselines < len(names) else 0)
+    n_baselines = n_baselines if n_baselines < len(names) else 0
+    title = sets[0] if len(sets) < len(comparison.datasets) else ""
+    return TextTable(["estimator", *head], rows, n_baselines, title)
+
+
+def tables_of(comparison: Any, measure: str | None = None) -> list[TextTable]:
+    """Make a table of one measure on all data sets, or one of all measures for each data set."""
+    if measure is not None:
+        sets = [name for name, measures in comparison.measures.items() if measure in measures]
+        return [table(comparison, [(dataset, measure) for dataset in sets])]
+    return [
+        table(comparison, [(dataset, measure) for measure in measures])
+        for dataset, measures in comparison.measures.items()
+    ]
+
+
+def _ranks(comparison: Any, measure: str, names: list[str]) -> list[Cell]:
+    try:
+        complete, losses = comparison._losses(measure)
+    except ValueError:
+        return [Cell("-") for _ in names]
+    ranks = dict(zip(complete, average_ranks(losses), strict=True))
+    best = min(ranks.values())
+    return [
+        Cell(f"{ranks[name]:.2f}", bool(ranks[name] == best)) if name in ranks else Cell("-")
+        for name in names
+    ]
 
 
 def _column(comparison: Any, dataset: str, measure: str, names: list[str]) -> list[Cell]:
@@ -94,8 +126,8 @@ def _column(comparison: Any, dataset: str, measure: str, names: list[str]) -> li
     return cells
 
 
-def plain(table: TextTable) -> str:
-    """Plain text: baselines, a rule, the other estimators."""
+def plain(table: TextTable, width: float = np.inf) -> str:
+    """Plain text: baselines, a rule, the other estimators; in pieces where it is too wide."""
     # The space under the stars keeps the numbers in line, and the title above the numbers.
     columns = [
         [title, *(cell.text for cell in cells)]
@@ -104,6 +136,20 @@ def plain(table: TextTable) -> str:
         for title, cells in zip(table.head, zip(*table.rows, strict=True), strict=True)
     ]
     widths = [max(map(len, column)) for column in columns]
+    pieces = [[0]]
+    for j in range(1, len(columns)):
+        used = sum(widths[i] + 2 for i in pieces[-1])
+        if len(pieces[-1]) > 1 and used + widths[j] > width:
+            pieces.append([0])
+        pieces[-1].append(j)
+    text = "\n\n".join(
+        _piece([columns[j] for j in piece], [widths[j] for j in piece], table.n_baselines)
+        for piece in pieces
+    )
+    return f"{table.title}\n{text}" if table.title else text
+
+
+def _piece(columns: list[list[str]], widths: list[int], n_baselines: int) -> str:
     lines = [
         "  ".join(
             [first.ljust(widths[0])]
@@ -112,8 +158,8 @@ def plain(table: TextTable) -> str:
         for first, *cells in zip(*columns, strict=True)
     ]
     rule = "-" * max(map(len, lines))
-    if table.n_baselines:
-        lines.insert(1 + table.n_baselines, rule)
+    if n_baselines:
+        lines.insert(1 + n_baselines, rule)
     lines.insert(1, rule)
     return "\n".join(lines)
 
@@ -124,12 +170,14 @@ def markdown(table: TextTable) -> str:
     lines += [
         [f"**{cell.text}**" if cell.best else cell.text for cell in row] for row in table.rows
     ]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"{table.title}\n\n{text}" if table.title else text
 
 
 def latex(table: TextTable) -> str:
     """Table in LaTeX."""
-    lines = [rf"\begin{{tabular}}{{l{'r' * (len(table.head) - 1)}}}", r"\toprule"]
+    lines = [f"% {table.title}"] if table.title else []
+    lines += [rf"\begin{{tabular}}{{l{'r' * (len(table.head) - 1)}}}", r"\toprule"]
     lines += [" & ".join(map(_latex, table.head)) + r" \\", r"\midrule"]
     for position, row in enumerate(table.rows):
         if table.n_baselines and position == table.n_baselines:
@@ -165,4 +213,5 @@ def html(table: TextTable) -> str:
         )
         for cells in table.rows
     ]
-    return f"<table><thead>{head}</thead><tbody>{''.join(body)}</tbody></table>"
+    title = f"<caption>{escape(table.title)}</caption>" if table.title else ""
+    return f"<table>{title}<thead>{head}</thead><tbody>{''.join(body)}</tbody></table>"

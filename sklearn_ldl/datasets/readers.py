@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -190,7 +191,11 @@ def read_csv(
     try:
         table = np.loadtxt(rows, delimiter=",", quotechar='"', comments=None, ndmin=2)
     except ValueError as exc:
-        raise ValueError(f"{path} must hold numbers only below its header: {exc}") from exc
+        # NumPy counts columns from one.
+        found = re.search(r"column (\d+)", str(exc))
+        column = int(found[1]) if found else 0
+        where = f" The column is {header[column - 1]!r}." if 0 < column <= len(header) else ""
+        raise ValueError(f"{path} must hold numbers only below its header: {exc}{where}") from exc
     if table.shape[1] != len(header):
         raise ValueError(
             f"{path} has {len(header)} column names but {table.shape[1]} columns of numbers."

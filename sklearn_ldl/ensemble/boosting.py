@@ -21,7 +21,12 @@ from sklearn_ldl._core.simplex import centred_logits, softmax
 from sklearn_ldl._core.sklearn_compat import Interval, RealNotInt, StrOptions, fit_context
 from sklearn_ldl._core.weights import scaled_weight
 from sklearn_ldl.base import SoftmaxPredictionMixin
-from sklearn_ldl.ensemble.categories import TABLE, CategoryEncoder, categorical_mask
+from sklearn_ldl.ensemble.categories import (
+    TABLE,
+    CategoryEncoder,
+    categorical_mask,
+    hint_at_categories,
+)
 from sklearn_ldl.ensemble.label_trees import LabelTrees, import_lightgbm
 from sklearn_ldl.ensemble.shared_trees import SharedTrees
 from sklearn_ldl.ensemble.training_rows import TrainingRows
@@ -298,12 +303,13 @@ class GradientBoostingLDL(SoftmaxPredictionMixin, BaseEstimator):
     ) -> tuple[Any, NDArray, NDArray, float]:
         """Validate what `fit` is given: a table, distributions, positive weights and their unit."""
         self.is_categorical_ = categorical_mask(X, self.categorical_features)
-        if self.is_categorical_ is None:
-            X, D = self._validate_fit(X, y, **_CHECKS)
-        else:
-            X, D = self._validate_fit(X, y, skip_check_array=True)
-            self._encoder = CategoryEncoder(self.is_categorical_).fit(X)
-            X = self._encoder.transform(X)
+        with hint_at_categories():
+            if self.is_categorical_ is None:
+                X, D = self._validate_fit(X, y, **_CHECKS)
+            else:
+                X, D = self._validate_fit(X, y, skip_check_array=True)
+                self._encoder = CategoryEncoder(self.is_categorical_).fit(X)
+                X = self._encoder.transform(X)
         weight, unit = scaled_weight(sample_weight, X, dtype=np.float64)
         used = weight > 0
         return (X, D, weight, unit) if used.all() else (X[used], D[used], weight[used], unit)

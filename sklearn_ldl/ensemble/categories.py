@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -74,6 +76,20 @@ def categorical_mask(X: Any, categorical_features: ArrayLike | str | None) -> ND
             )
         mask[[names.index(name) for name in wanted.tolist()]] = True
     return mask if mask.any() else None
+
+
+@contextmanager
+def hint_at_categories() -> Iterator[None]:
+    """Say, where text is no number, how a column is declared to hold categories."""
+    try:
+        yield
+    except ValueError as error:
+        if "could not convert string" not in str(error):
+            raise
+        raise ValueError(
+            f"{error}. A column of categories needs the dtype category, or its name in "
+            "categorical_features."
+        ) from error
 
 
 class CategoryEncoder:

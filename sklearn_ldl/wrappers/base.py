@@ -109,9 +109,15 @@ class TargetWrapper(LearnerFeatures, MetaEstimatorMixin, BaseEstimator):
         for name in params:
             part, _, inner = name.partition("__")
             if inner and part not in params and getattr(self, part, self) is None:
+                owner = type(self).__name__
+                labels = is_classifier(self)
+                example = {
+                    "estimator": "BFGSLDL()",
+                    "distributor": "LabelSmoother()" if labels else "GaussianLabelDistributor()",
+                }.get(part, "...")
                 raise ValueError(
-                    f"{name} cannot be set while {part} is None: give {type(self).__name__} one, as"
-                    f" in {type(self).__name__}({part}=...), to set its parameters."
+                    f"{name} cannot be set while {part} is None: give {owner} one, as in "
+                    f"{owner}({part}={example}), to set its parameters."
                 )
         return super().set_params(**params)
 

@@ -11,6 +11,7 @@ from sklearn_ldl.compare.ranks import (
     friedman,
     holm,
 )
+from sklearn_ldl.compare.tables import plain, tables_of
 from sklearn_ldl.plotting.ranks import cliques
 
 
@@ -69,15 +70,45 @@ class TestTables:
     def test_markdown_and_latex_of_one_measure(self):
         found = comparison({"a_1": {"mean": [0.4], "x&y": [0.2]}, "b": {"mean": [0.3]}})
         assert found.to_markdown("kl_divergence").splitlines() == [
-            "| estimator | a_1↓ | b↓ |",
-            "| --- | ---: | ---: |",
-            "| mean | 0.400±0.000 | **0.300±0.000** |",
-            "| x&y | **0.200±0.000** | - |",
+            "| estimator | a_1↓ | b↓ | rank |",
+            "| --- | ---: | ---: | ---: |",
+            "| mean | 0.400±0.000 | **0.300±0.000** | **1.00** |",
+            "| x&y | **0.200±0.000** | - | - |",
         ]
         text = found.to_latex("kl_divergence")
         assert r"a\_1$\downarrow$" in text
-        assert r"x\&y & \textbf{0.200$\pm$0.000} & - \\" in text
+        assert r"x\&y & \textbf{0.200$\pm$0.000} & - & - \\" in text
         assert text.count(r"\midrule") == 2
+
+    def test_ranks_are_averages_over_data_sets(self):
+        found = comparison(
+            {name: {"x": [x], "y": [2.0]} for name, x in zip("abc", [1.0, 1.0, 3.0], strict=True)}
+        )
+        lines = found.to_markdown("kl_divergence").splitlines()
+        assert [line.split(" | ")[-1] for line in lines[2:]] == ["**1.33** |", "1.67 |"]
+
+    def test_each_of_several_tables_names_its_data_set(self):
+        found = comparison({"a_1": {"x": [0.4]}, "b": {"x": [0.3]}})
+        assert [text.splitlines()[0] for text in str(found).split("\n\n")] == ["a_1", "b"]
+        assert found.to_latex().startswith("% a_1\n\\begin{tabular}")
+        assert found.to_markdown().startswith("a_1\n\n| estimator |")
+        assert "<caption>b</caption>" in found._repr_html_()
+        alone = comparison({"a_1": {"x": [0.4]}})
+        assert "a_1" not in str(alone) + alone.to_latex() + alone.to_markdown()
+
+    def test_a_table_that_is_too_wide_is_cut_between_columns(self):
+        [table] = tables_of(comparison({"a": {"mean": [0.4], "knn": [0.3]}}))
+        assert plain(table, 35) == plain(table)
+        pieces = plain(table, 34).split("\n\n")
+        heads = [piece.splitlines()[0].split() for piece in pieces]
+        assert heads == [["estimator", "kl_divergence↓"], ["estimator", "fit", "[s]"]]
+        assert {len(piece.splitlines()) for piece in pieces} == {5}
+
+    def test_failures_are_pointed_at(self):
+        found = comparison({"a": {"mean": [0.4], "knn": [0.3]}})
+        assert "failures" not in str(found)
+        found.records.append({"dataset": "a", "estimator": "x", "error": "ValueError: no"})
+        assert str(found).endswith("why: `failures`.")
 
     def test_notebooks(self):
         text = comparison({"a": {"<b>": [0.4]}})._repr_html_()

@@ -10,7 +10,7 @@ import pytest
 from scipy.io import savemat
 from sklearn.base import BaseEstimator
 
-from sklearn_ldl.__main__ import main
+from sklearn_ldl.__main__ import _over_sets, main
 from sklearn_ldl.compare import compare as compare_estimators
 from sklearn_ldl.compare.estimators import BASELINES, ESTIMATORS, Entry
 from sklearn_ldl.compare.measures import MEASURES, SIMILARITIES, SIX
@@ -401,11 +401,34 @@ def test_estimators_of_a_file_beside_the_data_on_two_sets(tmp_path):
         text=True,
         check=True,
     )
-    assert done.stdout.count(r"\begin{tabular}") == 2
+    # Nothing but tables, so that it can go to a file: one for each set, and one with ranks.
+    assert done.stdout.startswith("% a\n\\begin{tabular}")
+    assert done.stdout.endswith("\\end{tabular}\n")
+    assert done.stdout.count(r"\begin{tabular}") == 3
+    assert r"a$\downarrow$ & b$\downarrow$ & rank \\" in done.stdout
+    assert "Best average rank on 2 data sets, by kl_divergence: " in done.stderr
+    tests = pd.read_csv(tmp_path / "ldl_results" / "scores_tests.csv")
+    assert tests.dataset.tolist() == ["a"] * 4 + ["b"] * 4 + ["all"] * 4
+    assert tests.against.nunique() == 1
     for name in ("a", "b"):
         table = pd.read_csv(tmp_path / "ldl_results" / f"{name}.csv")
         assert table.estimator.tolist() == [*BASELINES, "mine:MyLDL", "mine:build", "knn"]
         assert table.kl_divergence_mean[1] == table.kl_divergence_mean[2]
+
+
+@pytest.mark.parametrize(
+    ("n_sets", "p", "told"),
+    [
+        (3, 0.01, "too few"),
+        (8, 0.01, "chance (Wilcoxon's test, Holm's correction): b."),
+        (8, 0.2, "correction): none."),
+    ],
+)
+def test_sentence_on_several_sets(n_sets, p, told):
+    row = {"dataset": "all", "estimator": "b", "against": "a", "p_holm": p}
+    sentence = _over_sets([row], "kl_divergence", n_sets)
+    assert sentence.startswith(f"Best average rank on {n_sets} data sets, by kl_divergence: a.")
+    assert told in sentence
 
 
 def test_closed_pipe_is_silent():

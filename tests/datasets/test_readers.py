@@ -134,6 +134,7 @@ def test_csv_label_columns_must_be_a_list(table):
         ("a,b,x\n1,0,5\n", ["a", "a"], "occurs twice"),
         ("a,b,x\n", ["a", "b"], "no rows below its header"),
         ("", ["a", "b"], "no label columns"),
+        ("a,b,kind\n1,0,red\n", ["a", "b"], "numbers only.*'red'.*The column is 'kind'"),
         ("a,b,x\n1,0,\n", ["a", "b"], "numbers only.*row 0, column 3"),
         ("a,b,x\n1,0,red\n", ["a", "b"], "numbers only.*'red'"),
         ("a,b,x\n1,0,5\n1,0\n", ["a", "b"], "number of columns changed"),

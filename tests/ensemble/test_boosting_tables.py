@@ -221,3 +221,11 @@ def test_encoder_keeps_the_order_of_columns():
     assert codes.dtype == np.float32
     assert_array_equal(np.sort(np.unique(codes[:, 2])), [0, 1])
     assert_array_equal(codes[:, [0, 1, 3]], np.array(expected)[:, [0, 1, 3]])
+
+
+@pytest.mark.parametrize("declared", [None, ["kind"]])
+def test_text_that_is_not_declared_says_how_to_declare_it(declared):
+    X = pd.DataFrame({"kind": ["a", "b"] * 20, "text": ["x", "y"] * 20})
+    D = np.tile([[0.25, 0.75], [0.5, 0.5]], (20, 1))
+    with pytest.raises(ValueError, match=r"could not convert string.*the dtype category"):
+        GradientBoostingLDL(2, categorical_features=declared).fit(X, D)
