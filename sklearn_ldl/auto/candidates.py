@@ -120,8 +120,10 @@ def named_candidates(given: Sequence[Any] | None) -> dict[str, Candidate]:
                 raise ValueError(f"{entry!r} is no candidate: choose from {names}.")
             found[entry] = CANDIDATES[entry]
             continue
+        if not isinstance(entry, tuple | list) or len(entry) != 2:
+            raise ValueError(f"{entry!r} is no candidate: give a name, or (name, estimator).")
         name, learner = entry
-        if name in CANDIDATES:
+        if name in CANDIDATES or name in found:
             raise ValueError(f"{name!r} is a candidate already: give yours another name.")
         found[name] = Candidate(partial(_as_given, learner))
     return found
@@ -201,8 +203,10 @@ def any_takes_missing(given: Sequence[Any] | None) -> bool:
                 learner = CANDIDATES[entry].build(anything, "none")
             except MissingExtraError:
                 continue
-        else:
+        elif isinstance(entry, tuple | list) and len(entry) == 2:
             learner = entry[1]
+        else:
+            continue  # which fit says
         if get_tags(learner).input_tags.allow_nan:
             return True
     return False

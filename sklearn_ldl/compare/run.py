@@ -29,9 +29,10 @@ from sklearn_ldl.compare.cache import ScoreCache
 from sklearn_ldl.compare.comparison import Comparison
 from sklearn_ldl.compare.estimators import Contender, contenders
 from sklearn_ldl.compare.folds import Fold, batches, folds_of, inner_splitter
-from sklearn_ldl.compare.identity import code, describe, key
+from sklearn_ldl.compare.identity import describe, key
 from sklearn_ldl.compare.measures import Measure, measures_of
 from sklearn_ldl.compare.problem import Problem, as_problems
+from sklearn_ldl.compare.sources import code
 
 #: ``(data set, estimator, folds done, folds, folds done since the last call)``
 Progress = Callable[[str, str, int, int, int], None]
@@ -82,7 +83,8 @@ def compare(
     inner_cv : int, default=3
         Folds of the training rows in which a grid is searched, by the first measure.
     n_candidates : int, default=20
-        Most candidates of a grid; of a larger one that many are drawn.
+        Most candidates of a grid; of a larger one, and of one with distributions (with a method
+        `rvs`), that many are drawn.
     corrupt : callable, default=None
         ``corrupt(X, y, random_state) -> (X, y)`` changes the training rows of every fold, to see
         what noise or few votes do; test rows stay as they are.
@@ -217,12 +219,15 @@ class Plan:
     def _row(self, task: Task, name: str, on_progress: Progress) -> Iterator[dict[str, Any]]:
         """Yield the records of an estimator on a data set."""
         contender, settings = task.contenders[name], self.settings
+        own = [measure.scorer for measure in task.measures if measure.is_own]
         identity = {
             "estimator": describe(contender.estimator),
             "grid": describe(contender.grid),
-            "code": code(contender.estimator),
+            "code": code([contender.estimator, contender.grid, settings.corrupt, *own]),
             "data": task.problem.digest,
             "measures": [measure.name for measure in task.measures],
+            # A name of ours says all; a name that is given to a scorer says nothing.
+            **({"scorers": describe(own)} if own else {}),
             **settings.identity,
         }
         place = {"dataset": task.problem.name, "estimator": name}
@@ -236,6 +241,9 @@ class Plan:
                 limit = f"over limit: more than {settings.time_limit:g} s, {n_done} folds"
                 yield {**place, "error": limit}
                 return
+            # What was spent before an interrupt counts, so that it changes no table.
+            known = [self.scores.get(k) or {} for k in keys]
+            spent += max(outcome.get("fit_seconds", 0.0) for outcome in known)
             start = time.monotonic()
             outcomes = Parallel(n_jobs=settings.n_jobs)(
                 delayed(_outcome)(contender, task.problem, fold, task.measures, settings)
@@ -321,7 +329,7 @@ def _searched(contender: Contender, problem: Problem, settings: Settings) -> Bas
         "scoring": contender.scorer,
         "error_score": "raise",
     }
-    if len(ParameterGrid(contender.grid)) <= settings.n_candidates:
+    if not _is_drawn(contender.grid, settings.n_candidates):
         return GridSearchCV(estimator, contender.grid, **options)
     return RandomizedSearchCV(
         estimator,
@@ -330,6 +338,14 @@ def _searched(contender: Contender, problem: Problem, settings: Settings) -> Bas
         random_state=settings.seed,
         **options,
     )
+
+
+def _is_drawn(grid: Any, n_candidates: int) -> bool:
+    """Whether candidates are drawn: from distributions, or as there are too many."""
+    parts = grid if isinstance(grid, list | tuple) else [grid]
+    if any(hasattr(values, "rvs") for part in parts for values in part.values()):
+        return True
+    return len(ParameterGrid(grid)) > n_candidates
 
 
 def _scores(
