@@ -133,11 +133,15 @@ def _as_given(learner: BaseEstimator, problem: Problem, scaling: str) -> BaseEst
     return learner
 
 
-def compressed(X: Any) -> Any:
-    """Return large dense features that are almost all zero as sparse ones: fits are faster."""
+def compressed(X: Any, given: Sequence[Any] | None = None) -> Any:
+    """Return large dense features that are almost all zero as sparse ones: fits are faster.
+
+    They stay dense where one of the estimators that were given needs them so.
+    """
     if issparse(X) or X.size < _LARGE or np.count_nonzero(X) > _FILLED * X.size:
         return X
-    return csr_matrix(X)
+    own = [entry[1] for entry in given or () if not isinstance(entry, str)]
+    return csr_matrix(X) if all(get_tags(one).input_tags.sparse for one in own) else X
 
 
 def describe(X: Any, n_samples: int, weighted: bool, seed: int) -> Problem:

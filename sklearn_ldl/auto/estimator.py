@@ -112,8 +112,8 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
     Candidates that cannot take what `fit` is given are left out, and the leaderboard says so: with
     weights of rows "neighbors", with missing values (NaN) all but forests, boosted trees and the
     mean. Sparse features are not centred, and large dense ones of which nine tenths are zero are
-    taken as sparse. A candidate that fails is left out likewise; if all fail,
-    that is an error.
+    taken as sparse, unless one of the given estimators needs them dense. A candidate that fails is
+    left out likewise; if all fail, that is an error.
 
     The limit is wall time. It bounds the number of candidates and scalings, not what a single one
     does: a fit that has been started is finished. After Ctrl-C the estimator is what was reached,
@@ -210,7 +210,7 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
         clock = Clock(self.time_limit)
         candidates = named_candidates(self.candidates)
         X, D = self._validate_fit(X, y, **self._checks())
-        X = compressed(X)
+        X = compressed(X, self.candidates)
         self._sparse_inside = issparse(X)
         weight = training_weight(sample_weight, X, dtype=np.float64)
         given_weight = None if sample_weight is None else weight

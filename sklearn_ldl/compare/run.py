@@ -89,8 +89,9 @@ def compare(
         ``corrupt(X, y, random_state) -> (X, y)`` changes the training rows of every fold, to see
         what noise or few votes do; test rows stay as they are.
     time_limit : float, default=None
-        Seconds that an estimator may spend on a data set. When they are gone, it gets no further
-        folds there, and the comparison says so.
+        Seconds that fits of an estimator may take on a data set, those whose scores are in the
+        `cache` included; of fits in parallel the longest counts. When they are gone, it gets no
+        further folds there, and the comparison says so.
     cache : path-like, default=None
         Text file in which scores are kept as they come. Folds that are in it are not fitted again:
         those of the same estimator, parameters, code, data, rows, measures and seed.
@@ -241,17 +242,16 @@ class Plan:
                 limit = f"over limit: more than {settings.time_limit:g} s, {n_done} folds"
                 yield {**place, "error": limit}
                 return
-            # What was spent before an interrupt counts, so that it changes no table.
-            known = [self.scores.get(k) or {} for k in keys]
-            spent += max(outcome.get("fit_seconds", 0.0) for outcome in known)
             start = time.monotonic()
             outcomes = Parallel(n_jobs=settings.n_jobs)(
                 delayed(_outcome)(contender, task.problem, fold, task.measures, settings)
                 for fold in missing.values()
             )
-            spent += time.monotonic() - start
+            elapsed = time.monotonic() - start
             for k, outcome in zip(missing, outcomes, strict=True):
                 self.scores.add(k, {**place, **outcome})
+            # What was spent before an interrupt counts, so that it changes no table.
+            spent += max(self.scores.known(k).get("fit_seconds", elapsed) for k in keys)
             for k, fold in zip(keys, batch, strict=True):
                 rows = {"n_train": len(fold.train), "n_test": len(fold.test)}
                 numbers = {"repeat": fold.repeat, "fold": fold.number}

@@ -176,8 +176,7 @@ class FoldScores:
         complete = [
             name
             for name in (self.estimators(dataset) if among is None else among)
-            if self.is_complete(dataset, name)
-            and not np.isnan(self.mean(dataset, name, measure))
+            if self.is_complete(dataset, name) and not np.isnan(self.mean(dataset, name, measure))
         ]
         if not complete:
             raise ValueError(f"No estimator has finished the folds of {dataset}.")
