@@ -307,9 +307,8 @@ def test_either_kind_of_rows_is_predicted_after_either_fit(data):
 def test_many_labels():
     X, D = make_ldl(60, random_state=0)
     D = np.repeat(D, 8, axis=1) / 8
-    candidates = dict.fromkeys(["pairs"])
     model = AutoLDL(time_limit=20, random_state=0, candidates=None)
-    by_default = {n: c for n, c in CANDIDATES.items() if n in ("mean", "pairs", *candidates)}
+    by_default = {n: c for n, c in CANDIDATES.items() if n in ("mean", "pairs")}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sklearn_ldl.auto.candidates.CANDIDATES", by_default)
         assert notes(model.fit(X, D))["pairs"] == "more than 20 labels"
@@ -331,9 +330,6 @@ def test_failures_are_noted(data, error):
 def test_scores_that_are_no_numbers(data):
     with pytest.raises(ValueError, match="No candidate has a finite score"):
         auto(["linear"], scoring=lambda model, X, y: np.nan).fit(*data)
-
-
-def test_scorers_that_fail_say_why(data):
     with pytest.raises(ValueError, match="continuous"):
         auto(["linear"], scoring="accuracy").fit(*data)
 
@@ -363,10 +359,10 @@ def test_the_same_predictions_are_one_member(data):
 
 
 def test_members_for_which_no_time_is_left(data):
-    X, D = data
     Slower.n_fits = 0
-    model = auto([("slow", Slower())], time_limit=1.0).fit(X, D)
+    model = auto([("slow", Slower())], time_limit=1.0).fit(*data)
     assert len(model.estimators_[model.names_.index("slow")].estimators_) == 5
+    assert "Slower" in repr(model.estimators_)
 
 
 def test_missing_extras(data, monkeypatch):
