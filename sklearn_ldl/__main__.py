@@ -212,6 +212,7 @@ def _compare(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> 
         plan = _plan(arguments)
         n_folds = sum(len(task.contenders) * len(task.folds) for task in plan.tasks)
         progress = _progress(n_folds, quiet=arguments.quiet)
+        _check_out(arguments)
         arguments.out.mkdir(parents=True, exist_ok=True)
     except (ImportError, OSError, ValueError) as exc:
         parser.error(str(exc))
@@ -247,6 +248,14 @@ def _plan(arguments: argparse.Namespace) -> Plan:
             seed=arguments.seed, n_jobs=arguments.n_jobs, time_limit=arguments.time_limit
         ),
     )
+
+
+def _check_out(arguments: argparse.Namespace) -> None:
+    """Raise a ValueError where results would take the place of data."""
+    for source in map(Path, arguments.sources):
+        result = arguments.out / f"{source.stem}.csv"
+        if result.exists() and source.exists() and result.samefile(source):
+            raise ValueError(f"{result} would be overwritten by the results: choose another --out.")
 
 
 def _problems(arguments: argparse.Namespace) -> list[Problem]:

@@ -120,8 +120,10 @@ def named_candidates(given: Sequence[Any] | None) -> dict[str, Candidate]:
                 raise ValueError(f"{entry!r} is no candidate: choose from {names}.")
             found[entry] = CANDIDATES[entry]
             continue
+        if not isinstance(entry, tuple | list) or len(entry) != 2:
+            raise ValueError(f"{entry!r} is no candidate: give a name, or (name, estimator).")
         name, learner = entry
-        if name in CANDIDATES:
+        if name in CANDIDATES or name in found:
             raise ValueError(f"{name!r} is a candidate already: give yours another name.")
         found[name] = Candidate(partial(_as_given, learner))
     return found
@@ -131,11 +133,15 @@ def _as_given(learner: BaseEstimator, problem: Problem, scaling: str) -> BaseEst
     return learner
 
 
-def compressed(X: Any) -> Any:
-    """Return large dense features that are almost all zero as sparse ones: fits are faster."""
+def compressed(X: Any, given: Sequence[Any] | None = None) -> Any:
+    """Return large dense features that are almost all zero as sparse ones: fits are faster.
+
+    They stay dense where one of the estimators that were given needs them so.
+    """
     if issparse(X) or X.size < _LARGE or np.count_nonzero(X) > _FILLED * X.size:
         return X
-    return csr_matrix(X)
+    own = [entry[1] for entry in given or () if not isinstance(entry, str)]
+    return csr_matrix(X) if all(get_tags(one).input_tags.sparse for one in own) else X
 
 
 def describe(X: Any, n_samples: int, weighted: bool, seed: int) -> Problem:
@@ -201,8 +207,10 @@ def any_takes_missing(given: Sequence[Any] | None) -> bool:
                 learner = CANDIDATES[entry].build(anything, "none")
             except MissingExtraError:
                 continue
-        else:
+        elif isinstance(entry, tuple | list) and len(entry) == 2:
             learner = entry[1]
+        else:
+            continue  # which fit says
         if get_tags(learner).input_tags.allow_nan:
             return True
     return False

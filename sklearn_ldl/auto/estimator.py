@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, issparse
 from sklearn.base import BaseEstimator
 from sklearn.model_selection import GroupKFold
 from sklearn.utils import check_random_state, get_tags
@@ -112,8 +112,9 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
     Candidates that cannot take what `fit` is given are left out, and the leaderboard says so: with
     weights of rows "neighbors", with missing values (NaN) all but forests, boosted trees and the
     mean. Sparse features are not centred, and large dense ones of which nine tenths are zero are
-    taken as sparse. Features are numbers; encode categories in front, for instance by a
-    ``OneHotEncoder``. A candidate that fails is left out likewise; if all fail, that is an error.
+    taken as sparse, unless one of the given estimators needs them dense. Features are numbers;
+    encode categories in front, for instance by a ``OneHotEncoder``. A candidate that fails is left
+    out likewise; if all fail, that is an error.
 
     The limit is wall time. It bounds the number of candidates and scalings, not what a single one
     does: a fit that has been started is finished. After Ctrl-C the estimator is what was reached,
@@ -210,8 +211,8 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
         clock = Clock(self.time_limit)
         candidates = named_candidates(self.candidates)
         X, D = self._validate_fit(X, y, **self._checks())
-        given, X = X, compressed(X)
-        self._compressed = X is not given
+        X = compressed(X, self.candidates)
+        self._sparse_inside = issparse(X)
         weight = training_weight(sample_weight, X, dtype=np.float64)
         given_weight = None if sample_weight is None else weight
         score = HeldOutScore(self.scoring, D, given_weight)
@@ -243,7 +244,7 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
             if search.members:
                 self._mix(search)
             raise
-        if search.errors and len(search.errors) == len(candidates) - 1:
+        if search.errors and len(search.errors) >= len(candidates) - 1:
             raise search.errors[0]
         if not search.members:
             raise ValueError("No candidate has a finite score; check the scorer.")
@@ -355,8 +356,8 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = validate_samples(self, X, reset=False, **self._checks())
-        if self._compressed:
-            X = csr_matrix(X)
+        if issparse(X) != self._sparse_inside:  # members take what they were fitted to
+            X = csr_matrix(X) if self._sparse_inside else X.toarray()
         return np.array(
             [check_prediction(member.predict(X), self.n_labels_) for member in self.estimators_]
         )

@@ -17,8 +17,8 @@ class _MeanOfFolds(LabelDistributionMixin, BaseEstimator):
     """Mean prediction of the models that cross-validation has fitted: a member without a fit."""
 
     def __init__(self, estimators: Sequence[BaseEstimator], n_labels: int):
-        self.estimators_ = list(estimators)
-        self.n_labels_ = n_labels
+        self.estimators, self.n_labels = estimators, n_labels
+        self.estimators_, self.n_labels_ = list(estimators), n_labels
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         return np.mean(

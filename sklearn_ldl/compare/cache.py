@@ -8,12 +8,16 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+# Of every line.
+_START = b'{"key": "'
+
 
 class ScoreCache:
     """Lines of JSON, each with the key of a fit and its outcome.
 
     Lines are only ever added, so that results of other estimators stay, and an interrupted run
-    loses at most the fold that it was in. A last line that was cut off is left out.
+    loses at most the fold that it was in. A line that was cut off is left out. Several processes
+    may add to a file at the same time.
 
     Parameters
     ----------
@@ -24,24 +28,23 @@ class ScoreCache:
     def __init__(self, path: str | PathLike[str] | None):
         self._path = None if path is None else Path(path)
         self._found: dict[str, dict[str, Any]] = {}
-        # A last line that was cut off goes when the next one is added.
-        self._n_bytes: int | None = None
         if self._path is not None and self._path.exists():
             self._read(self._path.read_bytes())
 
     def _read(self, content: bytes) -> None:
-        *lines, last = content.split(b"\n")
-        for number, line in enumerate(lines, 1):
+        for number, line in enumerate(content.split(b"\n"), 1):
+            if not line:
+                continue
             try:
                 entry = json.loads(line)
                 self._found[entry.pop("key")] = entry
             except (ValueError, KeyError, AttributeError) as error:
+                if line.startswith(_START[: len(line)]):
+                    continue
                 raise ValueError(
                     f"{self._path}, line {number}, is no score: delete the line, or give another "
                     "file."
                 ) from error
-        if last:
-            self._n_bytes = len(content) - len(last)
 
     def get(self, key: str) -> dict[str, Any] | None:
         """Return the outcome of a fit, or None."""
@@ -57,8 +60,11 @@ class ScoreCache:
         if self._path is None or "error" in outcome:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        if self._n_bytes is not None:
-            os.truncate(self._path, self._n_bytes)
-            self._n_bytes = None
-        with self._path.open("a", encoding="utf-8", newline="") as file:
-            file.write(json.dumps({"key": key, **outcome}) + "\n")
+        line = json.dumps({"key": key, **outcome}).encode() + b"\n"
+        with self._path.open("ab+", buffering=0) as file:
+            if file.seek(0, os.SEEK_END):
+                file.seek(-1, os.SEEK_END)
+                if file.read(1) != b"\n":  # after a line that was cut off
+                    line = b"\n" + line
+            # All at once, so that lines of other processes stay whole.
+            file.write(line)

@@ -310,7 +310,9 @@ class Comparison(FoldScores):
             name
             for name in self.estimators()
             if all(
-                name in self.estimators(dataset) and self.is_complete(dataset, name)
+                name in self.estimators(dataset)
+                and self.is_complete(dataset, name)
+                and not np.isnan(self.mean(dataset, name, measure))
                 for dataset in sets
             )
         ]

@@ -170,6 +170,8 @@ def contenders(given: Any, problem: Problem, scorer: Callable, seed: int) -> dic
         estimator, grid = value if isinstance(value, tuple) else (value, None)
         if isinstance(estimator, str):
             estimator = _by_name(estimator, problem, seed)
+        if isinstance(estimator, type):
+            raise ValueError(f"{name}: {estimator.__name__} is a class; give an instance of it.")
         if not hasattr(estimator, "fit"):
             raise ValueError(f"{name}: {estimator!r} is no estimator.")
         if name in found and name not in BASELINES:

@@ -53,11 +53,14 @@ class Measure(NamedTuple):
         Scorer of scikit-learn; greater is better.
     is_loss : bool
         Whether the measure is the negated score, and lower is better.
+    is_own : bool
+        Whether the scorer was given, and not found by its name.
     """
 
     name: str
     scorer: Callable
     is_loss: bool
+    is_own: bool = False
 
     @property
     def arrow(self) -> str:
@@ -80,7 +83,7 @@ def measures_of(
         For a name that neither the package nor scikit-learn has.
     """
     if isinstance(scoring, Mapping):
-        return [Measure(name, scorer, False) for name, scorer in scoring.items()]
+        return [Measure(name, scorer, False, is_own=True) for name, scorer in scoring.items()]
     names = [scoring] if isinstance(scoring, str) else scoring or DEFAULTS[role]
     return [_measure(name) for name in dict.fromkeys(names)]
 

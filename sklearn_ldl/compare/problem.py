@@ -141,7 +141,9 @@ def as_problem(data: Any, name: str) -> Problem:
         return Problem(name, data.data, _target(data.target), labels, **rows)
     if isinstance(data, tuple) and len(data) == 2:
         X, y = data
-        if isinstance(y, Sequence) and all(isinstance(column, str) for column in y):
+        names = isinstance(y, Sequence) and all(isinstance(column, str) for column in y)
+        # As many as there are rows are labels, unless they are columns.
+        if names and hasattr(X, "columns") and (len(y) != len(X) or set(y) <= set(X.columns)):
             columns = list(y)
             return Problem(name, X.drop(columns=columns), _target(X[columns]), columns)
         return Problem(name, X if hasattr(X, "shape") else np.asarray(X), _target(y))

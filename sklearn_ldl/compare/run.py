@@ -29,9 +29,10 @@ from sklearn_ldl.compare.cache import ScoreCache
 from sklearn_ldl.compare.comparison import Comparison
 from sklearn_ldl.compare.estimators import Contender, contenders
 from sklearn_ldl.compare.folds import Fold, batches, folds_of, inner_splitter
-from sklearn_ldl.compare.identity import code, describe, key
+from sklearn_ldl.compare.identity import describe, key
 from sklearn_ldl.compare.measures import Measure, measures_of
 from sklearn_ldl.compare.problem import Problem, as_problems
+from sklearn_ldl.compare.sources import code
 
 #: ``(data set, estimator, folds done, folds, folds done since the last call)``
 Progress = Callable[[str, str, int, int, int], None]
@@ -82,13 +83,15 @@ def compare(
     inner_cv : int, default=3
         Folds of the training rows in which a grid is searched, by the first measure.
     n_candidates : int, default=20
-        Most candidates of a grid; of a larger one that many are drawn.
+        Most candidates of a grid; of a larger one, and of one with distributions (with a method
+        `rvs`), that many are drawn.
     corrupt : callable, default=None
         ``corrupt(X, y, random_state) -> (X, y)`` changes the training rows of every fold, to see
         what noise or few votes do; test rows stay as they are.
     time_limit : float, default=None
-        Seconds that an estimator may spend on a data set. When they are gone, it gets no further
-        folds there, and the comparison says so.
+        Seconds that fits of an estimator may take on a data set, those whose scores are in the
+        `cache` included; of fits in parallel the longest counts. When they are gone, it gets no
+        further folds there, and the comparison says so.
     cache : path-like, default=None
         Text file in which scores are kept as they come. Folds that are in it are not fitted again:
         those of the same estimator, parameters, code, data, rows, measures and seed.
@@ -217,12 +220,15 @@ class Plan:
     def _row(self, task: Task, name: str, on_progress: Progress) -> Iterator[dict[str, Any]]:
         """Yield the records of an estimator on a data set."""
         contender, settings = task.contenders[name], self.settings
+        own = [measure.scorer for measure in task.measures if measure.is_own]
         identity = {
             "estimator": describe(contender.estimator),
             "grid": describe(contender.grid),
-            "code": code(contender.estimator),
+            "code": code([contender.estimator, contender.grid, settings.corrupt, *own]),
             "data": task.problem.digest,
             "measures": [measure.name for measure in task.measures],
+            # A name of ours says all; a name that is given to a scorer says nothing.
+            **({"scorers": describe(own)} if own else {}),
             **settings.identity,
         }
         place = {"dataset": task.problem.name, "estimator": name}
@@ -241,9 +247,11 @@ class Plan:
                 delayed(_outcome)(contender, task.problem, fold, task.measures, settings)
                 for fold in missing.values()
             )
-            spent += time.monotonic() - start
+            elapsed = time.monotonic() - start
             for k, outcome in zip(missing, outcomes, strict=True):
                 self.scores.add(k, {**place, **outcome})
+            # What was spent before an interrupt counts, so that it changes no table.
+            spent += max(self.scores.known(k).get("fit_seconds", elapsed) for k in keys)
             for k, fold in zip(keys, batch, strict=True):
                 rows = {"n_train": len(fold.train), "n_test": len(fold.test)}
                 numbers = {"repeat": fold.repeat, "fold": fold.number}
@@ -321,7 +329,7 @@ def _searched(contender: Contender, problem: Problem, settings: Settings) -> Bas
         "scoring": contender.scorer,
         "error_score": "raise",
     }
-    if len(ParameterGrid(contender.grid)) <= settings.n_candidates:
+    if not _is_drawn(contender.grid, settings.n_candidates):
         return GridSearchCV(estimator, contender.grid, **options)
     return RandomizedSearchCV(
         estimator,
@@ -330,6 +338,14 @@ def _searched(contender: Contender, problem: Problem, settings: Settings) -> Bas
         random_state=settings.seed,
         **options,
     )
+
+
+def _is_drawn(grid: Any, n_candidates: int) -> bool:
+    """Whether candidates are drawn: from distributions, or as there are too many."""
+    parts = grid if isinstance(grid, list | tuple) else [grid]
+    if any(hasattr(values, "rvs") for part in parts for values in part.values()):
+        return True
+    return len(ParameterGrid(grid)) > n_candidates
 
 
 def _scores(

@@ -169,14 +169,14 @@ class FoldScores:
         Raises
         ------
         ValueError
-            If none has finished all folds.
+            If none has finished all folds, with a mean that is a number.
         """
         measure = measure or decisive(list(self.measures[dataset]))
         sign = 1 if self.measures[dataset][measure] else -1
         complete = [
             name
             for name in (self.estimators(dataset) if among is None else among)
-            if self.is_complete(dataset, name)
+            if self.is_complete(dataset, name) and not np.isnan(self.mean(dataset, name, measure))
         ]
         if not complete:
             raise ValueError(f"No estimator has finished the folds of {dataset}.")

@@ -18,6 +18,13 @@ LEGEND = (
 #: Constant predictions, which stand above the others.
 BASELINE_NAMES = ("uniform", "mean", "median", "prior")
 
+# Of LaTeX, for what its first font encoding does not have.
+_COMMANDS = {
+    **{sign: f"${sign}$" for sign in "<>|"},
+    **{"±": r"$\pm$", "↓": r"$\downarrow$", "↑": r"$\uparrow$"},
+    **{"~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
+}
+
 
 class Cell(NamedTuple):
     """Text of a cell, and whether it is the best of its column."""
@@ -103,9 +110,13 @@ def _column(comparison: Any, dataset: str, measure: str, names: list[str]) -> li
     values = {
         name: np.array(list(comparison.values(dataset, name, measure).values())) for name in names
     }
-    complete = [name for name in names if comparison.is_complete(dataset, name)]
+    complete = [
+        name
+        for name in names
+        if comparison.is_complete(dataset, name) and not np.isnan(values[name].mean())
+    ]
     if not complete:
-        return [Cell("-") for _ in names]
+        return [Cell("nan" if len(values[name]) else "-") for name in names]
     is_loss = comparison.measures[dataset][measure]
     winner = min(values[n].mean() * (1 if is_loss else -1) for n in complete)
     winner = winner if is_loss else -winner
@@ -119,7 +130,8 @@ def _column(comparison: Any, dataset: str, measure: str, names: list[str]) -> li
         if not len(found):
             cells.append(Cell("-"))
             continue
-        text = f"{found.mean():.{decimals}f}±{found.std():.{decimals}f}"
+        spread = found.std() if np.isfinite(found).all() else np.nan
+        text = f"{found.mean():.{decimals}f}±{spread:.{decimals}f}"
         text += f" ({len(found)})" if len(found) < most else ""
         best = name in complete and bool(np.isclose(found.mean(), winner, rtol=1e-12, atol=0))
         cells.append(Cell(text, best))
@@ -170,7 +182,8 @@ def markdown(table: TextTable) -> str:
     lines += [
         [f"**{cell.text}**" if cell.best else cell.text for cell in row] for row in table.rows
     ]
-    text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    escaped = [[text.replace("|", r"\|") for text in line] for line in lines]
+    text = "\n".join(f"| {' | '.join(line)} |" for line in escaped)
     return f"{table.title}\n\n{text}" if table.title else text
 
 
@@ -194,7 +207,7 @@ def latex(table: TextTable) -> str:
 def _latex(text: str) -> str:
     for sign in "\\&%$#_{}":
         text = text.replace(sign, rf"\{sign}" if sign != "\\" else r"\textbackslash ")
-    for sign, command in (("±", r"$\pm$"), ("↓", r"$\downarrow$"), ("↑", r"$\uparrow$")):
+    for sign, command in _COMMANDS.items():
         text = text.replace(sign, command)
     return text
 

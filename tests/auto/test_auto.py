@@ -287,21 +287,28 @@ def test_large_dense_rows_of_zeros_are_sparse_inside(data):
     X, D = data
     wide = np.zeros((150, 7100))
     wide[:, :3] = X
-    model = auto(["linear", ("mine", Recording())], cv=2).fit(wide, D)
-    assert notes(model)["mine"] == "Recording takes no sparse features."
+    model = auto(["linear", ("mine", BFGSLDL(alpha=1.0))], cv=2).fit(wide, D)
     assert sp.issparse(compressed(wide))
+    assert compressed(wide, ["linear", ("mine", Recording())]) is wide
     assert compressed(X) is X
     dense = auto(["linear"], cv=2).fit(sp.csr_array(wide), D)
     assert_allclose(model.predict(wide), dense.predict(wide), atol=1e-12)
     assert_allclose(model.predict(sp.csr_array(wide)), model.predict(wide), atol=1e-12)
 
 
+def test_either_kind_of_rows_is_predicted_after_either_fit(data):
+    X, D = data
+    model = auto(CHEAP, cv=2)
+    for rows, others in ((X, sp.csr_array(X)), (sp.csr_matrix(X), X), (X, sp.csc_matrix(X))):
+        model.fit(rows, D)
+        assert_allclose(model.predict(others), model.predict(rows), atol=1e-12)
+
+
 def test_many_labels():
     X, D = make_ldl(60, random_state=0)
     D = np.repeat(D, 8, axis=1) / 8
-    candidates = dict.fromkeys(["pairs"])
     model = AutoLDL(time_limit=20, random_state=0, candidates=None)
-    by_default = {n: c for n, c in CANDIDATES.items() if n in ("mean", "pairs", *candidates)}
+    by_default = {n: c for n, c in CANDIDATES.items() if n in ("mean", "pairs")}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sklearn_ldl.auto.candidates.CANDIDATES", by_default)
         assert notes(model.fit(X, D))["pairs"] == "more than 20 labels"
@@ -310,18 +317,21 @@ def test_many_labels():
 # --- failures
 
 
-def test_failures_are_noted(data):
+@pytest.mark.parametrize("error", [ValueError, RuntimeError, TypeError])
+def test_failures_are_noted(data, error):
     X, D = data
-    broken = ("broken", Recording(error=ValueError("no luck")))
+    broken = ("broken", Recording(error=error("no luck")))
     model = auto([broken, "linear"]).fit(X, D)
     assert notes(model)["broken"] == "failed: no luck"
-    with pytest.raises(ValueError, match="no luck"):
+    with pytest.raises(error, match="no luck"):
         auto([broken]).fit(X, D)
 
 
 def test_scores_that_are_no_numbers(data):
     with pytest.raises(ValueError, match="No candidate has a finite score"):
         auto(["linear"], scoring=lambda model, X, y: np.nan).fit(*data)
+    with pytest.raises(ValueError, match="continuous"):
+        auto(["linear"], scoring="accuracy").fit(*data)
 
 
 def test_what_has_not_converged_is_noted(data):
@@ -349,10 +359,10 @@ def test_the_same_predictions_are_one_member(data):
 
 
 def test_members_for_which_no_time_is_left(data):
-    X, D = data
     Slower.n_fits = 0
-    model = auto([("slow", Slower())], time_limit=1.0).fit(X, D)
+    model = auto([("slow", Slower())], time_limit=1.0).fit(*data)
     assert len(model.estimators_[model.names_.index("slow")].estimators_) == 5
+    assert "Slower" in repr(model.estimators_)
 
 
 def test_missing_extras(data, monkeypatch):
@@ -398,6 +408,8 @@ def test_few_rows(n):
     [
         (["lineal"], "'lineal' is no candidate: choose from mean, linear"),
         ([("linear", BFGSLDL())], "'linear' is a candidate already"),
+        ([("mine", BFGSLDL()), ("mine", BFGSLDL())], "'mine' is a candidate already"),
+        ([BFGSLDL()], r"BFGSLDL\(\) is no candidate: give a name, or \(name, estimator\)"),
     ],
 )
 def test_wrong_candidates(data, candidates, message):

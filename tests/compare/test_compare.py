@@ -1,11 +1,13 @@
 import json
 import sys
+import time
 
 import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from scipy.sparse import csr_matrix
+from scipy.stats import loguniform
 from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import KFold
@@ -13,6 +15,7 @@ from sklearn.utils import Bunch
 
 from sklearn_ldl import BFGSLDL, KNeighborsLDL
 from sklearn_ldl.compare import Comparison, compare
+from sklearn_ldl.compare.cache import ScoreCache
 from sklearn_ldl.compare.measures import MEASURES, SIMILARITIES, measures_of
 from sklearn_ldl.datasets import make_ldl
 from sklearn_ldl.metrics import get_ldl_scorer, kl_divergence
@@ -33,6 +36,12 @@ class Counting(DummyRegressor):
 @pytest.fixture(autouse=True)
 def _no_fits_yet():
     Counting.n_fits = 0
+
+
+class Slow(DummyRegressor):
+    def fit(self, X, y):
+        time.sleep(0.04)
+        return super().fit(X, y)
 
 
 class Truth(DummyRegressor):
@@ -201,6 +210,7 @@ class TestFailures:
             ({"estimators": "nonsense"}, "There is no 'nonsense'"),
             ({"estimators": [BFGSLDL(), BFGSLDL(1)]}, "Two estimators are called 'BFGSLDL'"),
             ({"estimators": {"a": 3}}, "a: 3 is no estimator"),
+            ({"estimators": {"a": BFGSLDL}}, "a: BFGSLDL is a class"),
             ({"scoring": "nonsense"}, "'nonsense' is no measure"),
             ({"cv": 61}, "cv=61 needs as many rows, data has 60"),
             ({"datasets": 3}, "A data set is a name, a path"),
@@ -256,6 +266,7 @@ class TestCache:
             {"random_state": 1},
             {"scoring": "kl_divergence"},
             {"corrupt": lambda X, y, random_state: (X, y)},
+            {"scoring": {"one": get_ldl_scorer("neg_kl_divergence")}},
         ],
     )
     def test_whatever_changes_scores_is_fitted(self, path, change):
@@ -297,11 +308,74 @@ class TestCache:
         names = {json.loads(line)["estimator"] for line in path.read_text().splitlines()}
         assert names == {"uniform", "mean"}
 
+    def test_scorers_and_corruptions_are_told_apart_by_more_than_their_names(self, path):
+        def options(value):
+            return {
+                "scoring": {"score": lambda estimator, X, y: value},
+                "corrupt": lambda X, y, random_state: (X, y * value),
+            }
+
+        for name in ("scoring", "corrupt"):
+            self.run(path, **{name: options(1.0)[name]})
+            assert self.run(path, **{name: options(1.0)[name]})[1] == 0
+            assert self.run(path, **{name: options(0.5)[name]})[1] == 3
+
+    def test_grids_with_distributions_are_known_in_another_process(self, path):
+        tuned = {"estimators": (BFGSLDL(), {"alpha": loguniform(1e-3, 1)}), "n_candidates": 2}
+        first, _ = self.run(path, **tuned)
+        # Distributions of scipy hold the global state.
+        np.random.rand()  # noqa: NPY002
+        again, _ = self.run(path, **tuned)
+        pd.testing.assert_frame_equal(first.scores, again.scores)  # with the same times
+        assert {len(record["chosen"]) for record in first.records if "chosen" in record} == {1}
+
+    def test_two_processes_may_share_a_file(self, path):
+        self.run(path)
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-9])  # the other one is writing
+        ours = ScoreCache(path)
+        path.write_bytes(whole)
+        ours.add("new", {"scores": {"a": 1.0}})
+        assert path.read_bytes().startswith(whole)
+        assert ScoreCache(path).get("new") == {"scores": {"a": 1.0}}
+        assert self.run(path)[1] == 0
+
+    def test_the_time_limit_goes_on_where_it_was(self, path):
+        limited = {"estimators": {"slow": Slow()}, "cv": 4, "time_limit": 0.05}
+        first, _ = self.run(path, **limited)
+        again, _ = self.run(path, **limited)
+        assert [r["error"] for r in first.failures] == [r["error"] for r in again.failures]
+        pd.testing.assert_frame_equal(first.scores, again.scores)
+
     def test_damaged_lines_are_named(self, path):
         self.run(path)
         path.write_text("nonsense\n" + path.read_text())
         with pytest.raises(ValueError, match=r"scores\.jsonl, line 1, is no score"):
             self.run(path)
+
+
+@pytest.mark.parametrize("everywhere", [True, False])
+def test_scores_that_are_no_numbers(everywhere):
+    def score(estimator, X, y):
+        return np.nan if everywhere or estimator.strategy == "constant" else 1.0
+
+    found = compare({"own": DummyRegressor()}, [(X, D), (X, D)], cv=2, scoring={"odd": score})
+    assert "nan" in str(found)
+    assert "nan" in found.to_latex("odd")
+    if everywhere:
+        with pytest.raises(ValueError, match="No estimator has finished"):
+            found.best("data0")
+    else:
+        assert found.best("data0") == "mean"
+        assert list(found.ranks("odd")) == [1.5, 1.5]
+
+
+def test_labels_in_a_list():
+    assert compare("logistic", (X, ["a", "b"] * 30), cv=2).failures == []
+    frame = pd.DataFrame(X)
+    assert compare("logistic", (frame, ["a", "b"] * 30), cv=2).failures == []
+    with pytest.raises(KeyError, match="typo"):
+        compare("mean", (frame, ["typo", "b"]), cv=2)
 
 
 def test_progress_counts_batches():

@@ -110,6 +110,14 @@ class TestTables:
         found.records.append({"dataset": "a", "estimator": "x", "error": "ValueError: no"})
         assert str(found).endswith("why: `failures`.")
 
+    def test_signs_that_mean_something_in_a_format(self):
+        found = comparison({"a": {r"\_{~^<|>}": [0.4]}})
+        assert (
+            r"\textbackslash \_\{\textasciitilde{}\textasciicircum{}$<$$|$$>$\} &"
+            in found.to_latex()
+        )
+        assert r"| \_{~^<\|>} |" in found.to_markdown()
+
     def test_notebooks(self):
         text = comparison({"a": {"<b>": [0.4]}})._repr_html_()
         assert "<b>0.400±0.000</b>" in text

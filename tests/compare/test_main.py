@@ -159,6 +159,16 @@ class TestRealData:
         assert "p = 3 features, C = 3 labels" in stdout
         assert load_problem(argv[1], label_columns=labels).labels == labels
 
+    def test_results_never_take_the_place_of_the_data(self, tmp_path, capsys):
+        X, D = make_ldl(n_samples=30, random_state=0)
+        path = tmp_path / "votes.csv"
+        pd.DataFrame(np.hstack([X, D]), columns=list("abcdef")).to_csv(path, index=False)
+        before = path.read_bytes()
+        argv = ["compare", str(path), "--label-columns", *"def", "--out", str(tmp_path)]
+        message = "votes.csv would be overwritten by the results: choose another --out"
+        assert message in usage_error(capsys, *argv, "--no-plot", "--quiet")
+        assert path.read_bytes() == before
+
     @pytest.mark.parametrize("sparse", [False, True])
     def test_csv_file_of_votes(self, tmp_path, sparse):
         path = tmp_path / "votes.csv"
