@@ -17,13 +17,13 @@ from scipy.special import softmax
 from threadpoolctl import threadpool_info
 
 from sklearn_ldl import gaussian_label_distribution
-from sklearn_ldl.compare import evaluate
+from sklearn_ldl.compare import measures
 from sklearn_ldl.datasets import load_ldl
 
 #: Heading of a column -> name of the measure: the six of the field.
-SIX = {evaluate.heading(measure): measure for measure in evaluate.SIX}
+SIX = {measures.heading(measure): measure for measure in measures.SIX}
 #: Headings of those that are better when high.
-SIMILARITIES = [name for name, measure in SIX.items() if measure in evaluate.SIMILARITIES]
+SIMILARITIES = [name for name, measure in SIX.items() if measure in measures.SIMILARITIES]
 
 
 def processor() -> str:
