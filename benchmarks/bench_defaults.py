@@ -85,7 +85,7 @@ FILES_TEXT = """\
 KL divergence on held-out rows, divided by that of the mean distribution on the same folds:
 `KFold(10, shuffle=True, random_state=0)`, features as they are in the files, every estimator at its
 defaults. FG-Net has Gaussian distributions of deviation 2 around the ages 0 to 69. The number of
-folds is in parentheses where it is not ten. The last column is the geometric mean over the files.
+folds is in parentheses where it is not ten; DFLDL was left out where a fit takes minutes. The last column is the geometric mean over the files.
 """
 CANDIDATES_TEXT = f"""\
 ## AutoLDL and its candidates
@@ -212,11 +212,11 @@ def on_files(rows: list[str], n_folds: int, again: bool) -> list[str]:
         for data in FILES:
             folds = _folds_of(found[row], data)
             if not folds:
-                cells[data] = "-"
+                cells[data] = ""
                 continue
             ratios.append(_share(found[row], found["mean"], data, folds))
             cells[data] = f"{ratios[-1]:.3f}" + (f" ({len(folds)})" if len(folds) < 10 else "")
-        whole = f"{gmean(ratios):.4f}" if len(ratios) == len(FILES) else "-"
+        whole = f"{gmean(ratios):.4f}" if len(ratios) == len(FILES) else ""
         table.row(estimator=row, **cells, mean=whole)
     print()
     text = [FILES_TEXT, *table.lines, ""]
