@@ -85,7 +85,8 @@ FILES_TEXT = """\
 KL divergence on held-out rows, divided by that of the mean distribution on the same folds:
 `KFold(10, shuffle=True, random_state=0)`, features as they are in the files, every estimator at its
 defaults. FG-Net has Gaussian distributions of deviation 2 around the ages 0 to 69. The number of
-folds is in parentheses where it is not ten; DFLDL was left out where a fit takes minutes. The last column is the geometric mean over the files.
+folds is in parentheses where it is not ten; DFLDL was left out where a fit takes minutes. The last
+column is the geometric mean over the files.
 """
 CANDIDATES_TEXT = f"""\
 ## AutoLDL and its candidates
