@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 from _common import SIMILARITIES, SIX, Table, machine
 from _methods import BASELINES, MEAN, METHODS, PLAIN, Training
-from _ranks import average_ranks, critical_difference, draw, friedman
+from _ranks import average_ranks, draw
 from _rivals import SLOWEST, SMALLEST_FILE
 from _runs import (
     DEFAULTS,
@@ -29,6 +29,8 @@ from _runs import (
     run,
     settings,
 )
+
+from sklearn_ldl.compare.ranks import critical_difference, friedman
 
 INTRODUCTION = """\
 # All estimators on all files
@@ -187,7 +189,7 @@ def report_ranks(report: Report, results: Results, setting: str, out: Path | Non
     ranks["all six"] = ranks.mean(axis=1)
     ranks = ranks.sort_values("kl_divergence")
     difference = critical_difference(len(table), len(files))
-    p = friedman(losses["kl_divergence"])
+    p = friedman(losses["kl_divergence"].to_numpy())
     report.say(
         f"Average ranks over {len(files)} files ({', '.join(files)}) of {len(table)} rows, in the "
         f"order of those by KL divergence. Friedman's test that all of these rank alike has a "
