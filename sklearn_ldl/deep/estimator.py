@@ -43,7 +43,12 @@ from sklearn_ldl.deep.training.items import Collate
 from sklearn_ldl.deep.training.net import LDLNet, Objective
 from sklearn_ldl.deep.training.processes import ACCELERATE
 from sklearn_ldl.deep.training.seeds import seeded
-from sklearn_ldl.deep.training.validation import ValidationSet, check_groups, set_groups_aside
+from sklearn_ldl.deep.training.validation import (
+    ValidationSet,
+    check_groups,
+    naming,
+    set_groups_aside,
+)
 
 #: What an estimator minimises: a loss ``(outputs, targets) -> (n_rows,)``; or such a loss, for
 #: validation rows, and the objective of batches of training rows.
@@ -187,11 +192,13 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
             return None
         if y is None and not isinstance(X, Dataset):
             raise ValueError("X_val needs y_val, unless it is a Dataset of pairs.")
-        features = validate_features(self, X, reset=False)
+        with naming("X_val"):
+            features = validate_features(self, X, reset=False)
         if sample_weight is not None:
             sample_weight = check_weight(sample_weight, num_samples(features))
         if y is not None:
-            y = self._encode_validation(y)
+            with naming("y_val"):
+                y = self._encode_validation(y)
             check_consistent_length(features, y)
         return ValidationSet(features, y, sample_weight)
 

@@ -116,6 +116,11 @@ def test_samples_that_suit_neither_as_numbers_nor_as_integers():
         model(BagOfWords, net_params={"module__n_tokens": 5}).fit(TOKENS, D)
 
 
+def test_numbers_for_an_embedding_are_told_to_be_integers():
+    with pytest.raises(ValueError, match=r"Long.*give features of an integer type"):
+        model(BagOfWords).fit(TOKENS.astype(float), D)
+
+
 def test_integers_are_not_mixed():
     with pytest.raises(TypeError, match="floating-point"):
         model(BagOfWords, make=DeepLDLClassifier, augment="mixup").fit(TOKENS, D)

@@ -195,6 +195,19 @@ def test_what_does_not_fit_is_refused(make, more, match):
         model(make, max_epochs=12).fit(X[TRAIN], y[TRAIN], **more)
 
 
+@pytest.mark.parametrize(
+    ("X_val", "y_val", "message"),
+    [
+        (X[VALID][:, :2], D[VALID], "X_val: X has 2 features"),
+        (np.full((40, 3), np.nan), D[VALID], "X_val: Input X contains NaN"),
+        (X[VALID], 2 * D[VALID], "y_val: y is not a label distribution"),
+    ],
+)
+def test_errors_name_the_validation_data(X_val, y_val, message):
+    with pytest.raises(ValueError, match=message):
+        model().fit(X[TRAIN], D[TRAIN], X_val=X_val, y_val=y_val)
+
+
 def test_labels_do_not_judge_a_fit_to_distributions():
     with pytest.raises(ValueError, match="y_val must hold distributions, as y does"):
         model(DeepLDLClassifier).fit(X[TRAIN], D[TRAIN], X_val=X[VALID], y_val=LABELS[VALID])

@@ -249,8 +249,12 @@ def check_output(module: nn.Module, X: Inputs, output_shape: tuple[int, ...]) ->
         with torch.no_grad():
             output = first_output(call(module.eval(), X))
     except _REFUSALS as error:
+        hint = ""
+        embeds = any(isinstance(part, nn.Embedding) for part in module.modules())
+        if embeds and isinstance(error, RuntimeError) and first_input(X).is_floating_point():
+            hint = ". An embedding takes integers: give features of an integer type."
         raise ValueError(
-            f"The module does not take samples of shape {shape_of(X)}: {error}"
+            f"The module does not take samples of shape {shape_of(X)}: {error}{hint}"
         ) from error
     n_rows = len(first_input(X))
     expected = (n_rows, *output_shape)

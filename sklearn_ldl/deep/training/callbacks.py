@@ -51,7 +51,10 @@ def _made(given: Any) -> Any:
     if isinstance(given, tuple) and len(given) == 2:
         return given[0], _made(given[1])
     is_function = callable(given) and not hasattr(given, "initialize")
-    return given() if is_function else given
+    made = given() if is_function else given
+    if not hasattr(made, "initialize"):
+        raise TypeError(f"callbacks: {given!r} is neither a callback of skorch nor makes one.")
+    return made
 
 
 def check_callbacks(net: LDLNet, *, validates: bool) -> None:

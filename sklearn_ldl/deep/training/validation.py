@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,6 +31,17 @@ class ValidationSet(NamedTuple):
         if self.sample_weight is None:
             return np.arange(num_samples(self.features))
         return np.flatnonzero(self.sample_weight)
+
+
+@contextmanager
+def naming(argument: str) -> Iterator[None]:
+    """Say in a ValueError which argument it is about, where it does not say so itself."""
+    try:
+        yield
+    except ValueError as error:
+        if str(error).startswith(argument):
+            raise
+        raise ValueError(f"{argument}: {error}") from error
 
 
 def check_groups(groups: ArrayLike | None, X: Any) -> NDArray | None:

@@ -235,6 +235,12 @@ def test_scores_that_cannot_be_are_an_error(callback, message):
         model(callbacks=[callback], early_stopping=True).fit(X, D)
 
 
+@pytest.mark.parametrize("given", ["tensorboard", ("log", "tensorboard"), lambda: "tensorboard"])
+def test_what_is_no_callback_is_refused_by_name(given):
+    with pytest.raises(TypeError, match=r"callbacks: .* is neither a callback of skorch nor makes"):
+        DeepLDLRegressor(callbacks=[given], max_epochs=1).fit(X, D)
+
+
 def test_early_stopping_by_training_rows():
     callback = EarlyStopping(monitor="train_loss", patience=2, threshold=0.5)
     fitted = model(callbacks=[callback], max_epochs=30).fit(X, D)
