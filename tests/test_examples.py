@@ -27,6 +27,7 @@ def test_there_are_examples():
     assert EXAMPLES
 
 
+@pytest.mark.slow  # building the documentation runs them, too
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_example_runs(path, tmp_path):
     code = path.read_text().lower()
