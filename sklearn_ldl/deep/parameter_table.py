@@ -275,8 +275,8 @@ NET_PARAMETERS: dict[str, NetParameter] = {
         File that keeps the state of training after every epoch. Where it exists, the same fit goes
         on from there and ends with the same net, also for more epochs than before unless
         `lr_schedule` or the like depends on `max_epochs`. Another fit is an error: samples, targets
-        and weights count by their bytes, parameters by what they hold. Nothing in the file is
-        run.""",
+        and weights count by their bytes, parameters by what they hold, code of yours with what it
+        uses of its own module. Nothing in the file is run.""",
     ),
     "checkpoint_key": NetParameter(
         None,
