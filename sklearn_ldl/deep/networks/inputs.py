@@ -65,9 +65,9 @@ class StandardizedInputs(nn.Module):
             far = np.abs(center) > _FAR * scale
             if far.any():
                 center[far], scale[far] = _statistics(part[:, far].astype(np.float64))
-            rest = np.where(far, center - center.astype(np.float32), 0.0)
-            self.center[columns] = torch.from_numpy(center)
-            self.rest[columns] = torch.from_numpy(rest)
+            coarse = np.where(far, center.astype(np.float32), center)
+            self.center[columns] = torch.from_numpy(coarse)
+            self.rest[columns] = torch.from_numpy(center - coarse)
             self.scale[columns] = torch.from_numpy(scale)
 
     def is_far(self) -> bool:
