@@ -362,7 +362,14 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
         """Run what a function makes of the module, in the precision of predictions."""
         dtype = getattr(torch, self.inference_dtype)
         module = wrap(in_precision(net, dtype))
-        return forward_batches(module, batches, n_rows, torch.device(net.device), dtype)
+        return forward_batches(
+            module,
+            batches,
+            n_rows,
+            torch.device(net.device),
+            dtype,
+            keeps_doubles=net.conversion.keeps_doubles,
+        )
 
     def transform_features(self, X: Any, *, layer: str | None = None) -> NDArray[np.float64]:
         """Compute what the last layer is given: features that the network has learnt.

@@ -73,8 +73,9 @@ NET_PARAMETERS: dict[str, NetParameter] = {
         ["boolean"],
         "bool",
         """
-        Whether the built-in perceptron begins with a layer that standardises features by medians
-        and interquartile ranges of the training rows, and brings outlying values near.""",
+        Whether the built-in perceptron begins with a layer that standardises features by the
+        training rows, and brings outlying values near. Features far from zero, such as dates, are
+        centred in double precision where they come in it.""",
     ),
     "loss": NetParameter(
         "kl",
@@ -208,8 +209,10 @@ NET_PARAMETERS: dict[str, NetParameter] = {
         '{"float32", "float64"}',
         """
         Precision of predictions. In float64 a copy of the module is kept for them, of twice the
-        size. In float32 the result of a row depends on the rows beside it, by about 1e-6; it pays
-        for large networks, and on graphics cards.""",
+        size, until the module changes; change single weights under ``torch.no_grad()``, since a
+        few that are changed through ``.data`` may go unnoticed. In float32 the result of a row
+        depends on the rows beside it, by about 1e-6; it pays for large networks, and on graphics
+        cards.""",
     ),
     "predict_mc_samples": NetParameter(
         0,
@@ -272,8 +275,8 @@ NET_PARAMETERS: dict[str, NetParameter] = {
         File that keeps the state of training after every epoch. Where it exists, the same fit goes
         on from there and ends with the same net, also for more epochs than before unless
         `lr_schedule` or the like depends on `max_epochs`. Another fit is an error: samples, targets
-        and weights count by their bytes, parameters by what they hold. Nothing in the file is
-        run.""",
+        and weights count by their bytes, parameters by what they hold, code of yours with what it
+        uses of its own module. Nothing in the file is run.""",
     ),
     "checkpoint_key": NetParameter(
         None,

@@ -23,6 +23,7 @@ from sklearn_ldl import (  # noqa: E402
     OnlineLDLClassifier,
 )
 from sklearn_ldl.datasets import make_ldl  # noqa: E402
+from sklearn_ldl.deep.training.stored_rows import FeatureStore  # noqa: E402
 
 N = 60
 rng = np.random.default_rng(0)
@@ -352,3 +353,16 @@ def test_devices_may_be_objects(make):
         if not getattr(torch, name.partition(":")[0]).is_available():
             with pytest.raises(ValueError, match=f"device=.*{name}.*(not available|CUDA devices)"):
                 model(nn.Linear(3, 3), device=make(name)).fit(X, D)
+
+
+def test_modules_in_double_precision_are_given_doubles_from_the_first_row(monkeypatch):
+    asked = []
+    take = FeatureStore.take
+
+    def spy(store, rows, dtype):
+        asked.append(dtype)
+        return take(store, rows, dtype)
+
+    monkeypatch.setattr(FeatureStore, "take", spy)
+    model(nn.Linear(X.shape[1], D.shape[1]).double()).fit(X, D)
+    assert set(asked) == {torch.float64}

@@ -19,6 +19,7 @@ from sklearn_ldl import (  # noqa: E402
     DeepLDLRegressor,
     DeepRegressor,
     KernelDensityRegressor,
+    OnlineLDLClassifier,
 )
 from sklearn_ldl.datasets import make_ldl  # noqa: E402
 from sklearn_ldl.deep import PRESETS, DeepDistributionRegressor  # noqa: E402
@@ -213,6 +214,45 @@ def test_members_share_mixed_batches():
     model = DeepLDLRegressor(augment="mixup", logit_adjustment=0.5, **FEW).fit(X, D)
     assert np.isfinite(model.predict_members(X)).all()
     assert (model.predict(X) != DeepLDLRegressor(**FEW).fit(X, D).predict(X)).any()
+
+
+class FarItems(Dataset):
+    def __init__(self, features):
+        self.features = features
+
+    def __len__(self):
+        return len(X)
+
+    def __getitem__(self, index):
+        return self.features[index], D[index]
+
+
+@pytest.mark.parametrize("offset", [1e6, -1e9])
+@pytest.mark.parametrize(
+    "options", [{}, {"n_members": 1}, {"inference_dtype": "float32"}, {"predict_mc_samples": 2}]
+)
+def test_features_far_from_zero_are_told_apart(offset, options):
+    near = DeepLDLRegressor(**FEW | {"dropout": 0.2} | options).fit(X, D)
+    expected, features = near.predict(X), X + offset
+    far = clone(near).fit(features, D)
+    assert_allclose(far.predict(features), expected, atol=1e-5)
+    assert_allclose(far.predict_members(features), near.predict_members(X), atol=1e-5)
+    assert_allclose(far.transform_features(features), near.transform_features(X), atol=1e-5)
+    assert_allclose(far.fit(FarItems(features)).predict(features), expected, atol=1e-5)
+
+
+def test_large_integers_are_told_apart():
+    counts = np.round(1000 * X).astype(np.int64)
+    expected = DeepLDLRegressor(**FEW).fit(counts, D).predict(counts)
+    dates = counts + 1_700_000_000
+    assert_allclose(DeepLDLRegressor(**FEW).fit(dates, D).predict(dates), expected, atol=1e-5)
+
+
+def test_a_teacher_and_its_student_see_features_far_from_zero():
+    network = OnlineLDLClassifier(standardize=True, max_epochs=3, random_state=0)
+    expected = network.fit(X, LABELS).predict_proba(X)
+    far = X + 1e9
+    assert_allclose(network.fit(far, LABELS).predict_proba(far), expected, atol=1e-5)
 
 
 # Going on

@@ -33,7 +33,7 @@ from sklearn_ldl.deep.networks.dropout import MCDropout
 from sklearn_ldl.deep.networks.outputs import first_output
 from sklearn_ldl.deep.parameters import Module, TaughtOptions
 from sklearn_ldl.deep.training.batches import Batch
-from sklearn_ldl.deep.training.conversion import precision, shapes
+from sklearn_ldl.deep.training.conversion import shapes
 from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.deep.training.device import resolve_device
 from sklearn_ldl.deep.training.net import Forward, LDLNet, Objective, WeightedRows
@@ -182,7 +182,8 @@ class OnlineLDLClassifier(TaughtClassifier, omit=("label_smoothing",)):
                 weight = None if weight is None else mix_targets(weight, mixed)
             with torch.no_grad():
                 Q = torch.stack([voice(X) for voice in voices]).mean(0)
-            losses = scale * loss(forward(X), Q)
+            Z = forward(X)
+            losses = scale * loss(Z, Q.to(Z.dtype))
             return losses if weight is None else WeightedRows(losses, weight)
 
         return loss, objective
@@ -217,13 +218,13 @@ class OnlineLDLClassifier(TaughtClassifier, omit=("label_smoothing",)):
                 f"{self.input_shape_}."
             )
         module = copy.deepcopy(network.net_.module_).to(device).eval()
-        dtype = precision(module)
-        selection = class_selection(network, self.classes_).to(device, dtype)
+        convert = network.net_.conversion
+        selection = class_selection(network, self.classes_).to(device, convert.dtype)
         if self.mc_samples:
             module = MCDropout(module, self.mc_samples)
 
         def voice(X: Tensor) -> Tensor:
-            Z = first_output(module(X.to(dtype).reshape(len(X), *shape)))
+            Z = first_output(module(convert(X.reshape(len(X), *shape), device)))
             return over_classes(Z.softmax(1), selection).to(X)
 
         return voice

@@ -176,7 +176,7 @@ class ArraySource(RowSource):
 
     def raw(self, rows: Tensor) -> Inputs:
         """Features of any rows of the data set, in their own type."""
-        return self.store.take(rows, self.conversion.dtype)
+        return self.store.take(rows, self.conversion.widest)
 
     def __iter__(self) -> Iterator[Batch]:
         for part in self._epoch():

@@ -99,6 +99,7 @@ def _checked(settings: Any) -> dict[str, Any]:
     """Return further parameters of the net; those that nothing would use are an error."""
     options = dict(settings.net_params or {})
     taken = {
+        "optimizer__lr": True,
         "optimizer__weight_decay": bool(settings.weight_decay),
         "optimizer__param_groups": bool(len(settings.param_groups)),
     }

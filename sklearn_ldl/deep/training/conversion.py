@@ -9,6 +9,9 @@ from typing import Any, NamedTuple, TypeAlias
 import torch
 from torch import Tensor, nn
 
+# Types of numbers that float32 may not hold.
+_WIDE = (torch.float64, torch.int32, torch.int64)
+
 #: What a module is called with: a tensor, or several by name or in order.
 Inputs: TypeAlias = Tensor | dict[str, Tensor] | tuple[Tensor, ...]
 
@@ -108,12 +111,21 @@ class Conversion(NamedTuple):
     dtype: torch.dtype = torch.float32
     #: Whether a single input of integers keeps them, as indices of an embedding.
     keeps_integers: bool = False
+    #: Whether the first layer wants a single input in double precision where it has more than
+    #: float32 holds.
+    keeps_doubles: bool = False
+
+    @property
+    def widest(self) -> torch.dtype:
+        """Widest type of floating-point numbers that a module is given."""
+        return torch.float64 if self.keeps_doubles else self.dtype
 
     def __call__(self, X: Inputs, device: torch.device) -> Inputs:
         """Convert a batch, and move it to the device."""
         if isinstance(X, Tensor):
-            dtype = torch.int64 if self.keeps_integers else self.dtype
-            return _moved(X, dtype, device)
+            if self.keeps_integers:
+                return _moved(X, torch.int64, device)
+            return _moved(X, self.widest if X.dtype in _WIDE else self.dtype, device)
         return map_inputs(
             lambda t: _moved(t, self.dtype if t.is_floating_point() else t.dtype, device), X
         )

@@ -91,7 +91,7 @@ class TrainingData:
             return None
         return with_mean_one(self.sample_weight, self.rows[0])
 
-    def example_rows(self) -> NDArray[np.float32]:
+    def example_rows(self) -> NDArray:
         """Flat samples of rows for training, as many as tell about the scale of the features."""
         rows = self.rows[0]
         dataset = isinstance(self.features, Dataset)
@@ -101,10 +101,9 @@ class TrainingData:
         rows = rows[np.linspace(0, len(rows) - 1, count).astype(np.intp)]
         if dataset:
             items = self._items(rows)
-            return np.stack([np.ravel(item[0]).astype(np.float32) for item in items])
+            return np.stack([np.ravel(item[0]) for item in items])
         read, parts = Rows(self.features), np.array_split(rows, -(-count // _FEWEST))
-        found = [read(part).astype(np.float32, copy=False) for part in parts]
-        return np.concatenate(found).reshape(count, -1)
+        return np.concatenate([read(part) for part in parts]).reshape(count, -1)
 
     def _items(self, rows: NDArray) -> list[tuple]:
         """Items of a Dataset, which may draw random numbers that are not the caller's."""

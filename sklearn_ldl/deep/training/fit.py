@@ -128,6 +128,8 @@ def _set_up(
 
 def _try(estimator: Any, net: LDLNet, source: RowSource, output_shape: tuple[int, ...]) -> None:
     """Pass two samples through a net as training and as predictions do, before any training."""
+    # Before any rows are read, which may place all of them on the device in its types.
+    source.conversion = net.conversion
     raw = source.raw(source.rows[:2])
     net.keeps_integers = isinstance(raw, Tensor) and _takes_integers_alone(net, raw, source.device)
     source.conversion = net.conversion

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copyreg
+import dis
 import sys
 from collections.abc import Iterable
 from hashlib import blake2b
@@ -39,6 +40,8 @@ _PLAIN = (
     *(type(None), bool, int, float, complex, str, bytes, range, slice, EllipsisType),
     *(torch.dtype, torch.device, torch.Size, np.dtype, PurePath),
 )
+# What counts of the globals that a function uses: others are often state, such as a log.
+_CONSTANTS = (*_PLAIN, tuple, frozenset, FunctionType, type, np.ndarray, np.generic, Tensor)
 # Folders of what is installed, whose code stands by its names.
 _INSTALLED = {"site-packages", "dist-packages"}
 # Bytes of an array that are read at a time.
@@ -54,8 +57,8 @@ def digest(value: Any) -> str:
 
     Arrays, tensors and the tensors of modules count by their bytes, estimators by their parameters
     (by all they hold in a ``FrozenEstimator``), functions and classes by their names, and by their
-    code where they are not those of an installed package, and other objects by what would be
-    pickled of them.
+    code, with the functions, classes and constants that this uses, where they are not those of an
+    installed package, and other objects by what would be pickled of them.
 
     Parameters
     ----------
@@ -87,6 +90,8 @@ class _Content:
         self.hash = blake2b(digest_size=16)
         # Objects that hold the one at hand, by their ids: some hold themselves.
         self._holders: dict[int, int] = {}
+        # Code whose globals are in it.
+        self._followed: set[CodeType] = set()
         self._whole = False
 
     def _tag(self, *words: object) -> None:
@@ -190,6 +195,9 @@ class _Content:
         self._add_code(function.__code__)
         self._add_all("defaults", (function.__defaults__, function.__kwdefaults__))
         self._add_all("cells", map(_content, function.__closure__ or ()))
+        if not _is_installed(str(function.__module__)) and function.__code__ not in self._followed:
+            self._followed.add(function.__code__)
+            self.add(_constants(function))
 
     def _add_code(self, code: CodeType) -> None:
         self.hash.update(code.co_code)
@@ -230,6 +238,23 @@ class _Content:
         except Exception:
             raise Unidentified(f"a {type(value).__name__}") from None
         self._add_all("object", (type(value), parts))
+
+
+def _constants(function: FunctionType) -> dict[str, Any]:
+    """Functions, classes and constants of its module that a function uses, by name."""
+    used: set[str] = set()
+    changed: set[str] = set()
+    codes = [function.__code__]
+    for code in codes:
+        codes += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+        for step in dis.get_instructions(code):
+            if step.opname == "LOAD_GLOBAL":
+                used.add(step.argval)
+            elif step.opname == "STORE_GLOBAL":
+                changed.add(step.argval)
+    known = function.__globals__
+    names = sorted((used - changed) & known.keys())
+    return {name: known[name] for name in names if isinstance(known[name], _CONSTANTS)}
 
 
 def _is_installed(module: str) -> bool:

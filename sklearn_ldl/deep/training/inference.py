@@ -104,13 +104,22 @@ def forward_batches(
     n_rows: int,
     device: torch.device,
     dtype: torch.dtype,
+    *,
+    keeps_doubles: bool = False,
 ) -> NDArray[np.floating]:
-    """Run a module over batches of features, `n_rows` in all, in the precision of `dtype`."""
+    """Run a module over batches of features, `n_rows` in all, in the precision of `dtype`.
+
+    With `keeps_doubles`, features in double precision come to the module as they are.
+    """
+    kept = torch.float64 if keeps_doubles else dtype
     outputs: Any = None
     start = 0
     for X in batches:
         X = map_inputs(
-            lambda t: t.to(device, dtype if t.is_floating_point() else t.dtype, copy=True), X
+            lambda t: t.to(
+                device, dtype if t.is_floating_point() and t.dtype != kept else t.dtype, copy=True
+            ),
+            X,
         )
         part = first_output(call(module, X)).cpu().numpy()
         # One array from the start: many small ones would lie in the memory that batches have left,

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from sklearn_ldl.deep.generators import passing
 from sklearn_ldl.deep.networks.ensemble import MLPEnsemble
+from sklearn_ldl.deep.networks.inputs import StandardizedInputs
 from sklearn_ldl.deep.networks.outputs import first_output
 from sklearn_ldl.deep.training.batches import Batch, RowSource
 from sklearn_ldl.deep.training.checkpoint_file import CheckpointError
@@ -171,7 +172,12 @@ class LDLNet(NeuralNet):
     @property
     def conversion(self) -> Conversion:
         """How features become what the module takes."""
-        return Conversion(precision(self.module_), self.keeps_integers)
+        far = any(
+            layer.is_far()
+            for layer in self.module_.modules()
+            if isinstance(layer, StandardizedInputs)
+        )
+        return Conversion(precision(self.module_), self.keeps_integers, far)
 
     @property
     def _default_callbacks(self):

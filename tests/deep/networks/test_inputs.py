@@ -21,6 +21,16 @@ def test_ordinary_features_are_standardised(rng):
     assert_allclose(through(X), StandardScaler().fit_transform(X), atol=1e-4)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_features_far_from_zero_are_told_apart(rng, dtype):
+    X = rng.normal([1e9, -1e6, 2], [1, 20, 1e-4], (300, 3))
+    layer = StandardizedInputs(3).to(dtype)
+    layer.adapt(X)
+    found = layer(torch.from_numpy(X))
+    assert found.dtype == dtype
+    assert_allclose(found, StandardScaler().fit_transform(X), atol=1e-4)
+
+
 def test_one_value_does_not_count_for_the_scale(rng):
     X = rng.normal(size=(300, 1))
     outlying = np.vstack([X, [[1e6]]])

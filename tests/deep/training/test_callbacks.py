@@ -346,6 +346,8 @@ def test_net_params_that_are_parameters_are_refused_by_name():
     for name in ("lr", "callbacks", "verbose"):
         with pytest.raises(ValueError, match=f"'{name}' is the parameter {name} of the estimator"):
             model(net_params={name: None}).fit(X, D)
+    with pytest.raises(ValueError, match="'optimizer__lr' is the parameter lr of the estimator"):
+        model(net_params={"optimizer__lr": 0.1}).fit(X, D)
     options = {"optimizer__weight_decay": 0.1}
     with pytest.raises(ValueError, match="is the parameter weight_decay of the estimator"):
         model(net_params=options, weight_decay=0.2).fit(X, D)

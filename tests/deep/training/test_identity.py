@@ -248,6 +248,39 @@ def test_what_lies_between_fields_does_not_count():
     assert digest(one) == digest(other) != digest(np.frombuffer(b"\1" + bytes(15), kind))
 
 
+def halved(D):
+    return D * HALF
+
+
+def countdown(n):
+    LOG.append(n)
+    return [third(n, n), Scaled] if n == 0 else countdown(n - 1)
+
+
+HALF = 0.5
+LOG: list = []
+
+
+def test_what_functions_and_classes_use_counts(monkeypatch):
+    def use(Z, D):
+        return halved(Z - D)
+
+    use.__qualname__ = "use"
+    uses, recursive = digest(use), digest(countdown)
+    LOG.append(1)
+    assert (digest(use), digest(countdown)) == (uses, recursive)
+    with monkeypatch.context() as patch:
+        patch.setitem(globals(), "HALF", 2.0)
+        assert digest(use) != uses
+    with monkeypatch.context() as patch:
+        patch.setitem(globals(), "third", second)
+        assert digest(countdown) != recursive
+    with monkeypatch.context() as patch:
+        patch.setattr(Scaled, "forward", lambda self, X: X)
+        assert digest(countdown) != recursive
+    assert (digest(use), digest(countdown)) == (uses, recursive)
+
+
 def test_the_code_of_classes_and_functions_counts_by_what_it_does():
     first_code, second_code = digest(first), digest(second)
     kept = second.__code__
