@@ -34,16 +34,20 @@ def code(value: Any) -> dict[str, str]:
     reached: set[str] = set()
     loose: dict[str, set[str]] = {}
     for kind in _with_code(value, {}):
-        package = kind.__module__.partition(".")[0]
+        home = kind.__module__
+        if home is None:  # made by exec
+            loose.setdefault("exec", set()).add(text_hash(kind))
+            continue
+        package = home.partition(".")[0]
         if package in sys.stdlib_module_names:
             continue
-        module = sys.modules.get(kind.__module__)
+        module = sys.modules.get(home)
         if module is None or _is_installed(module):
             found[package] = _version(package)
         elif _file(module) is None:
             loose.setdefault(package, set()).add(text_hash(kind))
         else:
-            _reach(kind.__module__, reached)
+            _reach(home, reached)
     files: dict[str, set[tuple[str, Path]]] = {}
     for name in reached:
         package = name.partition(".")[0]

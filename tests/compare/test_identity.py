@@ -179,3 +179,13 @@ def test_modules_beside_count(tmp_path, monkeypatch, how, where):
     assert code(values[where]) != first
     for name in ("own_a", "helper_a", "helper_b"):
         del sys.modules[name]
+
+
+def test_functions_of_no_module():
+    found = {}
+    for share in (1, 2):
+        space = {"__builtins__": __builtins__}
+        exec(f"def corrupt(X, y, random_state):\n    return {share} * X, y", space)
+        assert space["corrupt"].__module__ is None
+        found[share] = code([DummyRegressor(), space["corrupt"]])
+    assert found[1] != found[2]
