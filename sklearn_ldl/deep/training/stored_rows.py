@@ -53,8 +53,8 @@ class Rows:
             if sparse.issparse(part):
                 part = part.toarray()
             # A slice would be the caller's memory.
-            copy = isinstance(rows, slice) or None
-            part = np.array(part, dtype=self.dtype, order="C", copy=copy)
+            copy = isinstance(rows, slice)
+            part = part.astype(self.dtype, order="C", subok=False, copy=copy)
         return part.reshape(len(part), *self.shape)
 
     def _read_map(self, rows: NDArray[np.integer] | slice) -> NDArray:
