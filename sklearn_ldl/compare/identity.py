@@ -16,7 +16,7 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 
-from sklearn_ldl.compare.sources import text_hash
+from sklearn_ldl.compare.sources import content, text_hash
 
 
 def update(found: Any, value: Any) -> None:
@@ -74,7 +74,8 @@ def describe(value: Any, inside: tuple[int, ...] = ()) -> Any:
     if isinstance(value, FunctionType):
         # What made it may have given it other values under the same text.
         given = [value.__defaults__, value.__kwdefaults__]
-        given += [cell.cell_contents for cell in value.__closure__ or () if not _is_empty(cell)]
+        held = map(content, value.__closure__ or ())
+        given += [part for part in held if part is not None]
         text = f"{_name(value)} {text_hash(value)}"
         return [text, within(given)] if any(part is not None for part in given) else text
     if isinstance(value, type) or inspect.isroutine(value):
@@ -97,13 +98,6 @@ def _described_object(value: Any, within: Callable) -> Any:
         return f"{name} {joblib.hash(value)}"
     except Exception:  # whatever pickling may raise
         return f"{name} {os.urandom(8).hex()}"
-
-
-def _is_empty(cell: Any) -> bool:
-    try:
-        return cell.cell_contents is None
-    except ValueError:  # of a name that has no value yet
-        return True
 
 
 def _name(value: Any) -> str:

@@ -141,7 +141,7 @@ def _with_code(value: Any, seen: dict[int, Any]) -> Iterator[Any]:
     elif isinstance(value, FunctionType):
         yield value
         for cell in value.__closure__ or ():
-            yield from _with_code(_content(cell), seen)
+            yield from _with_code(content(cell), seen)
     elif inspect.ismethod(value):
         yield from _with_code(value.__self__, seen)
     elif isinstance(value, partial):
@@ -159,10 +159,11 @@ def _with_code(value: Any, seen: dict[int, Any]) -> Iterator[Any]:
         yield from _with_code(vars(value), seen)
 
 
-def _content(cell: Any) -> Any:
+def content(cell: Any) -> Any:
+    """Return what a cell of a closure holds; None for a name that has no value yet."""
     try:
         return cell.cell_contents
-    except ValueError:  # of a name that has no value yet
+    except ValueError:
         return None
 
 
