@@ -20,10 +20,11 @@ import sklearn_ldl
 from sklearn_ldl._core.extras import MissingExtraError
 from sklearn_ldl.compare.comparison import Comparison
 from sklearn_ldl.compare.estimators import BASELINES, ESTIMATORS
+from sklearn_ldl.compare.fits import Settings
 from sklearn_ldl.compare.measures import MEASURES, SIMILARITIES, SIX, decisive
 from sklearn_ldl.compare.problem import N_VOTES, Problem, artificial, load_problem
 from sklearn_ldl.compare.report import best_of, draw, require_matplotlib, write_csv, write_tests
-from sklearn_ldl.compare.run import Plan, Progress, Settings
+from sklearn_ldl.compare.run import Plan, Progress
 from sklearn_ldl.compare.tables import LEGEND, latex, markdown, plain, tables_of
 from sklearn_ldl.datasets import list_datasets
 
@@ -342,7 +343,7 @@ def _report(
         _say(f"\n{_sentence(comparison, name)}\nAll digits: {path}", arguments)
         if with_picture:
             picture = arguments.out / f"{name}.png"
-            drawn = draw(picture, task, comparison)
+            drawn = draw(picture, task, plan.settings, comparison)
             _say(f"True and predicted distributions ({drawn}): {picture}", arguments)
     sets = [task.problem.name for task in plan.tasks]
     if several and any(

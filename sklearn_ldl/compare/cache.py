@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,10 @@ class ScoreCache:
                     "file."
                 ) from error
 
+    def has(self, key: str, measures: Iterable[str]) -> bool:
+        """Whether the outcome of a fit is there, with some measures."""
+        return self._found.get(key, {}).get("scores", {}).keys() >= set(measures)
+
     def get(self, key: str) -> dict[str, Any] | None:
         """Return the outcome of a fit, or None."""
         return self._found.get(key)
@@ -55,7 +60,13 @@ class ScoreCache:
         return self._found[key]
 
     def add(self, key: str, outcome: dict[str, Any]) -> None:
-        """Keep the outcome of a fit, at once; errors only for now, since they may be mended."""
+        """Keep the outcome of a fit, at once; errors only for now, since they may be mended.
+
+        Measures that were known besides its own stay.
+        """
+        known = self._found.get(key, {}).get("scores", {})
+        if "scores" in outcome:
+            outcome = {**outcome, "scores": {**known, **outcome["scores"]}}
         self._found[key] = outcome
         if self._path is None or "error" in outcome:
             return

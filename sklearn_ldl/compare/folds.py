@@ -59,11 +59,6 @@ def folds_of(problem: Problem, cv: Any, n_repeats: int, seed: int) -> list[Fold]
     return found
 
 
-def inner_splitter(problem: Problem, n_folds: int, seed: int) -> Any:
-    """Return the splitter of a search, which keeps groups together, too."""
-    return _splitter(problem, n_folds, seed)
-
-
 def _splitter(problem: Problem, cv: Any, seed: int) -> Any:
     groups, labelled = problem.groups, problem.role == "labels"
     grouped = groups is not None

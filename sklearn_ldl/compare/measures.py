@@ -38,6 +38,8 @@ DEFAULTS = {
     "labels": ("log_loss", "accuracy"),
     "values": ("mean_absolute_error", "root_mean_squared_error", "r2"),
 }
+# What is scored besides what is asked for: it costs next to nothing, and another fit costs more.
+_KEPT = {**DEFAULTS, "distributions": MEASURES}
 # By which of them the best is named.
 _DECISIVE = ("kl_divergence", "log_loss", "mean_absolute_error")
 
@@ -86,6 +88,14 @@ def measures_of(
         return [Measure(name, scorer, False, is_own=True) for name, scorer in scoring.items()]
     names = [scoring] if isinstance(scoring, str) else scoring or DEFAULTS[role]
     return [_measure(name) for name in dict.fromkeys(names)]
+
+
+def with_all_of(role: str, measures: list[Measure]) -> list[Measure]:
+    """Add the other measures of the package; nothing to scorers that were given."""
+    if any(measure.is_own for measure in measures):
+        return measures
+    asked = [measure.name for measure in measures]
+    return measures + [_measure(name) for name in _KEPT[role] if name not in asked]
 
 
 def _measure(name: str) -> Measure:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from scipy.sparse import csr_array, issparse
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_consistent_length
 
+from sklearn_ldl._core.sklearn_compat import safe_indexing
 from sklearn_ldl.compare.identity import update
 from sklearn_ldl.datasets import fetch_ldl, list_datasets, load_ldl, make_ldl, read_csv
 from sklearn_ldl.distributors import votes_to_distribution
@@ -80,6 +81,15 @@ class Problem:
         if getattr(X, "dtype", np.dtype(object)).kind not in "fiub":
             return False
         return np.count_nonzero(X) <= 0.1 * np.prod(self.X.shape)
+
+    def take(self, rows: NDArray) -> Problem:
+        """Return some of the rows."""
+        parts: dict[str, Any] = {
+            name: None if part is None else safe_indexing(part, rows)
+            for name in ("X", "y", "groups", "sample_weight")
+            for part in [getattr(self, name)]
+        }
+        return replace(self, **parts)
 
     @cached_property
     def digest(self) -> str:

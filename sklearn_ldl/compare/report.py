@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
-from sklearn.utils import _safe_indexing
 
 from sklearn_ldl.compare.comparison import TESTS, Comparison
+from sklearn_ldl.compare.fits import Settings, fitted
 from sklearn_ldl.compare.run import Task
 from sklearn_ldl.compare.tables import BASELINE_NAMES
 from sklearn_ldl.plotting import LabelDistributionDisplay
@@ -53,15 +52,14 @@ def require_matplotlib() -> None:
     pyplot("The picture (left out with --no-plot)")
 
 
-def draw(path: Path, task: Task, comparison: Comparison) -> str:
+def draw(path: Path, task: Task, settings: Settings, comparison: Comparison) -> str:
     """Draw true and predicted distributions of test rows of the first fold; return whose.
 
     It is the best estimator's that is no baseline, unless there is nothing else.
     """
     problem, fold = task.problem, task.folds[0]
     best = best_of(comparison, problem.name)
-    X, y = _safe_indexing(problem.X, fold.train), problem.y[fold.train]
-    model = clone(task.contenders[best].estimator).fit(X, y)
+    model, _ = fitted(task.contenders[best], problem.take(fold.train), settings)
     rows = fold.test[np.linspace(0, len(fold.test) - 1, min(_N_PANELS, len(fold.test))).astype(int)]
     display = LabelDistributionDisplay.from_estimator(
         model, problem.X, problem.y, rows=rows, labels=problem.labels

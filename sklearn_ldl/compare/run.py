@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from os import PathLike
@@ -17,20 +16,16 @@ import scipy
 import sklearn
 from joblib import effective_n_jobs
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, clone
-from sklearn.model_selection import GridSearchCV, ParameterGrid, RandomizedSearchCV
-from sklearn.model_selection._search import BaseSearchCV
-from sklearn.utils import _safe_indexing
 from sklearn.utils.parallel import Parallel, delayed
 
 import sklearn_ldl
-from sklearn_ldl._core.weighted_fits import with_weight
 from sklearn_ldl.compare.cache import ScoreCache
 from sklearn_ldl.compare.comparison import Comparison
 from sklearn_ldl.compare.estimators import Contender, contenders
-from sklearn_ldl.compare.folds import Fold, batches, folds_of, inner_splitter
+from sklearn_ldl.compare.fits import Settings, outcome
+from sklearn_ldl.compare.folds import Fold, batches, folds_of
 from sklearn_ldl.compare.identity import describe, key
-from sklearn_ldl.compare.measures import Measure, measures_of
+from sklearn_ldl.compare.measures import Measure, measures_of, with_all_of
 from sklearn_ldl.compare.problem import Problem, as_problems
 from sklearn_ldl.compare.sources import code
 
@@ -94,7 +89,8 @@ def compare(
         further folds there, and the comparison says so.
     cache : path-like, default=None
         Text file in which scores are kept as they come. Folds that are in it are not fitted again:
-        those of the same estimator, parameters, code, data, rows, measures and seed.
+        those of the same estimator, parameters, code, data, rows and seed. All measures of the
+        package are kept, so that one more costs no fit.
     n_jobs : int, default=None
         Folds that are fitted in parallel.
     random_state : int, default=0
@@ -117,8 +113,8 @@ def compare(
 
     Notes
     -----
-    With weights of rows, estimators are fitted with them and scored with them; one that takes none
-    fails.
+    With weights of rows, estimators are fitted with them and scored with them, in inner searches
+    too; one that takes none fails. Searches and estimators whose `fit` takes `groups` get those.
 
     References
     ----------
@@ -148,27 +144,6 @@ def compare(
     return plan.comparison(list(plan.records(on_progress)))
 
 
-class Settings(NamedTuple):
-    """What a fit depends on besides data and estimator; see :func:`compare`."""
-
-    inner_cv: int = 3
-    n_candidates: int = 20
-    corrupt: Callable | None = None
-    time_limit: float | None = None
-    n_jobs: int | None = None
-    seed: int = 0
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """What scores depend on."""
-        return {
-            "seed": self.seed,
-            "inner_cv": self.inner_cv,
-            "n_candidates": self.n_candidates,
-            "corrupt": describe(self.corrupt),
-        }
-
-
 class Task(NamedTuple):
     """What is done on one data set."""
 
@@ -176,6 +151,8 @@ class Task(NamedTuple):
     measures: list[Measure]
     contenders: dict[str, Contender]
     folds: list[Fold]
+    #: What fits depend on, by the name of the estimator.
+    identities: dict[str, dict[str, Any]]
 
 
 class Plan:
@@ -201,13 +178,31 @@ class Plan:
             measures = measures_of(problem.role, scoring)
             rows = contenders(estimators, problem, measures[0].scorer, settings.seed)
             folds = folds_of(problem, cv, n_repeats, settings.seed)
-            self.tasks.append(Task(problem, measures, rows, folds))
+            identities = {name: self._identity(row, measures) for name, row in rows.items()}
+            self.tasks.append(Task(problem, measures, rows, folds, identities))
+
+    def _identity(self, contender: Contender, measures: list[Measure]) -> dict[str, Any]:
+        """Collect what scores depend on besides the data."""
+        own = [measure.scorer for measure in measures if measure.is_own]
+        found = {
+            "estimator": describe(contender.estimator),
+            "grid": describe(contender.grid),
+            "code": code([contender.estimator, contender.grid, self.settings.corrupt, *own]),
+            **self.settings.identity,
+        }
+        if contender.grid:
+            found["tuned for"] = measures[0].name
+        if own:  # a name of ours says all; a name that is given to a scorer says nothing
+            found |= {"measures": [m.name for m in measures], "scorers": describe(own)}
+        return found
 
     def records(self, on_progress: Progress | None = None) -> Iterator[dict[str, Any]]:
         """Fit what is not in the cache, and yield what is known of every fold."""
         for task in self.tasks:
-            for name in task.contenders:
-                yield from self._row(task, name, on_progress or (lambda *_: None))
+            rows = [describe([fold.train, fold.test]) for fold in task.folds]
+            for name, identity in task.identities.items():
+                keys = [key(**identity, data=task.problem.digest, rows=part) for part in rows]
+                yield from self._row(task, name, keys, on_progress or (lambda *_: None))
 
     def comparison(self, records: list[dict[str, Any]]) -> Comparison:
         """Put records together."""
@@ -217,45 +212,42 @@ class Plan:
         }
         return Comparison(records, measures, self._provenance())
 
-    def _row(self, task: Task, name: str, on_progress: Progress) -> Iterator[dict[str, Any]]:
+    def _row(
+        self, task: Task, name: str, keys: list[str], on_progress: Progress
+    ) -> Iterator[dict[str, Any]]:
         """Yield the records of an estimator on a data set."""
         contender, settings = task.contenders[name], self.settings
-        own = [measure.scorer for measure in task.measures if measure.is_own]
-        identity = {
-            "estimator": describe(contender.estimator),
-            "grid": describe(contender.grid),
-            "code": code([contender.estimator, contender.grid, settings.corrupt, *own]),
-            "data": task.problem.digest,
-            "measures": [measure.name for measure in task.measures],
-            # A name of ours says all; a name that is given to a scorer says nothing.
-            **({"scorers": describe(own)} if own else {}),
-            **settings.identity,
-        }
+        asked = [measure.name for measure in task.measures]
+        scored = with_all_of(task.problem.role, task.measures)
         place = {"dataset": task.problem.name, "estimator": name}
         spent, n_done = 0.0, 0
-        for batch in batches(task.folds, effective_n_jobs(settings.n_jobs)):
-            keys = [key(**identity, rows=describe([fold.train, fold.test])) for fold in batch]
-            missing = {
-                k: fold for k, fold in zip(keys, batch, strict=True) if self.scores.get(k) is None
-            }
+        folds = list(zip(keys, task.folds, strict=True))
+        for batch in batches(folds, effective_n_jobs(settings.n_jobs)):
+            missing = {k: fold for k, fold in batch if not self.scores.has(k, asked)}
             if missing and settings.time_limit is not None and spent > settings.time_limit:
                 limit = f"over limit: more than {settings.time_limit:g} s, {n_done} folds"
                 yield {**place, "error": limit}
                 return
             start = time.monotonic()
             outcomes = Parallel(n_jobs=settings.n_jobs)(
-                delayed(_outcome)(contender, task.problem, fold, task.measures, settings)
+                delayed(outcome)(contender, task.problem, fold, scored, settings)
                 for fold in missing.values()
             )
             elapsed = time.monotonic() - start
-            for k, outcome in zip(missing, outcomes, strict=True):
-                self.scores.add(k, {**place, **outcome})
+            for k, found in zip(missing, outcomes, strict=True):
+                self.scores.add(k, {**place, **found})
             # What was spent before an interrupt counts, so that it changes no table.
-            spent += max(self.scores.known(k).get("fit_seconds", elapsed) for k in keys)
-            for k, fold in zip(keys, batch, strict=True):
-                rows = {"n_train": len(fold.train), "n_test": len(fold.test)}
-                numbers = {"repeat": fold.repeat, "fold": fold.number}
-                yield {**self.scores.known(k), **place, **numbers, **rows}
+            spent += max(self.scores.known(k).get("fit_seconds", elapsed) for k, _ in batch)
+            for k, fold in batch:
+                record = {**self.scores.known(k), **place}
+                if "scores" in record:
+                    record["scores"] = {measure: record["scores"][measure] for measure in asked}
+                yield record | {
+                    "repeat": fold.repeat,
+                    "fold": fold.number,
+                    "n_train": len(fold.train),
+                    "n_test": len(fold.test),
+                }
             n_done += len(batch)
             on_progress(task.problem.name, name, n_done, len(task.folds), len(batch))
 
@@ -269,90 +261,12 @@ class Plan:
             "versions": {package.__name__: package.__version__ for package in packages},
             **self.settings.identity,
             "datasets": {
-                problem.name: {"about": str(problem), "hash": problem.digest, "folds": len(folds)}
-                for problem, _, _, folds in self.tasks
-            },
-            "estimators": {
                 task.problem.name: {
-                    name: {"estimator": describe(row.estimator), "code": code(row.estimator)}
-                    for name, row in task.contenders.items()
+                    "about": str(task.problem),
+                    "hash": task.problem.digest,
+                    "folds": len(task.folds),
                 }
                 for task in self.tasks
             },
+            "estimators": {task.problem.name: task.identities for task in self.tasks},
         }
-
-
-def _outcome(
-    contender: Contender,
-    problem: Problem,
-    fold: Fold,
-    measures: list[Measure],
-    settings: Settings,
-) -> dict[str, Any]:
-    """Fit to the training rows of a fold, and measure on the others."""
-    X, y, weight = (
-        _safe_indexing(problem.X, fold.train),
-        problem.y[fold.train],
-        None if problem.sample_weight is None else problem.sample_weight[fold.train],
-    )
-    if settings.corrupt is not None:
-        X, y = settings.corrupt(X, y.copy(), np.random.RandomState(settings.seed + fold.number))
-    outcome: dict[str, Any] = {}
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        start = time.perf_counter()
-        try:
-            model = _searched(contender, problem, settings)
-            params = with_weight(model, weight, {})
-            if isinstance(model, BaseSearchCV) and problem.groups is not None:
-                params["groups"] = problem.groups[fold.train]
-            model.fit(X, y, **params)
-            outcome["fit_seconds"] = time.perf_counter() - start
-            outcome["scores"] = _scores(model, problem, fold.test, measures)
-            if isinstance(model, BaseSearchCV):
-                outcome["chosen"] = describe(model.best_params_)
-        except Exception as error:  # an estimator may fail in any way; the others go on
-            outcome["error"] = f"{type(error).__name__}: {error}"
-    messages = dict.fromkeys(f"{w.category.__name__}: {w.message}" for w in caught)
-    if messages:
-        outcome["warnings"] = list(messages)
-    return outcome
-
-
-def _searched(contender: Contender, problem: Problem, settings: Settings) -> BaseEstimator:
-    """Return the estimator, or the search of its grid."""
-    estimator = clone(contender.estimator)
-    if not contender.grid:
-        return estimator
-    options = {
-        "cv": inner_splitter(problem, settings.inner_cv, settings.seed),
-        "scoring": contender.scorer,
-        "error_score": "raise",
-    }
-    if not _is_drawn(contender.grid, settings.n_candidates):
-        return GridSearchCV(estimator, contender.grid, **options)
-    return RandomizedSearchCV(
-        estimator,
-        contender.grid,
-        n_iter=settings.n_candidates,
-        random_state=settings.seed,
-        **options,
-    )
-
-
-def _is_drawn(grid: Any, n_candidates: int) -> bool:
-    """Whether candidates are drawn: from distributions, or as there are too many."""
-    parts = grid if isinstance(grid, list | tuple) else [grid]
-    if any(hasattr(values, "rvs") for part in parts for values in part.values()):
-        return True
-    return len(ParameterGrid(grid)) > n_candidates
-
-
-def _scores(
-    model: BaseEstimator, problem: Problem, test: NDArray, measures: list[Measure]
-) -> dict[str, float]:
-    X, y = _safe_indexing(problem.X, test), problem.y[test]
-    weight = {}
-    if problem.sample_weight is not None:
-        weight["sample_weight"] = problem.sample_weight[test]
-    return {m.name: m.value(float(m.scorer(model, X, y, **weight))) for m in measures}

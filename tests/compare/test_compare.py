@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 from scipy.stats import loguniform
 from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.model_selection import KFold
+from sklearn.model_selection import GridSearchCV, GroupKFold, KFold
 from sklearn.utils import Bunch
 
 from sklearn_ldl import BFGSLDL, KNeighborsLDL
@@ -176,6 +176,38 @@ class TestSearch:
         assert not found.failures
         assert Counting.n_fits == 2 * (3 * 2 + 1)
 
+    def test_rows_without_weight_count_for_nothing(self):
+        """Most rows, which weigh next to nothing, are of another kind than the others."""
+        few = np.arange(60) < 15
+        rows = {"data": X, "target": np.where(few, 0.0, 9.0)}
+        tuned = (DummyRegressor(strategy="constant"), {"constant": [0.0, 9.0]})
+        for weight, best in [(np.where(few, 1.0, 1e-9), 0.0), (None, 9.0)]:
+            found = compare({"tuned": tuned}, Bunch(**rows, sample_weight=weight), cv=2)
+            assert {r["chosen"]["constant"] for r in found.records if "chosen" in r} == {best}
+
+    def test_candidates_that_fail_lose(self):
+        grid = {"n_neighbors": [10_000, 10]}
+        found = compare({"knn": (KNeighborsLDL(), grid)}, (X, D), cv=2)
+        assert not found.failures
+        records = [record for record in found.records if record["estimator"] == "knn"]
+        assert [record["chosen"] for record in records] == [{"n_neighbors": 10}] * 2
+        assert all("{'n_neighbors': 10000} failed" in r["warnings"][0] for r in records)
+        found = compare({"knn": (KNeighborsLDL(), {"n_neighbors": [10_000]})}, (X, D), cv=2)
+        assert "n_neighbors" in found.failures[0]["error"]
+
+    @pytest.mark.parametrize("own_search", [True, False])
+    def test_groups_reach_what_takes_them(self, own_search):
+        class Grouped(DummyRegressor):
+            def fit(self, X, y, groups=None):
+                assert own_search or list(groups) == list(X[:, -1])
+                return super().fit(X, y)
+
+        groups = np.repeat(np.arange(12), 5)
+        data = Bunch(data=np.column_stack([X, groups]), target=D, groups=groups)
+        search = GridSearchCV(Grouped(), {"quantile": [0.1]}, cv=GroupKFold(2))
+        found = compare({"grouped": search if own_search else Grouped()}, data, cv=3)
+        assert not found.failures
+
 
 class TestFailures:
     def test_are_kept_and_others_go_on(self):
@@ -264,7 +296,6 @@ class TestCache:
             {"datasets": (X + 1e-9, D)},
             {"datasets": (X, D[::-1].copy())},
             {"random_state": 1},
-            {"scoring": "kl_divergence"},
             {"corrupt": lambda X, y, random_state: (X, y)},
             {"scoring": {"one": get_ldl_scorer("neg_kl_divergence")}},
         ],
@@ -274,6 +305,21 @@ class TestCache:
         assert self.run(path, **change)[1] == 3
         # What was there before is still there.
         assert self.run(path)[1] == 0
+
+    def test_another_measure_costs_no_fit(self, path):
+        self.run(path)
+        found, n_fits = self.run(path, scoring=["wasserstein_distance", "kl_divergence"])
+        assert n_fits == 0
+        assert list(found.scores.columns[-2:]) == ["wasserstein_distance", "kl_divergence"]
+        # One of another package does once, and what was known stays.
+        assert self.run(path, scoring="explained_variance")[1] == 3
+        assert self.run(path, scoring=["explained_variance", "clark_distance"])[1] == 0
+
+    def test_what_is_tuned_for_counts(self, path):
+        tuned = {"counting": (Counting(), {"quantile": [0.1, 0.2]})}
+        n_fits = self.run(path, estimators=tuned, inner_cv=2)[1]
+        again = self.run(path, estimators=tuned, inner_cv=2, scoring="clark_distance")[1]
+        assert n_fits == again == 3 * (2 * 2 + 1)
 
     def test_changed_code_is_fitted(self, path, tmp_path, monkeypatch):
         monkeypatch.syspath_prepend(tmp_path)

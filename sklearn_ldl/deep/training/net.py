@@ -207,6 +207,9 @@ class LDLNet(NeuralNet):
                     raise EndOfTraining from None
                 raise
 
+    def on_batch_begin(self, net, batch=None, training=False, **kwargs):
+        """Do nothing: the history has its new batch, whether or not a callback hears of it."""
+
     def partial_fit(self, X, y=None, classes=None, **fit_params):
         """Train for `max_epochs` on :class:`Sources`; see `interruption`."""
         self.interruption = None
@@ -264,11 +267,15 @@ class LDLNet(NeuralNet):
         training = prefix == "train"
         self._set_training(training)
         losses = []
+        heard = any(self._watchers[event] for event in ("on_batch_begin", "on_batch_end"))
         for batch in source:
-            self.notify("on_batch_begin", batch=batch, training=training)
+            self.history.new_batch()
+            if heard:
+                self.notify("on_batch_begin", batch=batch, training=training)
             result = step(batch)
             losses.append(result["terms"])
-            self.notify("on_batch_end", batch=batch, training=training, **result)
+            if heard:
+                self.notify("on_batch_end", batch=batch, training=training, **result)
         if training:
             # Running statistics, of the rows that each process has seen.
             self.processes.average([b for b in self.module_.buffers() if b.is_floating_point()])
@@ -359,7 +366,7 @@ def _mean(rows: Tensor | WeightedRows, batch: Batch) -> Tensor:
     if weight is not None:
         rows = rows * weight
     if batch.n_own is None:
-        return rows.mean() * batch.share
+        return rows.mean() if batch.share == 1 else rows.mean() * batch.share
     own = rows.view(batch.n_copies, -1)[:, : batch.n_own]
     return own.sum() / len(rows) * batch.share
 
