@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 
 # Numbers that are centred at a time while moments are accumulated; they should stay in the cache.
 _CACHED = 100_000
+# An entry of CSR costs a product some fifteen times as much as a dense one, and the conversion as
+# much as a few evaluations.
+_RARE, _LARGE = 0.03, 1_000_000
 # Means that are larger than the deviation by this factor cost single precision two digits of seven.
 _LARGE_MEAN = 100
 # Sums of squares of numbers that are larger may overflow in single precision.
@@ -39,6 +42,13 @@ def scaled(X: Any, scale: NDArray | None) -> Any:
     if sp.issparse(X):
         return sp.csr_array(X @ sp.diags_array(1 / scale)).astype(X.dtype, copy=False)
     return X / scale.astype(X.dtype)
+
+
+def without_zeros(X: Any) -> Any:
+    """Return large dense features as CSR if nearly all are zeros, which products then skip."""
+    if sp.issparse(X) or X.size < _LARGE or np.count_nonzero(X) > _RARE * X.size:
+        return X
+    return sp.csr_array(X)
 
 
 def _even(A: NDArray) -> NDArray:

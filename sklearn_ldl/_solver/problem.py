@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sklearn_ldl._core.convergence import warn_not_converged
 from sklearn_ldl._core.simplex import centred_logits
-from sklearn_ldl._solver.design import Design, scaled
+from sklearn_ldl._solver.design import Design, scaled, without_zeros
 from sklearn_ldl._solver.lbfgs import State, minimize
 from sklearn_ldl._solver.losses import Loss, cross_entropy, entropy, probabilities
 from sklearn_ldl._solver.penalties import Penalty, l2, l2_in_basis
@@ -162,7 +162,8 @@ class SoftmaxLinearProblem(PreparedProblem):
     ):
         weight = np.asarray(sample_weight, dtype=np.float64)
         weight = weight / weight.sum()
-        wide = Design(scaled(X, feature_scale), weight, center=fit_intercept)
+        features = without_zeros(scaled(X, feature_scale))
+        wide = Design(features, weight, center=fit_intercept)
         design = RowSpaceDesign(wide) if RowSpaceDesign.suits(wide, D.shape[1]) else wide
         super().__init__(
             design,

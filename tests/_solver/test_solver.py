@@ -338,3 +338,47 @@ def test_an_interrupt_keeps_what_was_reached(data):
         search(design, D, 1e-3, metric, state, callback=interrupt)
     assert state.n_iter == 3
     assert np.any(state.coef)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+def test_large_features_that_are_mostly_zeros_are_solved_as_csr(dtype, fit_intercept, rng):
+    X = np.zeros((2_000, 600), dtype=dtype)
+    filled = rng.random(X.shape) < 0.02
+    X[filled] = rng.standard_normal(filled.sum())
+    X[:, 0] += 3  # one feature without zeros
+    D = rng.dirichlet(np.ones(C), len(X))
+    settings = {"fit_intercept": fit_intercept, "alphas": [1e-3]}
+
+    def coefficients(kept):
+        problem = SoftmaxLinearProblem(kept, D, np.ones(len(X)), **settings)
+        assert problem.wide.sparse
+        state = problem.solve(1e-3, problem.start(), tol=1e-6)
+        return np.column_stack(problem.coefficients(state))
+
+    given = X.copy()
+    found = coefficients(X)
+    assert_allclose(found, coefficients(sp.csr_array(X)), atol=1e-12)
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(X, given)
+    X[rng.random(X.shape) < 0.05] = 1
+    dense = SoftmaxLinearProblem(X, D, np.ones(len(X)), **settings)
+    assert not dense.wide.sparse
+
+
+def test_dense_and_csr_agree_where_features_are_mostly_zeros(rng, monkeypatch):
+    X = np.zeros((2_000, 600))
+    filled = rng.random(X.shape) < 0.02
+    X[filled] = rng.standard_normal(filled.sum())
+    D = rng.dirichlet(np.ones(C), len(X))
+
+    alpha, tol = 1e-2, 1e-9
+
+    def coefficients():
+        problem = SoftmaxLinearProblem(X, D, np.ones(len(X)), fit_intercept=True, alphas=[alpha])
+        return problem.coefficients(problem.solve(alpha, problem.start(), tol=tol))[0]
+
+    found = coefficients()
+    monkeypatch.setattr("sklearn_ldl._solver.problem.without_zeros", lambda X: X)
+    # The penalty's share of the curvature bounds how far both are from the minimum.
+    assert np.linalg.norm(coefficients() - found) < 2 * np.sqrt(found.size) * tol / alpha
