@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sklearn_ldl._core.extras import MissingExtraError
 from sklearn_ldl._core.samples import validate_samples
-from sklearn_ldl._core.simplex import check_prediction, normalize
+from sklearn_ldl._core.simplex import check_prediction
 from sklearn_ldl._core.sklearn_compat import Interval, fit_context
 from sklearn_ldl._core.splits import check_cover, splits
 from sklearn_ldl._core.weights import check_folds, training_weight
@@ -33,10 +33,11 @@ from sklearn_ldl.auto.candidates import (
     why_not,
 )
 from sklearn_ldl.auto.leaderboard import Leaderboard
-from sklearn_ldl.auto.mixing import best_weights
+from sklearn_ldl.auto.mixing import best_pool
 from sklearn_ldl.auto.scoring import HeldOutScore
 from sklearn_ldl.auto.search import NO_TIME, Clock, Member, Search
 from sklearn_ldl.base import LabelDistributionMixin
+from sklearn_ldl.ensemble.pooling import Pool
 
 _DIVERGENCE = "neg_kl_divergence"
 
@@ -45,11 +46,12 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
     r"""Mixture of what learns the data best, found within a limit of time.
 
     Learners of different kinds are tried in turn, each with several scalings of the features, and
-    predict rows that they have not seen, fold by fold. The prediction is
-    :math:`p(x) = \sum_k w_k \, p_k(x)`, with weights that are non-negative, sum to one, and make
-    the score of the held-out predictions best. The mean distribution is always among the learners,
-    so that the mixture is never worse than it on the held-out rows. What is kept is fitted to all
-    rows.
+    predict rows that they have not seen, fold by fold. The prediction is a logarithmic pool,
+    :math:`p(x) = \mathrm{softmax}(b + \sum_k w_k \ln p_k(x))`, or a linear one,
+    :math:`p(x) = \sum_k w_k \, p_k(x)` with non-negative weights of sum one, whichever predicts
+    rows better by which its weights were not found; they make the score of the held-out predictions
+    best. The mean distribution is always among the learners, and the mixture is never worse than
+    any of them on the held-out rows. What is kept is fitted to all rows.
 
     Parameters
     ----------
@@ -61,8 +63,8 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
         What to maximise on the held-out rows: the name of an LDL scorer (see
         :func:`sklearn_ldl.metrics.get_ldl_scorer`), the name of a scikit-learn scorer, or a scorer.
         It chooses the scalings and the mixture. For the default the weights are the optimum of a
-        convex problem, as in :class:`StackingLDL`; for others they are shares of a bag, into which
-        the best addition is put again and again (ensemble selection).
+        convex problem, as in :class:`StackingLDL`; for others the pool is linear, and they are
+        shares of a bag, into which the best addition is put again and again (ensemble selection).
     candidates : list, default=None
         What to try: names, or pairs of a name and an estimator of distributions (any multi-output
         regressor), in this order. None means all of "mean", "linear" (:class:`BFGSLDL`), "smooth"
@@ -92,7 +94,9 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
     names_ : list of str
         Names of the members.
     weights_ : ndarray of shape (n_members,)
-        Positive weights of the members, with a sum of one.
+        Weights of the members; those of a linear pool are positive and sum to one.
+    intercept_ : ndarray of shape (n_labels,) or None
+        Intercepts of the labels in a logarithmic pool; None says that the pool is linear.
     leaderboard_ : list of dict
         All candidates, best first: "candidate", "scaling", "score" on the held-out rows, "weight",
         "seconds", and "note", which says why one was left out. ``print(model.leaderboard_)`` shows
@@ -123,6 +127,9 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
     References
     ----------
     D. H. Wolpert, "Stacked generalization", Neural Networks, 1992.
+
+    C. Genest, J. V. Zidek, "Combining probability distributions: a critique and an annotated
+    bibliography", Statistical Science, 1986 (linear and logarithmic pools).
 
     R. Caruana, A. Niculescu-Mizil, G. Crew, A. Ksikes, "Ensemble selection from libraries of
     models", ICML 2004.
@@ -224,12 +231,13 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
             given_weight,
             folds=folds,
             score=score,
-            weigh=partial(
-                best_weights,
+            find_pool=partial(
+                best_pool,
                 D=D,
                 sample_weight=weight,
                 score=score,
                 by_divergence=self.scoring == _DIVERGENCE,
+                folds=folds,
             ),
             clock=clock,
             n_jobs=self.n_jobs,
@@ -250,7 +258,7 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
             raise ValueError("No candidate has a finite score; check the scorer.")
         kept = self._mix(search)
         search.clock.reserved = sum(member.seconds for member in kept)
-        for k in np.argsort(-self.weights_, kind="stable"):
+        for k in np.argsort(-np.abs(self.weights_), kind="stable"):
             self.estimators_[k] = search.refit(kept[k])
         return self
 
@@ -314,16 +322,17 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
 
     def _mix(self, search: Search) -> list[Member]:
         """Set the fitted attributes; return the members that are kept."""
-        weights, kept = search.mixture()
+        pool, kept = search.pool()
         held_out = [member.held_out for member in search.members]
-        self.best_score_ = search.score(np.tensordot(weights, held_out, axes=1))
-        share = {member.name: float(w) for member, w in zip(search.members, weights, strict=True)}
+        self.best_score_ = search.score(pool(np.array(held_out)))
+        pairs = zip(search.members, pool.weights, strict=True)
+        share = {member.name: float(weight) for member, weight in pairs}
         self.leaderboard_ = Leaderboard(
             {**row, "weight": share.get(row["candidate"])} for row in search.rows
         )
         self.names_ = [member.name for member in kept]
         self.estimators_ = [member.model for member in kept]
-        self.weights_ = weights[weights > 0]
+        self.weights_, self.intercept_ = pool.weights[pool.weights != 0], pool.intercept
         return kept
 
     def predict(self, X: Any) -> NDArray[np.float64]:
@@ -339,7 +348,8 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
         D : ndarray of shape (n_samples, n_labels)
             Rows on the simplex.
         """
-        return normalize(np.tensordot(self.weights_, self.predict_members(X), axes=1))
+        P = self.predict_members(X)
+        return Pool(self.weights_, self.intercept_)(P)
 
     def predict_members(self, X: Any) -> NDArray[np.float64]:
         """Predict label distributions, by each member of the mixture alone.
@@ -352,7 +362,7 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
         Returns
         -------
         D : ndarray of shape (n_members, n_samples, n_labels)
-            Rows on the simplex; their mean with the weights `weights_` is the prediction.
+            Rows on the simplex, which are pooled to the prediction.
         """
         check_is_fitted(self)
         X = validate_samples(self, X, reset=False, **self._checks())

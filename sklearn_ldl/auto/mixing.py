@@ -1,4 +1,4 @@
-"""Weights of a mixture, by what the candidates say of rows that they have not seen."""
+"""The pool of the candidates, by what they say of rows that they have not seen."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_ldl.ensemble.stacking import mixture_weights
+from sklearn_ldl.ensemble.pooling import Pool, linear_pool, log_pool
+from sklearn_ldl.metrics import kl_divergence
 
 # Members with less are not worth their predictions.
 _LEAST = 0.02
@@ -16,12 +17,19 @@ _DRAWS = 50
 _PATIENCE = 5
 
 Score = Callable[[NDArray], float]
+Find = Callable[[NDArray, NDArray, NDArray], Pool]
 
 
-def best_weights(
-    P: Sequence[NDArray], D: NDArray, sample_weight: NDArray, score: Score, *, by_divergence: bool
-) -> NDArray[np.float64]:
-    """Weights on the simplex, under which the mixture scores no worse than its best member.
+def best_pool(
+    P: Sequence[NDArray],
+    D: NDArray,
+    sample_weight: NDArray,
+    score: Score,
+    *,
+    by_divergence: bool,
+    folds: Sequence[tuple[NDArray, NDArray]],
+) -> Pool:
+    """Find the pool that scores best, no worse than its best member.
 
     Parameters
     ----------
@@ -34,29 +42,58 @@ def best_weights(
     score : callable
         Score of predictions; greater is better.
     by_divergence : bool
-        Whether the score is the negative KL divergence, whose optimum is found exactly; others are
-        improved step by step.
+        Whether the score is the negative KL divergence. The optimum over linear pools, and that
+        over logarithmic ones, are found exactly then; for others a linear pool is improved step by
+        step.
+    folds : sequence of pairs of ndarray
+        Rows to find a pool, and rows to score it, in the choice between the two kinds; without
+        them it is the logarithmic one, which has more members.
 
     Returns
     -------
-    weights : ndarray of shape (n_members,)
-        Non-negative, with a sum of one.
+    pool : Pool
+        Weights of all members; zero for those that are not worth their predictions.
     """
     singles = np.array([score(p) for p in P])
-    alone = np.eye(len(P))[int(np.argmax(singles))]
+    alone = Pool(np.eye(len(P))[int(np.argmax(singles))])
+    stacked = np.array(P)
     if by_divergence:
-        weights = _least_divergence(np.array(P), D, sample_weight / sample_weight.sum())
+        weight = sample_weight / sample_weight.sum()
+        find = _safer(stacked, D, weight, folds) if folds else log_pool
+        pool = _without_small(find, stacked, D, weight)
     else:
-        weights = greedy_weights(P, score)
-    return weights if score(np.tensordot(weights, P, axes=1)) > singles.max() else alone
+        pool = Pool(greedy_weights(P, score))
+    return pool if score(pool(stacked)) > singles.max() else alone
 
 
-def _least_divergence(P: NDArray, D: NDArray, sample_weight: NDArray) -> NDArray[np.float64]:
-    weights = mixture_weights(P, D, sample_weight)
-    kept = weights >= _LEAST
-    weights[~kept] = 0
-    weights[kept] = mixture_weights(P[kept], D, sample_weight)
-    return weights
+def _safer(
+    P: NDArray, D: NDArray, weight: NDArray, folds: Sequence[tuple[NDArray, NDArray]]
+) -> Find:
+    """Return the kind of pool that predicts rows better by which its weights were not found.
+
+    A logarithmic pool has more freedom, of which few rows, or little to know, make bad use.
+    """
+
+    def divergence(find: Find) -> float:
+        total = 0.0
+        for train, test in folds:
+            share = weight[test].sum()
+            if share > 0:  # nobody weighs the others
+                pool = find(P[:, train], D[train], weight[train] / weight[train].sum())
+                loss = kl_divergence(D[test], pool(P[:, test]), sample_weight=weight[test])
+                total += share * loss
+        return total
+
+    return min((linear_pool, log_pool), key=divergence)
+
+
+def _without_small(find: Find, P: NDArray, D: NDArray, weight: NDArray) -> Pool:
+    """Find a pool of the members that matter."""
+    kept = np.abs(find(P, D, weight).weights) >= min(_LEAST, 1 / (2 * len(P)))
+    pool = find(P[kept], D, weight)
+    weights = np.zeros(len(P))
+    weights[kept] = pool.weights
+    return pool._replace(weights=weights)
 
 
 def greedy_weights(P: Sequence[NDArray], score: Score) -> NDArray[np.float64]:

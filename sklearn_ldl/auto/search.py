@@ -21,6 +21,7 @@ from sklearn_ldl._core.weighted_fits import with_weight
 from sklearn_ldl._core.weights import with_mean_one
 from sklearn_ldl.auto.members import _MeanOfFolds
 from sklearn_ldl.auto.scoring import HeldOutScore
+from sklearn_ldl.ensemble.pooling import Pool
 
 # Rows of a first fit that tells how long one takes.
 _PILOT_ROWS = 250
@@ -90,8 +91,8 @@ class Search:
         Rows to train on and rows held out.
     score : HeldOutScore
         What the candidates are to maximise.
-    weigh : callable
-        Returns the weights of a mixture, given the held-out predictions of its members.
+    find_pool : callable
+        Returns the pool of members, given their held-out predictions.
     clock : Clock
         The time that is left.
     n_jobs : int or None
@@ -108,13 +109,13 @@ class Search:
         *,
         folds: list[tuple[NDArray, NDArray]],
         score: HeldOutScore,
-        weigh: Callable[[list[NDArray]], NDArray],
+        find_pool: Callable[..., Pool],
         clock: Clock,
         n_jobs: int | None,
         report: Callable[[dict], None],
     ):
         self.X, self.D, self.sample_weight = X, D, sample_weight
-        self.score, self.weigh, self.clock = score, weigh, clock
+        self.score, self.find_pool, self.clock = score, find_pool, clock
         self.n_jobs, self.report = n_jobs, report
         if sample_weight is not None:
             folds = [(train[sample_weight[train] > 0], test) for train, test in folds]
@@ -252,15 +253,15 @@ class Search:
                 return other.name
         return None
 
-    def mixture(self) -> tuple[NDArray[np.float64], list[Member]]:
-        """Weights of all members, and the members that have one."""
-        weights = self.weigh([member.held_out for member in self.members])
-        return weights, [self.members[k] for k in np.flatnonzero(weights)]
+    def pool(self, **options: Any) -> tuple[Pool, list[Member]]:
+        """Return the pool of all members, and the members that have a weight in it."""
+        pool = self.find_pool([member.held_out for member in self.members], **options)
+        return pool, [self.members[k] for k in np.flatnonzero(pool.weights)]
 
     def _reserve(self) -> None:
         """Keep the time for fits of those that would be in the mixture now."""
         if self.clock.limited:
-            self.clock.reserved = sum(member.seconds for member in self.mixture()[1])
+            self.clock.reserved = sum(member.seconds for member in self.pool(folds=())[1])
 
     def refit(self, member: Member) -> BaseEstimator:
         """Fit a member to all rows; where time is short, or that fails, return what there is."""

@@ -1,4 +1,4 @@
-"""A linear pool of learners of distributions, weighted by cross-validation."""
+"""A pool of learners of distributions, weighted by cross-validation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.utils import Bunch, get_tags, indexable
@@ -19,10 +18,11 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_ldl._core.dask_rows import as_rows, check_learners, is_dask, lazily, takes_dask
 from sklearn_ldl._core.label_names import describe_labels, fitted_names, frozen_names
 from sklearn_ldl._core.samples import with_short_indices
-from sklearn_ldl._core.simplex import check_distribution, check_prediction, normalize
+from sklearn_ldl._core.simplex import check_distribution, check_prediction
 from sklearn_ldl._core.sklearn_compat import (
     BaseComposition,
     Interval,
+    StrOptions,
     check_method_params,
     fit_context,
     routing_enabled,
@@ -32,7 +32,7 @@ from sklearn_ldl._core.splits import check_cover, splits
 from sklearn_ldl._core.weighted_fits import with_weight
 from sklearn_ldl._core.weights import check_folds, training_weight
 from sklearn_ldl.base import LabelDistributionMixin, require_y
-from sklearn_ldl.metrics.divergences import FLOOR
+from sklearn_ldl.ensemble.pooling import Pool, linear_pool, log_pool
 from sklearn_ldl.wrappers.base import LearnerFeatures, given_or_default, in_order_of_labels
 
 
@@ -40,14 +40,19 @@ class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, B
     r"""Mixture of learners, with the weights that predict rows held out best.
 
     The prediction is :math:`p(x) = \sum_k w_k \, p_k(x)`, a distribution for any weights on the
-    simplex. These minimise the KL divergence of predictions that no learner saw in training,
+    simplex (a linear pool). These minimise the KL divergence of predictions that no learner saw in
+    training,
 
     .. math::
         \min_w \sum_i s_i \, KL\Big(d_i \,\Big\|\, \sum_k w_k \, p_k^{(-i)}(x_i)\Big),
         \qquad w_k \ge 0, \quad \sum_k w_k = 1,
 
-    which is convex. scikit-learn's ``StackingRegressor`` and ``VotingRegressor`` take single
-    values only, and an unconstrained final regressor would leave the simplex.
+    which is convex. A logarithmic pool is
+    :math:`p(x) = \mathrm{softmax}(b + \sum_k w_k \ln p_k(x))` with any weights and with intercepts
+    of the labels, found likewise. It can be surer than any of its learners, which a mean never is:
+    better where they shrink towards the mean, given some hundred rows. scikit-learn's
+    ``StackingRegressor`` and ``VotingRegressor`` take single values only, and an unconstrained
+    final regressor would leave the simplex.
 
     Parameters
     ----------
@@ -60,6 +65,8 @@ class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, B
     weights : array-like of shape (n_estimators,), default=None
         Fixed non-negative weights, which spare the cross-validation; ones mean plain averaging.
         Those of learners left out do not count. None learns the weights.
+    pool : {"linear", "log"}, default="linear"
+        What is done with the weights; with fixed ones, the intercepts of "log" are zero.
     cv : int, cross-validation generator or iterable, default=5
         Splits for the rows held out; they must cover every row once. An integer, or None for 5,
         makes folds of rows shuffled with a fixed seed,
@@ -74,7 +81,9 @@ class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, B
     named_estimators_ : Bunch
         The same by name, "drop" for those left out.
     weights_ : ndarray of shape (n_estimators,)
-        Weights of the mixture; they sum to one.
+        Weights of the mixture; those of a linear pool are non-negative and sum to one.
+    intercept_ : ndarray of shape (n_labels,) or None
+        Intercepts of a logarithmic pool; None for a linear one.
     n_labels_, label_names_, n_features_in_, feature_names_in_
         As in :class:`~sklearn_ldl.BFGSLDL`.
 
@@ -83,6 +92,9 @@ class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, B
     D. H. Wolpert, "Stacked generalization", Neural Networks, 1992.
 
     L. Breiman, "Stacked regressions", Machine Learning, 1996 (non-negative weights).
+
+    C. Genest, J. V. Zidek, "Combining probability distributions: a critique and an annotated
+    bibliography", Statistical Science, 1986 (linear and logarithmic pools).
 
     Examples
     --------
@@ -100,6 +112,7 @@ class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, B
     _parameter_constraints: dict = {
         "estimators": [list, None],
         "weights": ["array-like", None],
+        "pool": [StrOptions({"linear", "log"})],
         "cv": ["cv_object"],
         "n_jobs": [Interval(Integral, None, None, closed="neither"), None],
     }
@@ -109,11 +122,13 @@ class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, B
         estimators: Sequence[tuple[str, BaseEstimator]] | None = None,
         *,
         weights: ArrayLike | None = None,
+        pool: str = "linear",
         cv: Any = 5,
         n_jobs: int | None = None,
     ):
         self.estimators = estimators
         self.weights = weights
+        self.pool = pool
         self.cv = cv
         self.n_jobs = n_jobs
 
@@ -225,10 +240,11 @@ class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, B
                     estimators, range(0, len(parts), len(folds)), strict=True
                 )
             ]
-            weights = mixture_weights(
-                np.array(held_out)[:, order], D, row_weight / row_weight.sum()
-            )
-        self.weights_ = weights
+            find = linear_pool if self.pool == "linear" else log_pool
+            pool = find(np.array(held_out)[:, order], D, row_weight / row_weight.sum())
+        else:
+            pool = Pool(weights, None if self.pool == "linear" else np.zeros(D.shape[1]))
+        self.weights_, self.intercept_ = pool
         return self
 
     def _members(self) -> Sequence[tuple[str, Any]]:
@@ -292,10 +308,10 @@ class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, B
         """
         check_is_fitted(self)
         X = with_short_indices(X)
-        pairs = zip(self.weights_, self.estimators_, strict=True)
         # A learner without weight need not be asked.
-        pool = [w * self._distributions(e, e.predict(X)) for w, e in pairs if w > 0]
-        return normalize(np.sum(pool, axis=0))
+        asked = np.flatnonzero(self.weights_)
+        P = [self._distributions(e, e.predict(X)) for e in (self.estimators_[k] for k in asked)]
+        return Pool(self.weights_[asked], self.intercept_)(np.array(P))
 
     def _distributions(self, learner: BaseEstimator, P: ArrayLike) -> NDArray[np.float64]:
         """Make distributions of what a learner predicts, their columns in the order of `y`."""
@@ -341,51 +357,3 @@ def _predict_held_out(estimator, X, D, train, test, params) -> NDArray:
     X_test, _ = safe_split(estimator, X, D, test, train)
     params = check_method_params(X, params, indices=train)
     return np.asarray(_fit(estimator, X_train, D_train, params).predict(X_test))
-
-
-def mixture_weights(
-    P: NDArray[np.float64], D: NDArray[np.float64], sample_weight: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Weights on the simplex with the least mean KL divergence of a mixture.
-
-    Parameters
-    ----------
-    P : ndarray of shape (n_estimators, n_samples, n_labels)
-        Predicted distributions. Degrees below 1e-14 count as that much.
-    D : ndarray of shape (n_samples, n_labels)
-        True distributions.
-    sample_weight : ndarray of shape (n_samples,)
-        Weights with a sum of one.
-
-    Returns
-    -------
-    weights : ndarray of shape (n_estimators,)
-        The minimiser.
-    """
-    n_estimators = len(P)
-    mass = sample_weight[:, None] * D
-    P = np.maximum(P, FLOOR)
-
-    def loss(weights):
-        mixture = np.tensordot(weights, P, axes=1)
-        slope = mass / mixture
-        return -float(np.vdot(mass, np.log(mixture))), -np.einsum("ij,kij->k", slope, P)
-
-    start = np.full(n_estimators, 1 / n_estimators)
-    best = minimize(
-        loss,
-        start,
-        jac=True,
-        method="SLSQP",
-        # Mixtures of positive degrees stay positive along the whole search.
-        bounds=[(0, 1)] * n_estimators,
-        constraints={
-            "type": "eq",
-            "fun": lambda weights: weights.sum() - 1,
-            "jac": lambda weights: np.ones(n_estimators),
-        },
-        options={"ftol": 1e-12, "maxiter": 1000},
-    )
-    weights = np.maximum(best.x, 0)
-    weights[weights < 1e-9] = 0
-    return weights / weights.sum()

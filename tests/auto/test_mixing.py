@@ -2,9 +2,11 @@
 
 import numpy as np
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.model_selection import KFold
 
 from sklearn_ldl.auto.leaderboard import Leaderboard
-from sklearn_ldl.auto.mixing import best_weights, greedy_weights
+from sklearn_ldl.auto.mixing import best_pool, greedy_weights
+from sklearn_ldl.ensemble.pooling import linear_pool
 from sklearn_ldl.metrics import chebyshev_distance, kl_divergence
 
 
@@ -16,26 +18,61 @@ def members(n=200):
     return D, [*noisy, np.full_like(D, 1 / 3)]
 
 
+def found(P, D, weight=None, score=None, *, folds=(), **options):
+    weight = np.ones(len(D)) if weight is None else weight
+    score = score or (lambda Q: -kl_divergence(D, Q, sample_weight=weight))
+    return best_pool(P, D, weight, score, by_divergence=True, folds=folds, **options)
+
+
+def splits(D):
+    return list(KFold(5, shuffle=True, random_state=0).split(D))
+
+
 def test_the_least_divergence():
     D, P = members()
-    weight = np.ones(len(D))
-    weights = best_weights(P, D, weight, lambda Q: -kl_divergence(D, Q), by_divergence=True)
-    assert_allclose(weights.sum(), 1)
-    found = kl_divergence(D, np.tensordot(weights, P, axes=1))
-    for a in np.linspace(0, 1, 11):
-        for b in np.linspace(0, 1 - a, 11):
-            # Weights below 0.02 are left out, which costs next to nothing.
-            mixture = np.tensordot([a, b, 1 - a - b], P, axes=1)
-            assert found <= kl_divergence(D, mixture) * (1 + 1e-3)
+    P = np.array(P)
+    # Here all that is there is known: a linear pool.
+    pool = found(P, (P[0] + P[1]) / 2, folds=splits(D))
+    assert pool.intercept is None
+    assert_allclose(pool.weights, [0.5, 0.5, 0], atol=1e-3)
+
+
+def test_what_is_flattened_is_sharpened():
+    D, P = members()
+    P = np.array(P)
+    pool = found(P, D, folds=splits(D))
+    assert pool.intercept is not None
+    assert pool.weights.sum() > 1
+    linear = linear_pool(P, D, np.full(len(D), 1 / len(D)))
+    assert kl_divergence(D, pool(P)) < 0.9 * kl_divergence(D, linear(P))
+
+
+def test_few_rows_make_a_linear_pool():
+    rng = np.random.default_rng(1)
+    D, P = rng.dirichlet(np.ones(6), 24), rng.dirichlet(np.ones(6), (4, 24))
+    P[0] = 0.7 * D + 0.3 * P[0]
+    pool = found(P, 0.5 * P[0] + 0.5 * P[1], folds=splits(D))
+    assert pool.intercept is None
 
 
 def test_weights_of_rows_count():
     D, P = members()
     rows = np.arange(len(D)) < 50
     P[0] = np.where(rows[:, None], D, P[2])
-    score = lambda Q: -kl_divergence(D, Q, sample_weight=rows.astype(float))  # noqa: E731
-    weights = best_weights(P, D, rows.astype(float), score, by_divergence=True)
-    assert_array_equal(weights, [1, 0, 0])
+    pool = found(P, D, rows.astype(float), folds=splits(D))
+    assert_allclose(pool(np.array(P))[rows], D[rows], atol=1e-2)
+
+
+def test_rows_without_weight_may_be_a_fold():
+    D, P = members()
+    rows = np.arange(len(D)) < 100
+    halves = [
+        (np.flatnonzero(~rows), np.flatnonzero(rows)),
+        (np.flatnonzero(rows), np.flatnonzero(~rows)),
+    ]
+    first = rows.astype(float)
+    first[100:110] = 1.0
+    assert np.isfinite(found(P, D, first, folds=halves).weights).all()
 
 
 def test_greedy_weights():
@@ -53,9 +90,8 @@ def test_greedy_weights():
 def test_a_mixture_that_scores_worse_is_not_taken():
     D, P = members()
     only_the_third = lambda Q: -float(np.abs(Q - P[2]).max())  # noqa: E731
-    ones = np.ones(len(D))
-    weights = best_weights(P, D, ones, only_the_third, by_divergence=True)
-    assert_array_equal(weights, [0, 0, 1])
+    pool = found(P, D, score=only_the_third, folds=splits(D))
+    assert_array_equal(pool.weights, [0, 0, 1])
 
 
 def test_the_table_is_sorted():

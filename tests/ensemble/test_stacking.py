@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import softmax
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.dummy import DummyRegressor
@@ -17,7 +18,6 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_ldl import BFGSLDL, KNeighborsLDL, StackingLDL
 from sklearn_ldl.datasets import make_ldl
-from sklearn_ldl.ensemble.stacking import mixture_weights
 from sklearn_ldl.metrics import kl_divergence
 
 
@@ -57,31 +57,6 @@ def test_weights_are_the_best_on_rows_held_out(data):
     assert lowest <= min(loss(corner) for corner in corners) + 1e-9
 
 
-def test_mixture_weights_find_a_known_mixture(rng):
-    P = rng.dirichlet(np.ones(4), (3, 400))
-    D = np.tensordot([0.6, 0.0, 0.4], P, axes=1)
-    weights = mixture_weights(P, D, np.full(400, 1 / 400))
-    assert_allclose(weights, [0.6, 0, 0.4], atol=1e-5)
-
-
-def test_mixture_weights_survive_zeros():
-    P = np.array([[[1.0, 0.0], [0.0, 1.0]], [[0.5, 0.5], [0.5, 0.5]]])
-    D = np.array([[0.0, 1.0], [0.0, 1.0]])
-    weights = mixture_weights(P, D, np.array([0.5, 0.5]))
-    # One row is certain of the wrong label, the other of the right one: w/2 + 1/2 there.
-    assert_allclose(weights, [0, 1], atol=1e-4)
-
-
-def test_mixture_weights_survive_a_label_that_nobody_expects(rng):
-    P = rng.dirichlet(np.ones(3), (2, 100))
-    D = np.tensordot([0.7, 0.3], P, axes=1)
-    P[:, :5], D[:5] = [1, 0, 0], [0, 0, 1]
-    with np.errstate(all="raise"):
-        weights = mixture_weights(P, D, np.full(100, 0.01))
-    # What no mixture can mend does not keep the other rows from deciding.
-    assert_allclose(weights, [0.7, 0.3], atol=1e-3)
-
-
 def test_row_weights_decide(data):
     X, D = data
     left = X[:, 0] < 0
@@ -90,6 +65,31 @@ def test_row_weights_decide(data):
     cv = KFold(3, shuffle=True, random_state=0)
     alone = StackingLDL(learners, cv=cv).fit(X, D, sample_weight=left.astype(float))
     assert alone.predict(X[left])[:, 0].min() > 0.9
+
+
+def test_a_logarithmic_pool(data):
+    X, D = data
+    # Half of what a linear model says, and half of nothing: a mean cannot undo that.
+    timid = StackingLDL([("a", BFGSLDL(1e-3)), ("b", DummyRegressor())], weights=[1, 1])
+    linear, log = (
+        StackingLDL([("timid", timid)], pool=pool).fit(X, D) for pool in ("linear", "log")
+    )
+    assert linear.intercept_ is None
+    assert log.intercept_.shape == (3,)
+    assert log.weights_[0] > 1.2
+    assert log.score(X, D) > linear.score(X, D) + 0.02
+    P = log.predict(X)
+    assert_allclose(P.sum(axis=1), 1, atol=1e-12)
+    assert P.min() >= 0
+
+
+def test_fixed_weights_of_a_logarithmic_pool(data):
+    X, D = data
+    pair = [("a", BFGSLDL(1e-3)), ("b", BFGSLDL(10.0))]
+    model = StackingLDL(pair, weights=[3, 1], pool="log").fit(X, D)
+    a, b = (np.log(member.predict(X)) for member in model.estimators_)
+    assert_allclose(model.predict(X), softmax(0.75 * a + 0.25 * b, axis=1), atol=1e-3)
+    assert_array_equal(model.intercept_, 0)
 
 
 def test_a_zero_weight_learner_is_not_asked(data):
