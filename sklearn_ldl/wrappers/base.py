@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_ldl._core.dask_rows import refuse_dask
 from sklearn_ldl._core.label_names import frozen_names, innermost, label_order
 from sklearn_ldl._core.simplex import check_prediction, safe_log
-from sklearn_ldl._core.sklearn_compat import routing_enabled
+from sklearn_ldl._core.sklearn_compat import available_if, routing_enabled
 from sklearn_ldl._core.weighted_fits import with_weight
 from sklearn_ldl.linear import BFGSLDL
 
@@ -75,6 +75,11 @@ class LearnerFeatures:
     def feature_names_in_(self) -> NDArray:
         """Names of the features that the learner was fitted to."""
         return self._learner().feature_names_in_
+
+
+def _learner_has(method: str) -> Callable[[Any], bool]:
+    """Say whether the learner of a wrapper has a method."""
+    return lambda wrapper: hasattr(given_or_default(wrapper.estimator), method)
 
 
 class TargetWrapper(LearnerFeatures, MetaEstimatorMixin, BaseEstimator):
@@ -189,6 +194,46 @@ class TargetWrapper(LearnerFeatures, MetaEstimatorMixin, BaseEstimator):
             Logarithms.
         """
         return safe_log(self.predict_proba(X))
+
+    @available_if(_learner_has("predict_members"))
+    def predict_members(self, X: Any, **options: Any) -> NDArray[np.float64]:
+        """Predict label distributions by every member of the learner, if it has some.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        **options : dict
+            Further parameters of the learner's `predict_members`.
+
+        Returns
+        -------
+        P : ndarray of shape (n_members, n_samples, n_labels)
+            Rows on the simplex, over `classes_` or `grid_`.
+        """
+        check_is_fitted(self)
+        P = self.estimator_.predict_members(X, **options)
+        names = getattr(self, "classes_", None)
+        return np.array([in_order_of_labels(self.estimator_, part, names) for part in P])
+
+    @available_if(_learner_has("transform_features"))
+    def transform_features(self, X: Any, **options: Any) -> NDArray[np.float64]:
+        """Compute what the last layer of the learner is given, if it is a network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), array of images or Dataset
+            Samples.
+        **options : dict
+            Further parameters of the learner's `transform_features`.
+
+        Returns
+        -------
+        F : ndarray of shape (n_samples, n_outputs)
+            Outputs of the penultimate layer.
+        """
+        check_is_fitted(self)
+        return self.estimator_.transform_features(X, **options)
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Route metadata of `fit` to the wrapped estimator and the distributor.

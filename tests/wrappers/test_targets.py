@@ -3,9 +3,12 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
@@ -13,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_ldl import (
     BFGSLDL,
+    DFLDL,
     DecoupledLabelSplitter,
     GaussianLabelDistributor,
     LabelEnhancementClassifier,
@@ -22,6 +26,7 @@ from sklearn_ldl import (
     MultiLabelDistributor,
     SmoothBFGSLDL,
 )
+from sklearn_ldl.datasets import make_ldl
 from sklearn_ldl.decoding import RULES, expectation, median
 
 RNG = np.random.default_rng(0)
@@ -285,3 +290,35 @@ def test_distributions_are_no_class_labels():
     D = RNG.dirichlet(np.ones(3), size=60)
     with pytest.raises(ValueError, match="Fit the estimator itself, such as BFGSLDL"):
         LDLClassifier().fit(X, D)
+
+
+def test_members_and_features_of_a_network_inside():
+    pytest.importorskip("sklearn_ldl.deep")
+    pytest.importorskip("skorch")
+    from sklearn_ldl import DeepLDLRegressor
+
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((60, 3))
+    network = DeepLDLRegressor(hidden_layer_sizes=(8,), n_members=3, max_epochs=2, random_state=0)
+    for model, y in [(LDLRegressor(network), X[:, 0]), (LDLClassifier(network), X[:, 0] > 0)]:
+        with pytest.raises(NotFittedError):
+            model.predict_members(X)
+        P = model.fit(X, y).predict_members(X)
+        assert P.shape == (3, *model.predict_proba(X).shape)
+        assert_allclose(P.mean(axis=0), model.predict_proba(X), atol=1e-6)
+        assert model.transform_features(X).shape == (60, 3 * 8)
+
+
+@pytest.mark.parametrize("method", ["predict_members", "transform_features"])
+def test_learners_without_members_offer_none(method):
+    for model in (LDLRegressor(), LDLClassifier(BFGSLDL())):
+        assert not hasattr(model, method)
+
+
+def test_members_come_in_the_order_of_the_labels():
+    X, D = make_ldl(60, random_state=0)
+    names = ["b", "c", "a"]
+    frozen = FrozenEstimator(DFLDL(BFGSLDL()).fit(X, pd.DataFrame(D, columns=names)))
+    model = LDLClassifier(frozen).fit(X, np.array(names)[D.argmax(axis=1)])
+    mean = model.predict_members(X).mean(axis=0)
+    assert np.corrcoef(mean[:, 0], D[:, 2])[0, 1] > 0.5
