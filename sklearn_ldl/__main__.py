@@ -34,7 +34,7 @@ Compare estimators of label distributions by cross-validation.
 
 Without a command, estimators are compared on artificial data.
 """
-#: Level of the tests over data sets.
+#: Level of the tests.
 _LEVEL = 0.05
 _EXAMPLES = """\
 examples:
@@ -326,9 +326,11 @@ def _report(
         return
     measure = decisive(arguments.metrics)
     several = len(plan.tasks) > 1
-    tables = tables_of(comparison)
+    level = None if arguments.format == "text" else _LEVEL
+    tables = tables_of(comparison, level=level)
     if several:
-        tables += [t._replace(title=f"{measure} on all") for t in tables_of(comparison, measure)]
+        over = tables_of(comparison, measure, level)
+        tables += [t._replace(title=f"{measure} on all") for t in over]
     if arguments.format == "text":
         columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else np.inf
         texts = [*(plain(each, columns) for each in tables), LEGEND]

@@ -210,7 +210,7 @@ class Comparison(FoldScores):
         order = np.argsort(found, kind="stable")
         return draw_ranks([names[i] for i in order], found[order], difference, ax)
 
-    def to_markdown(self, measure: str | None = None) -> str:
+    def to_markdown(self, measure: str | None = None, *, level: float | None = None) -> str:
         """Table in Markdown.
 
         Parameters
@@ -219,20 +219,25 @@ class Comparison(FoldScores):
             A table of this measure, with a column for every data set and, where there are several,
             one for the average ranks; None means one table for every data set, with a column for
             every measure.
+        level : float, default=None
+            Level of the tests by which "•" marks what is worse than the best of the same column
+            (see :meth:`tests`); None marks nothing.
 
         Returns
         -------
         text : str
             The best of a column is bold.
         """
-        return "\n\n".join(map(markdown, self._tables(measure)))
+        return "\n\n".join(map(markdown, self._tables(measure, level)))
 
-    def to_latex(self, measure: str | None = None) -> str:
+    def to_latex(self, measure: str | None = None, *, level: float | None = None) -> str:
         """Table in LaTeX, with the rules of the package booktabs.
 
         Parameters
         ----------
         measure : str, default=None
+            As in :meth:`to_markdown`.
+        level : float, default=None
             As in :meth:`to_markdown`.
 
         Returns
@@ -241,7 +246,7 @@ class Comparison(FoldScores):
             A ``tabular``; the best of a column is bold. Where there are several tables, a comment
             above each names the data set.
         """
-        return "\n\n".join(map(latex, self._tables(measure)))
+        return "\n\n".join(map(latex, self._tables(measure, level)))
 
     def to_csv(self, path: str | PathLike[str]) -> None:
         """Write :attr:`scores`, with all digits.
@@ -291,10 +296,21 @@ class Comparison(FoldScores):
     def _repr_html_(self) -> str:
         return "".join(map(html, self._tables(None)))
 
-    def _tables(self, measure: str | None) -> list[TextTable]:
+    def _tables(self, measure: str | None, level: float | None = None) -> list[TextTable]:
         if measure is not None:
             self._sets_with(measure)  # or an error that names what there is
-        return tables_of(self, measure)
+        return tables_of(self, measure, level)
+
+    def _worse(self, dataset: str, measure: str, level: float) -> set[str]:
+        """Estimators that are worse than the best on a data set by more than chance."""
+        try:
+            best = self.best(dataset, measure)
+        except ValueError:  # nobody has finished
+            return set()
+        others = [name for name in self.estimators(dataset) if name != best]
+        found = [self._on_folds(dataset, name, best, measure) for name in others]
+        tests = _corrected(dataset, others, found)
+        return {row["estimator"] for row in tests if row["p_holm"] < level}
 
     def _sets_with(self, measure: str) -> list[str]:
         found = [dataset for dataset, measures in self.measures.items() if measure in measures]

@@ -15,13 +15,19 @@ LEGEND = (
     "fit: mean seconds per fold."
 )
 
+#: What stands behind numbers that are worse than the best of their column, and what it says.
+_WORSE = " •"
+_WORSE_LEGEND = (
+    "•: worse than the best of the column (corrected resampled t-test over the folds, Holm)"
+)
+
 #: Constant predictions, which stand above the others.
 BASELINE_NAMES = ("uniform", "mean", "median", "prior")
 
 # Of LaTeX, for what its first font encoding does not have.
 _COMMANDS = {
     **{sign: f"${sign}$" for sign in "<>|"},
-    **{"±": r"$\pm$", "↓": r"$\downarrow$", "↑": r"$\uparrow$"},
+    **{"±": r"$\pm$", "•": r"$\bullet$", "↓": r"$\downarrow$", "↑": r"$\uparrow$"},
     **{"~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
 }
 
@@ -43,8 +49,13 @@ class TextTable(NamedTuple):
     #: The data set, where there are others.
     title: str = ""
 
+    @property
+    def has_marks(self) -> bool:
+        """Whether some cells are marked as worse than the best."""
+        return any(cell.text.endswith(_WORSE) for row in self.rows for cell in row)
 
-def table(comparison: Any, columns: list[tuple[str, str]]) -> TextTable:
+
+def table(comparison: Any, columns: list[tuple[str, str]], level: float | None = None) -> TextTable:
     """Make a table whose columns are measures on data sets.
 
     Parameters
@@ -53,6 +64,9 @@ def table(comparison: Any, columns: list[tuple[str, str]]) -> TextTable:
         The scores.
     columns : list of pairs
         Data sets and measures.
+    level : float, default=None
+        Level of the tests by which cells are marked that are worse than the best of the column;
+        None marks none.
 
     Returns
     -------
@@ -67,7 +81,8 @@ def table(comparison: Any, columns: list[tuple[str, str]]) -> TextTable:
     for dataset, measure in columns:
         arrow = "↓" if comparison.measures[dataset][measure] else "↑"
         head.append(f"{dataset if several else heading(measure)}{arrow}")
-        cells.append(_column(comparison, dataset, measure, names))
+        worse = set() if level is None else comparison._worse(dataset, measure, level)
+        cells.append(_column(comparison, dataset, measure, names, worse))
     if not several:
         head.append("fit [s]")
         seconds = [comparison.fit_seconds(sets[0], name) for name in names]
@@ -82,13 +97,15 @@ def table(comparison: Any, columns: list[tuple[str, str]]) -> TextTable:
     return TextTable(["estimator", *head], rows, n_baselines, title)
 
 
-def tables_of(comparison: Any, measure: str | None = None) -> list[TextTable]:
+def tables_of(
+    comparison: Any, measure: str | None = None, level: float | None = None
+) -> list[TextTable]:
     """Make a table of one measure on all data sets, or one of all measures for each data set."""
     if measure is not None:
         sets = [name for name, measures in comparison.measures.items() if measure in measures]
-        return [table(comparison, [(dataset, measure) for dataset in sets])]
+        return [table(comparison, [(dataset, measure) for dataset in sets], level)]
     return [
-        table(comparison, [(dataset, measure) for measure in measures])
+        table(comparison, [(dataset, measure) for measure in measures], level)
         for dataset, measures in comparison.measures.items()
     ]
 
@@ -106,7 +123,9 @@ def _ranks(comparison: Any, measure: str, names: list[str]) -> list[Cell]:
     ]
 
 
-def _column(comparison: Any, dataset: str, measure: str, names: list[str]) -> list[Cell]:
+def _column(
+    comparison: Any, dataset: str, measure: str, names: list[str], worse: set[str]
+) -> list[Cell]:
     values = {
         name: np.array(list(comparison.values(dataset, name, measure).values())) for name in names
     }
@@ -133,6 +152,7 @@ def _column(comparison: Any, dataset: str, measure: str, names: list[str]) -> li
         spread = found.std() if np.isfinite(found).all() else np.nan
         text = f"{found.mean():.{decimals}f}±{spread:.{decimals}f}"
         text += f" ({len(found)})" if len(found) < most else ""
+        text += _WORSE if name in worse else ""
         best = name in complete and bool(np.isclose(found.mean(), winner, rtol=1e-12, atol=0))
         cells.append(Cell(text, best))
     return cells
@@ -184,6 +204,8 @@ def markdown(table: TextTable) -> str:
     ]
     escaped = [[text.replace("|", r"\|") for text in line] for line in lines]
     text = "\n".join(f"| {' | '.join(line)} |" for line in escaped)
+    if table.has_marks:
+        text += f"\n\n{_WORSE_LEGEND}"
     return f"{table.title}\n\n{text}" if table.title else text
 
 
@@ -201,7 +223,8 @@ def latex(table: TextTable) -> str:
             for text, cell in zip(texts, row, strict=True)
         ]
         lines.append(" & ".join(marked) + r" \\")
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
+    lines += [r"\bottomrule", r"\end{tabular}"]
+    return "\n".join([*lines, f"% {_latex(_WORSE_LEGEND)}"] if table.has_marks else lines)
 
 
 def _latex(text: str) -> str:

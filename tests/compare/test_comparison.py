@@ -46,6 +46,25 @@ class TestTables:
         lines = str(comparison({"a": values}, "cosine_similarity", is_loss=False)).splitlines()
         assert lines[2].split() == ["uniform", "0.300±0.000*", "0.25"]
 
+    def test_what_is_worse_by_more_than_chance_is_marked(self):
+        rng = np.random.default_rng(0)
+        base = rng.uniform(0.1, 0.2, 10)
+        values = {
+            "best": base,
+            "near": base + rng.normal(0.001, 0.02, 10),
+            "far": base + rng.normal(0.05, 0.01, 10),
+            "short": (base + 0.5)[:1],
+        }
+        found = comparison({"a": values, "b": values})
+        assert "•" not in found.to_latex() + found.to_markdown()
+        for measure, n_tables in ((None, 2), ("kl_divergence", 1)):
+            text = found.to_latex(measure, level=0.05)
+            assert text.count("% $\\bullet$: worse than the best") == n_tables
+            marked = [line for line in text.splitlines() if "bullet" in line and "&" in line]
+            assert {line.split(" ")[0] for line in marked} == {"far"}
+        assert found.to_markdown("kl_divergence", level=0.05).count("•") == 3
+        assert "•" not in comparison({"a": {"one": [0.1], "two": [0.2]}}).to_markdown(level=0.05)
+
     def test_ties_are_all_marked(self):
         values = {"uniform": [0.5, 0.5], "knn": [0.5, 0.5]}
         assert str(comparison({"a": values})).count("*") == 2
