@@ -9,6 +9,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from joblib import effective_n_jobs
 import sklearn_ldl
 from sklearn_ldl._core.extras import MissingExtraError
 from sklearn_ldl.compare.comparison import Comparison
-from sklearn_ldl.compare.estimators import BASELINES, ESTIMATORS
+from sklearn_ldl.compare.estimators import BASELINES, ESTIMATORS, names_for
 from sklearn_ldl.compare.measures import MEASURES, SIMILARITIES, SIX, decisive
 from sklearn_ldl.compare.problem import N_VOTES, Problem, artificial, load_problem
 from sklearn_ldl.compare.report import best_of, draw, require_matplotlib, write_csv, write_tests
@@ -33,13 +34,27 @@ Compare estimators of label distributions by cross-validation.
 
 Without a command, estimators are compared on artificial data.
 """
+#: Options that say how files are read.
+_OF_FILES = (
+    "sparse",
+    "label_columns",
+    "vote_columns",
+    "rater_columns",
+    "long",
+    "weights",
+    "groups",
+    "drop_columns",
+    "drop_unlabelled",
+    "prior",
+)
 #: Level of the tests over data sets.
 _LEVEL = 0.05
 _EXAMPLES = """\
 examples:
   python -m sklearn_ldl
   python -m sklearn_ldl compare Yeast_alpha.mat --estimators bfgs knn
-  python -m sklearn_ldl compare votes.csv --vote-columns like dislike --cv 5
+  python -m sklearn_ldl compare votes.csv --vote-columns like dislike --drop-unlabelled
+  python -m sklearn_ldl compare ratings.csv --long item rater rating --groups author
   python -m sklearn_ldl compare a.mat b.mat --estimators bfgs my_module:MyLDL --format latex
   python -m sklearn_ldl compare Movie --sparse --n-jobs 2
   python -m sklearn_ldl list
@@ -87,14 +102,42 @@ def _parser() -> argparse.ArgumentParser:
         "--label-columns",
         nargs="+",
         metavar="NAME",
-        help="columns of a .csv file with the degrees of the labels",
+        help="columns of a .csv file with the degrees of the labels, which sum to one",
     )
     columns.add_argument(
         "--vote-columns",
         nargs="+",
         metavar="NAME",
-        help="columns of a .csv file with the votes for the labels: counts, which become shares; "
-        "all rows weigh the same",
+        help="columns with the votes for the labels: counts, which become shares; rows weigh by "
+        "the number of their votes (see --weights)",
+    )
+    columns.add_argument(
+        "--rater-columns",
+        nargs="+",
+        metavar="NAME",
+        help="columns with the label that each rater named; they are counted as votes",
+    )
+    columns.add_argument(
+        "--long",
+        nargs="+",
+        metavar="NAME",
+        help="columns of item, rater and label, or item and label, of a .csv file with one row for "
+        "each judgment; they are counted as votes",
+    )
+    add(
+        "--weights",
+        metavar="NAME",
+        help="column with the weights of the rows, or uniform (default: the number of votes, "
+        "uniform for degrees)",
+    )
+    add("--groups", metavar="NAME", help="column that says which rows stay together in folds")
+    add("--drop-columns", nargs="+", metavar="NAME", help="columns to leave out")
+    add("--drop-unlabelled", action="store_true", help="leave out rows without votes")
+    add(
+        "--prior",
+        type=float,
+        metavar="A",
+        help="votes to add for every label, which rows without votes need (default: 0)",
     )
     add("--sparse", action="store_true", help="hold features as CSR and do not standardise them")
     add(
@@ -218,10 +261,16 @@ def _compare(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> 
         parser.error(str(exc))
 
     for task in plan.tasks:
+        for note in task.problem.notes:
+            _note(f"{task.problem.name}: {note}")
         folds = f"{len(task.folds)} folds, seed {arguments.seed}"
         _say(f"{task.problem}; {folds}", arguments)
         if task.problem.mostly_zero and not task.problem.sparse:
             _note("hint: most features are zero; --sparse, which does not standardise, is faster")
+        if arguments.estimators is None and task.problem.sample_weight is not None:
+            alike = names_for(replace(task.problem, sample_weight=None))
+            if unable := [name for name in alike if name not in task.contenders]:
+                _note(f"left out, as they take no weights (--weights uniform): {', '.join(unable)}")
     records: list[dict[str, Any]] = []
     try:
         with progress as show:
@@ -259,22 +308,14 @@ def _check_out(arguments: argparse.Namespace) -> None:
 
 
 def _problems(arguments: argparse.Namespace) -> list[Problem]:
-    columns = arguments.label_columns or arguments.vote_columns
+    given = {name: value for name in _OF_FILES if (value := getattr(arguments, name))}
     if not arguments.sources:
-        if arguments.sparse or columns:
-            raise ValueError("--sparse, --label-columns and --vote-columns need a FILE.")
+        if given:
+            raise ValueError(f"--{next(iter(given)).replace('_', '-')} needs a FILE.")
         return [artificial(arguments.n_samples or 1000, arguments.seed)]
     if arguments.n_samples is not None:
         raise ValueError("--n-samples is for the artificial data, which a FILE replaces.")
-    return [
-        load_problem(
-            source,
-            label_columns=arguments.label_columns,
-            vote_columns=arguments.vote_columns,
-            sparse=arguments.sparse,
-        )
-        for source in arguments.sources
-    ]
+    return [load_problem(source, **given) for source in arguments.sources]
 
 
 def _estimators(names: Sequence[str] | None) -> list[str] | dict[str, Any] | None:
