@@ -11,6 +11,7 @@ from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.utils import get_tags
 
 from sklearn_ldl._core.extras import MissingExtraError
@@ -24,8 +25,9 @@ def with_columns(
     Anything goes as it is to one that does not look at it or says that it takes text (its tags
     `no_validation` or `input_tags.string`), and to pipelines that begin with such a step, with a
     ColumnTransformer, or with an encoder. Numbers, categories and missing values go to one whose
-    tags name categories, or whose `categorical_features` are "from_dtype". All others get numbers,
-    imputed unless their tags say that they take NaN.
+    tags name categories, or whose `categorical_features` are "from_dtype". All others get numbers:
+    standardised where there were others than numbers, and imputed unless their tags say that they
+    take NaN.
 
     Parameters
     ----------
@@ -50,14 +52,21 @@ def with_columns(
     kinds = _kinds(X)
     categories = _takes_categories(estimator)
     steps: list[BaseEstimator] = []
-    if not kinds <= ({"number", "category"} if categories else {"number"}):
+    encoded = not kinds <= ({"number", "category"} if categories else {"number"})
+    if encoded:
         steps.append(vectorizer(seed, categories=categories))
+    if encoded and not categories:
+        # In single precision, which the vectorizer leaves, solvers stop far from their optimum.
+        steps.append(FunctionTransformer(np.asarray, kw_args={"dtype": "float64"}))
     if _has_missing(X) and not _takes_missing(estimator):
         steps.append(SimpleImputer(add_indicator=True))
+    if encoded and not categories:
+        steps.append(StandardScaler())  # dates are numbers of seconds now
     if not steps:
         return estimator, grid
     before = make_pipeline(*steps).steps
     if isinstance(estimator, Pipeline):
+        before = [step for step in before if step[0] not in estimator.named_steps]
         settings = estimator.get_params(deep=False) | {"steps": [*before, *estimator.steps]}
         return Pipeline(**settings), grid
     [(name, _)] = make_pipeline(estimator).steps
@@ -78,8 +87,12 @@ def vectorizer(seed: int, *, categories: bool = False) -> BaseEstimator:
     except ImportError as error:
         what = "A table with text, categories or dates"
         raise MissingExtraError(what, "skrub", "tables") from error
-    kept = {"low_cardinality": ToCategorical()} if categories else {}
-    return TableVectorizer(high_cardinality=StringEncoder(random_state=seed), **kept)
+    # Categories that no training row has are zeros; skrub's own encoder would warn of them.
+    one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False, dtype="float32")
+    return TableVectorizer(
+        low_cardinality=ToCategorical() if categories else one_hot,
+        high_cardinality=StringEncoder(random_state=seed),
+    )
 
 
 def _kinds(X: Any) -> set[str]:

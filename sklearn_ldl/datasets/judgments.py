@@ -89,13 +89,13 @@ def from_long(
     if nobody.any():
         raise file.error("the item is missing.", np.argmax(nobody), item)
     codes, items = frames().factorize(file.cells[item])
-    first = np.unique(codes, return_index=True)[1]
+    firsts = np.unique(codes, return_index=True)[1]
     for name in others:
         values = file.cells[name].to_numpy()
-        changed = values != values[first[codes]]
+        changed = values != values[firsts[codes]]
         if changed.any():
             row = np.argmax(changed)
-            before = first[codes[row]]
+            before = firsts[codes[row]]
             raise file.error(
                 f"item {items[codes[row]]!r} has {values[row]!r} here and {values[before]!r} in row"
                 f" {file.cells.index[before]}; what describes an item must be the same in all of "
@@ -106,11 +106,13 @@ def from_long(
     if rater is not None:
         again = file.cells.duplicated([item, rater]).to_numpy() & ~file.missing(rater)
         if again.any():
+            many = f"{again.sum()} judgments are" if again.sum() > 1 else "1 judgment is"
+            first = "the first " if again.sum() > 1 else ""
             file.notes.append(
-                f"{again.sum()} judgments are by a rater who has judged the item before, the first "
-                f"in row {file.cells.index[np.argmax(again)]}: all of them count"
+                f"{many} by a rater who has judged the item before, {first}in row "
+                f"{file.cells.index[np.argmax(again)]}: all of them count"
             )
-    per_item = file.only(first)
+    per_item = file.only(firsts)
     return Judged(per_item, _counted(per_item, codes, file.cells[label].to_numpy(), len(items)))
 
 

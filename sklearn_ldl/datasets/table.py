@@ -144,15 +144,15 @@ def load_table(
     judged = _judged(file, kind, columns, [*features, *taken[len(columns) :]])
     judged = _labelled(judged, prior, drop_unlabelled)
     file, D = judged.file, judged.table
-    weight = D.sum(axis=1).to_numpy() + prior * D.shape[1] if judged.are_votes else None
-    if judged.are_votes:
-        D = votes_to_distribution(D, prior=prior)
-    if weights is not None:
-        weight = None
+    weight = None
     if weight_column is not None:
         weight = file.numbers(weight_column, "weight")
         if not weight.any():
             raise file.error("all weights are 0.", column=weight_column)
+    elif judged.are_votes and weights is None:
+        weight = D.sum(axis=1).to_numpy() + prior * D.shape[1]
+    if judged.are_votes:
+        D = votes_to_distribution(D, prior=prior)
     X = typed(file, features)
     if not X.shape[1]:
         raise file.error(f"no feature is left. {' '.join(file.notes)}".strip())
