@@ -146,7 +146,8 @@ def as_problem(data: Any, name: str) -> Problem:
     if isinstance(data, Bunch):
         labels = data.get("grid", data.get("target_names"))
         rows: dict[str, Any] = {key: _column(data.get(key)) for key in ("groups", "sample_weight")}
-        return Problem(name, data.data, _target(data.target), labels, **rows)
+        notes = tuple(data.get("notes", ()))
+        return Problem(name, data.data, _target(data.target), labels, **rows, notes=notes)
     if isinstance(data, tuple) and len(data) == 2:
         X, y = data
         names = isinstance(y, Sequence) and all(isinstance(column, str) for column in y)

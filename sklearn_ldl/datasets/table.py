@@ -113,7 +113,7 @@ def load_table(
     >>> from sklearn_ldl.datasets import load_table
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder, "votes.csv")
-    ...     _ = path.write_text("colour;price;like;dislike\nred;1,5;3;1\nblue;;0;2\n")
+    ...     _ = path.write_text("size;price;like;dislike\n3;1,5;3;1\n7;NA;0;2\n")
     ...     data = load_table(path, vote_columns=["like", "dislike"])
     >>> data.target.to_numpy()
     array([[0.75, 0.25],
