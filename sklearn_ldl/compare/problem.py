@@ -184,7 +184,7 @@ def load_problem(source: str, *, sparse: bool = False, **table: Any) -> Problem:
         What :func:`~sklearn_ldl.datasets.load_table` needs to know of a .csv file.
     """
     path = Path(source)
-    if path.suffix.lower() == ".csv":
+    if path.suffix.lower() in (".csv", ".tsv"):
         return _from_table(path, sparse, table)
     for name in table:
         raise ValueError(f"--{name.replace('_', '-')} is for .csv files only.")
@@ -207,7 +207,8 @@ def _from_table(path: Path, sparse: bool, table: dict[str, Any]) -> Problem:
         raise ValueError(
             "Name the columns of a .csv file that judge its rows: --vote-columns for counts, "
             "--label-columns for degrees that sum to one, --rater-columns for one label of each "
-            "rater, --long for a table with one row for each judgment."
+            "rater, --long for a table with one row for each judgment (in Python, make a data set "
+            "by load_table)."
         )
     data = load_table(path, **table)
     X = data.data

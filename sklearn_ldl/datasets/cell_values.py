@@ -19,9 +19,11 @@ _GROUPS = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?")
 _SWAPPED = str.maketrans(",.", ".,")
 
 
-def is_comma_decimal(cells: Any) -> bool:
+def is_comma_decimal(cells: Any, separator: str) -> bool:
     """Whether most of the fractions in a frame of text have a comma."""
     texts = [cell for column in cells for cell in cells[column].head(1000)]
+    if separator == ",":  # where commas are not shunned, 1,234 is a large number
+        texts = [text for text in texts if not _GROUPS.fullmatch(text)]
     commas = sum(_COMMA.fullmatch(text) is not None for text in texts)
     return commas > sum(_POINT.fullmatch(text) is not None for text in texts)
 

@@ -23,6 +23,9 @@ _UNIQUE = 0.95
 _FEW_ROWS = 10
 #: Text of as many different cells is no category: as skrub's TableVectorizer has it.
 _N_CATEGORIES = 40
+_DOTTED = r"\d{1,2}\.\d{1,2}\.\d{4}"
+#: Neither of the first two numbers can only be a day.
+_EITHER = r"(0?[1-9]|1[0-2])[/-](0?[1-9]|1[0-2])[/-]\d{4}.*"
 _ID = re.compile(r"(.*[\W_])?(id|ID|Id|uuid|UUID)|.*[a-z]I[dD]")
 
 
@@ -57,7 +60,7 @@ def _column(file: CsvFile, name: str) -> Any:
             return None
         _tell_of_others(file, name, np.isnan(numbers), "number")
         return numbers
-    dates = _dates(known)
+    dates = _dates(file, name, known)
     if dates is not None:
         dates = dates.reindex(cells.index)
         _tell_of_others(file, name, dates.isna().to_numpy(), "date")
@@ -72,7 +75,8 @@ def _column(file: CsvFile, name: str) -> Any:
     return pd.Series(values.tolist(), index=cells.index)
 
 
-def _dates(known: Any) -> Any:
+def _dates(file: CsvFile, name: str, known: Any) -> Any:
+    """Read most cells as dates, or none."""
     try:
         import skrub
     except ImportError as error:
@@ -80,9 +84,15 @@ def _dates(known: Any) -> Any:
     dated = known[known.str.contains(r"\d")]
     if len(dated) < _MOSTLY * len(known):
         return None
-    found = skrub.to_datetime(frames().Series(dated.tolist(), index=dated.index, name="dates"))
+    texts = frames().Series(dated.tolist(), index=dated.index, name="dates")
+    day_first = texts.str.fullmatch(_DOTTED).all()
+    found = skrub.to_datetime(texts, format="%d.%m.%Y" if day_first else None)
     is_date = getattr(found.dtype, "kind", "O") == "M"
-    return found if is_date and found.notna().sum() >= _MOSTLY * len(known) else None
+    if not is_date or found.notna().sum() < _MOSTLY * len(known):
+        return None
+    if texts.str.fullmatch(_EITHER).all():
+        file.notes.append(f"{file.place(name)}: months are taken to come before days")
+    return found
 
 
 def _tell_of_others(file: CsvFile, name: str, unread: Any, what: str) -> None:

@@ -174,7 +174,7 @@ def read_cells(path: str | PathLike[str]) -> CsvFile:
         path,
         cells,
         {name: letters(j) for j, name in names.items()},
-        separator != "," and is_comma_decimal(cells),
+        is_comma_decimal(cells, separator),
         notes,
     )
 

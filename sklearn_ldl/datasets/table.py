@@ -130,9 +130,11 @@ def load_table(
         "long": long,
     }
     kind, columns = _one_of(roles)
+    if not prior >= 0:
+        raise ValueError(f"prior must be at least 0, got {prior}.")
+    if prior > 0 and kind == "label_columns":
+        raise ValueError("prior is a number of votes: it is not for degrees.")
     file = read_cells(path)
-    if prior < 0 or (prior > 0 and kind == "label_columns"):
-        raise ValueError(f"prior={prior:g}: it is a number of votes, not for degrees.")
     is_column = weights in file.letters or weights not in (None, "uniform")
     weight_column = weights if is_column else None
     taken = [*columns, *[name for name in (weight_column, groups) if name is not None]]

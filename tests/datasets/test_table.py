@@ -111,6 +111,10 @@ class TestFiles:
         data = load("sep=;\na;like;dislike\n1;3;1\n2;0;2\n")
         assert data.data.index.tolist() == [3, 4]
 
+    def test_commas_for_both(self, load):
+        data = load('a,b,like,dislike\n"1,5","1,234",1,1\n"2,25","2",1,0\n')
+        np.testing.assert_array_equal(data.data, [[1.5, 1.234], [2.25, 2]])
+
     def test_groups_of_thousands(self, load):
         data = load('a,like,dislike\n"1,234,567.5",1,1\n"2,000",1,0\n')
         np.testing.assert_array_equal(data.data["a"], [1234567.5, 2000])
@@ -217,6 +221,19 @@ class TestColumns:
         assert days[:2] == ["2024-05-31", "2024-06-01"]
         assert data.data["a"].isna().sum() == 4
         assert data.notes == []
+
+    @pytest.mark.parametrize(
+        ("cells", "notes"),
+        [
+            (["03.04.2024", "05.06.2024"], []),
+            (["04/03/2024", "06/05/2024"], ["column A (a): months are taken to come before days"]),
+            (["04/03/2024", "06/13/2024"], []),
+        ],
+    )
+    def test_days_and_months(self, load, cells, notes):
+        data = load(with_votes(a=cells))
+        assert data.data["a"].iloc[0] == pd.Timestamp("2024-04-03")
+        assert data.notes == notes
 
     def test_few_cells_that_are_no_dates_are_missing_and_told(self, load):
         data = load(with_votes(a=["2024-05-31", "2024-06-01"] * 10 + ["soon"]))
@@ -368,7 +385,7 @@ class TestVotes:
             load(f"a,like,dislike\n1,3,1\n2,{cell},1\n")
 
     def test_negative_prior(self, load):
-        with pytest.raises(ValueError, match="prior=-1"):
+        with pytest.raises(ValueError, match="prior must be at least 0, got -1"):
             load(with_votes(a=[1, 2]), prior=-1)
 
 
