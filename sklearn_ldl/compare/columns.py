@@ -9,12 +9,12 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.impute import SimpleImputer
-from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 from sklearn.utils import get_tags
 
 from sklearn_ldl._core.extras import MissingExtraError
+from sklearn_ldl._core.sklearn_compat import BaseSearchCV
 
 
 def with_columns(
@@ -24,8 +24,8 @@ def with_columns(
 
     Anything goes as it is to one that does not look at it or says that it takes text (its tags
     `no_validation` or `input_tags.string`), and to pipelines that begin with such a step, with a
-    ColumnTransformer, or with an encoder. Numbers, categories and missing values go to one whose
-    tags name categories, or whose `categorical_features` are "from_dtype". All others get numbers:
+    ColumnTransformer, or with an encoder. Numbers and categories go to one whose tags name
+    categories, or whose `categorical_features` are "from_dtype". All others get numbers:
     standardised where there were others than numbers, and imputed unless their tags say that they
     take NaN.
 
@@ -50,7 +50,8 @@ def with_columns(
     if not hasattr(X, "columns") or _takes_anything(estimator):
         return estimator, grid
     kinds = _kinds(X)
-    categories = _takes_categories(estimator)
+    to_impute = _has_missing(X) and not _takes_missing(estimator)
+    categories = _takes_categories(estimator) and not to_impute
     steps: list[BaseEstimator] = []
     encoded = not kinds <= ({"number", "category"} if categories else {"number"})
     if encoded:
@@ -58,7 +59,7 @@ def with_columns(
     if encoded and not categories:
         # In single precision, which the vectorizer leaves, solvers stop far from their optimum.
         steps.append(FunctionTransformer(np.asarray, kw_args={"dtype": "float64"}))
-    if _has_missing(X) and not _takes_missing(estimator):
+    if to_impute:
         steps.append(SimpleImputer(add_indicator=True))
     if encoded and not categories:
         steps.append(StandardScaler())  # dates are numbers of seconds now

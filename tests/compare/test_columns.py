@@ -95,7 +95,7 @@ class TestRule:
             (HistGradientBoostingRegressor(), WITH_CATEGORIES),
             (Own(), BOTH),
             (Own(allow_nan=True), NUMBERS),
-            (Own(categorical=True), ["TableVectorizer", "SimpleImputer"]),
+            (Own(categorical=True), BOTH),
             (Own(string=True), []),
             (DummyRegressor(), []),
             (make_pipeline(Own(string=True), BFGSLDL()), []),
@@ -122,7 +122,9 @@ class TestRule:
         X = given(table(kinds="number category")[0])
         assert before(GradientBoostingLDL(), X) == []
         assert before(Own(categorical=True, allow_nan=True), X) == []
-        assert before(Own(categorical=True), X) == ["SimpleImputer"]
+        assert before(Own(categorical=True), X) == BOTH
+        complete = given(table(kinds="number category", missing=False)[0])
+        assert before(Own(categorical=True), complete) == []
         assert before(BFGSLDL(), X) == BOTH
         text = given(table(kinds="category text")[0])
         made, _ = with_columns(GradientBoostingLDL(), None, text, 0)
