@@ -22,6 +22,7 @@ from sklearn_ldl._core.extras import MissingExtraError
 from sklearn_ldl.compare.comparison import Comparison
 from sklearn_ldl.compare.estimators import BASELINES, ESTIMATORS, names_for
 from sklearn_ldl.compare.measures import MEASURES, SIMILARITIES, SIX, decisive
+from sklearn_ldl.compare.options import add_file_options, file_options
 from sklearn_ldl.compare.problem import N_VOTES, Problem, artificial, load_problem
 from sklearn_ldl.compare.report import best_of, draw, require_matplotlib, write_csv, write_tests
 from sklearn_ldl.compare.run import Plan, Progress, Settings
@@ -34,19 +35,6 @@ Compare estimators of label distributions by cross-validation.
 
 Without a command, estimators are compared on artificial data.
 """
-#: Options that say how files are read.
-_OF_FILES = (
-    "sparse",
-    "label_columns",
-    "vote_columns",
-    "rater_columns",
-    "long",
-    "weights",
-    "groups",
-    "drop_columns",
-    "drop_unlabelled",
-    "prior",
-)
 #: Level of the tests over data sets.
 _LEVEL = 0.05
 _EXAMPLES = """\
@@ -97,49 +85,7 @@ def _parser() -> argparse.ArgumentParser:
         help=".mat or .npz files with `features` and `labels`, .csv files, or names of public data "
         f"sets (default: artificial data, the shares of {N_VOTES} votes per row)",
     )
-    columns = compare.add_mutually_exclusive_group()
-    columns.add_argument(
-        "--label-columns",
-        nargs="+",
-        metavar="NAME",
-        help="columns of a .csv file with the degrees of the labels, which sum to one",
-    )
-    columns.add_argument(
-        "--vote-columns",
-        nargs="+",
-        metavar="NAME",
-        help="columns with the votes for the labels: counts, which become shares; rows weigh by "
-        "the number of their votes (see --weights)",
-    )
-    columns.add_argument(
-        "--rater-columns",
-        nargs="+",
-        metavar="NAME",
-        help="columns with the label that each rater named; they are counted as votes",
-    )
-    columns.add_argument(
-        "--long",
-        nargs="+",
-        metavar="NAME",
-        help="columns of item, rater and label, or item and label, of a .csv file with one row for "
-        "each judgment; they are counted as votes",
-    )
-    add(
-        "--weights",
-        metavar="NAME",
-        help="column with the weights of the rows, or uniform (default: the number of votes, "
-        "uniform for degrees)",
-    )
-    add("--groups", metavar="NAME", help="column that says which rows stay together in folds")
-    add("--drop-columns", nargs="+", metavar="NAME", help="columns to leave out")
-    add("--drop-unlabelled", action="store_true", help="leave out rows without votes")
-    add(
-        "--prior",
-        type=float,
-        metavar="A",
-        help="votes to add for every label, which rows without votes need (default: 0)",
-    )
-    add("--sparse", action="store_true", help="hold features as CSR and do not standardise them")
+    add_file_options(compare)
     add(
         "--n-samples",
         type=_at_least(1),
@@ -308,7 +254,7 @@ def _check_out(arguments: argparse.Namespace) -> None:
 
 
 def _problems(arguments: argparse.Namespace) -> list[Problem]:
-    given = {name: value for name in _OF_FILES if (value := getattr(arguments, name))}
+    given = file_options(arguments)
     if not arguments.sources:
         if given:
             raise ValueError(f"--{next(iter(given)).replace('_', '-')} needs a FILE.")

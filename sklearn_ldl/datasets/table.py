@@ -208,16 +208,22 @@ def _labelled(judged: Judged, prior: float, drop: bool) -> Judged:
     if not n_without or (prior > 0 and not drop):
         return judged
     first = int(np.argmin(with_votes))
-    rows = f"{n_without} rows have" if n_without > 1 else "1 row has"
+    one = n_without == 1
     what = "votes" if judged.are_votes else "degrees"
     if not drop:
         ways = "Leave such rows out (drop_unlabelled=True, --drop-unlabelled)"
         if judged.are_votes:
             ways += " or add votes to every label (prior=1, --prior 1)"
-        raise file.error(f"{rows} no {what}, and this is the first. {ways}.", first)
+        rows = "the row has" if one else f"this is the first of {n_without} rows that have"
+        raise file.error(f"{rows} no {what}. {ways}.", first)
     if n_without == len(table):
         raise file.error(f"no row has {what}.")
-    file.notes.append(f"{rows} no {what}: left out, the first is row {file.cells.index[first]}")
+    row = f"row {file.cells.index[first]}"
+    file.notes.append(
+        f"{row} has no {what}: left out"
+        if one
+        else f"{n_without} rows have no {what}: left out, the first is {row}"
+    )
     return judged._replace(file=file.only(with_votes), table=table[with_votes])
 
 

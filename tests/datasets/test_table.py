@@ -350,7 +350,11 @@ class TestVotes:
         text = "a,like,dislike\n1,3,1\n2,0,0\n3,1,0\n4,,\n"
         with pytest.raises(ValueError) as caught:
             load(text)
-        for part in ("t.csv, row 3: 2 rows have no votes", "--drop-unlabelled", "--prior 1"):
+        for part in (
+            "t.csv, row 3: this is the first of 2 rows that have no votes",
+            "--drop-unlabelled",
+            "--prior 1",
+        ):
             assert part in str(caught.value)
         dropped = load(text, drop_unlabelled=True)
         np.testing.assert_array_equal(dropped.target, [[0.75, 0.25], [1, 0]])
@@ -396,7 +400,7 @@ class TestDegrees:
         options = {"label_columns": VOTES}
         with pytest.raises(ValueError) as caught:
             load(self.TEXT, **options)
-        assert "row 4: 1 row has no degrees" in str(caught.value)
+        assert "row 4: the row has no degrees" in str(caught.value)
         assert "prior" not in str(caught.value)
         data = load(self.TEXT, **options, drop_unlabelled=True)
         np.testing.assert_array_equal(data.target, [[0.75, 0.25], [0, 1]])
@@ -446,7 +450,7 @@ class TestRaters:
 
     def test_items_that_nobody_rated(self, load):
         text = "a,r1,r2\n1,x,y\n2,,\n"
-        with pytest.raises(ValueError, match="row 3: 1 row has no votes"):
+        with pytest.raises(ValueError, match="row 3: the row has no votes"):
             load(text, rater_columns=["r1", "r2"])
         smoothed = load(text, rater_columns=["r1", "r2"], prior=0.5)
         np.testing.assert_array_equal(smoothed.target, [[0.5, 0.5], [0.5, 0.5]])
@@ -487,7 +491,7 @@ class TestLong:
 
     def test_item_that_nobody_judged(self, load):
         text = self.TEXT.replace("p,u,no", "p,u,")
-        with pytest.raises(ValueError, match="row 3: 1 row has no votes"):
+        with pytest.raises(ValueError, match="row 3: the row has no votes"):
             load(text, long=["item", "who", "said"])
 
     def test_item_is_missing(self, load):
