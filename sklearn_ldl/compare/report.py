@@ -10,7 +10,6 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils import _safe_indexing
 
-from sklearn_ldl._core.weighted_fits import with_weight
 from sklearn_ldl.compare.comparison import TESTS, Comparison
 from sklearn_ldl.compare.run import Task
 from sklearn_ldl.compare.tables import BASELINE_NAMES
@@ -62,9 +61,7 @@ def draw(path: Path, task: Task, comparison: Comparison) -> str:
     problem, fold = task.problem, task.folds[0]
     best = best_of(comparison, problem.name)
     X, y = _safe_indexing(problem.X, fold.train), problem.y[fold.train]
-    weight = None if problem.sample_weight is None else problem.sample_weight[fold.train]
-    model = clone(task.contenders[best].estimator)
-    model.fit(X, y, **with_weight(model, weight, {}))
+    model = clone(task.contenders[best].estimator).fit(X, y)
     rows = fold.test[np.linspace(0, len(fold.test) - 1, min(_N_PANELS, len(fold.test))).astype(int)]
     display = LabelDistributionDisplay.from_estimator(
         model, problem.X, problem.y, rows=rows, labels=problem.labels

@@ -174,6 +174,19 @@ class TestRule:
         assert np.isfinite(made.fit(X, D).predict(other)).all()
         assert not recwarn.list
 
+    @pytest.mark.parametrize("engine", ["sklearn", "lightgbm"])
+    def test_categories_are_the_same_whatever_their_codes(self, engine):
+        pytest.importorskip("lightgbm")
+        names = np.array(list("bcd") * 50)
+        X = pd.DataFrame({"c": pd.Categorical(names), "t": [f"w {i}" for i in range(150)]})
+        degree = np.select([names == "b", names == "c"], [0.9, 0.5], 0.1)
+        made, _ = with_columns(GradientBoostingLDL(engine=engine, random_state=0), None, X, 0)
+        made.fit(X, np.column_stack([degree, 1 - degree]))
+        other = pd.DataFrame({"c": pd.Categorical(["d", "b", "c", "a"]), "t": ["w 1"] * 4})
+        P = made.predict(other)
+        np.testing.assert_allclose(P[:3, 0], [0.1, 0.9, 0.5], atol=0.1)
+        assert np.isfinite(P).all()
+
 
 class TestComparison:
     @pytest.fixture(scope="class")
@@ -209,6 +222,16 @@ class TestComparison:
         rows = contenders(own, problem, None, 0)
         assert rows["pipe"].estimator is own["pipe"]
         assert all(rows[name].estimator.steps[0][0] == "tablevectorizer" for name in list(own)[:2])
+
+    def test_what_was_fitted_is_found_again(self, problem, tmp_path):
+        kept = tmp_path / "scores.jsonl"
+        compare(["bfgs-alpha", "boosting"], problem, cv=0.3, cache=kept)
+        lines = kept.read_text()
+        again = Problem(
+            problem.name, problem.X.copy(), problem.y, problem.labels, None, problem.sample_weight
+        )
+        compare(["bfgs-alpha", "boosting"], again, cv=0.3, cache=kept)
+        assert kept.read_text() == lines
 
     def test_frames_of_users(self):
         X, D = table()
