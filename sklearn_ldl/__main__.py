@@ -9,6 +9,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,10 @@ from joblib import effective_n_jobs
 import sklearn_ldl
 from sklearn_ldl._core.extras import MissingExtraError
 from sklearn_ldl.compare.comparison import Comparison
-from sklearn_ldl.compare.estimators import BASELINES, ESTIMATORS
+from sklearn_ldl.compare.estimators import BASELINES, ESTIMATORS, names_for
 from sklearn_ldl.compare.fits import Settings
 from sklearn_ldl.compare.measures import MEASURES, SIMILARITIES, SIX, decisive
+from sklearn_ldl.compare.options import add_file_options, file_options
 from sklearn_ldl.compare.problem import N_VOTES, Problem, artificial, load_problem
 from sklearn_ldl.compare.report import best_of, draw, require_matplotlib, write_csv, write_tests
 from sklearn_ldl.compare.run import Plan, Progress
@@ -40,7 +42,8 @@ _EXAMPLES = """\
 examples:
   python -m sklearn_ldl
   python -m sklearn_ldl compare Yeast_alpha.mat --estimators bfgs knn
-  python -m sklearn_ldl compare votes.csv --vote-columns like dislike --cv 5
+  python -m sklearn_ldl compare votes.csv --vote-columns like dislike --drop-unlabelled
+  python -m sklearn_ldl compare ratings.csv --long item rater rating --groups author
   python -m sklearn_ldl compare a.mat b.mat --estimators bfgs my_module:MyLDL --format latex
   python -m sklearn_ldl compare Movie --sparse --n-jobs 2
   python -m sklearn_ldl list
@@ -83,21 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         help=".mat or .npz files with `features` and `labels`, .csv files, or names of public data "
         f"sets (default: artificial data, the shares of {N_VOTES} votes per row)",
     )
-    columns = compare.add_mutually_exclusive_group()
-    columns.add_argument(
-        "--label-columns",
-        nargs="+",
-        metavar="NAME",
-        help="columns of a .csv file with the degrees of the labels",
-    )
-    columns.add_argument(
-        "--vote-columns",
-        nargs="+",
-        metavar="NAME",
-        help="columns of a .csv file with the votes for the labels: counts, which become shares; "
-        "all rows weigh the same",
-    )
-    add("--sparse", action="store_true", help="hold features as CSR and do not standardise them")
+    add_file_options(compare)
     add(
         "--n-samples",
         type=_at_least(1),
@@ -219,10 +208,16 @@ def _compare(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> 
         parser.error(str(exc))
 
     for task in plan.tasks:
+        for note in task.problem.notes:
+            _note(f"{task.problem.name}: {note}")
         folds = f"{len(task.folds)} folds, seed {arguments.seed}"
         _say(f"{task.problem}; {folds}", arguments)
         if task.problem.mostly_zero and not task.problem.sparse:
             _note("hint: most features are zero; --sparse, which does not standardise, is faster")
+        if arguments.estimators is None and task.problem.sample_weight is not None:
+            alike = names_for(replace(task.problem, sample_weight=None))
+            if unable := [name for name in alike if name not in task.contenders]:
+                _note(f"left out, as they take no weights (--weights uniform): {', '.join(unable)}")
     records: list[dict[str, Any]] = []
     try:
         with progress as show:
@@ -260,22 +255,14 @@ def _check_out(arguments: argparse.Namespace) -> None:
 
 
 def _problems(arguments: argparse.Namespace) -> list[Problem]:
-    columns = arguments.label_columns or arguments.vote_columns
+    given = file_options(arguments)
     if not arguments.sources:
-        if arguments.sparse or columns:
-            raise ValueError("--sparse, --label-columns and --vote-columns need a FILE.")
+        if given:
+            raise ValueError(f"--{next(iter(given)).replace('_', '-')} needs a FILE.")
         return [artificial(arguments.n_samples or 1000, arguments.seed)]
     if arguments.n_samples is not None:
         raise ValueError("--n-samples is for the artificial data, which a FILE replaces.")
-    return [
-        load_problem(
-            source,
-            label_columns=arguments.label_columns,
-            vote_columns=arguments.vote_columns,
-            sparse=arguments.sparse,
-        )
-        for source in arguments.sources
-    ]
+    return [load_problem(source, **given) for source in arguments.sources]
 
 
 def _estimators(names: Sequence[str] | None) -> list[str] | dict[str, Any] | None:

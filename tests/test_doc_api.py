@@ -26,6 +26,8 @@ NO_REFERENCE = {
     "datasets.fetch_ldl": "names the publication of every data set where it describes it",
     "datasets.list_datasets": "a list",
     "datasets.load_ldl": "a reader",
+    "datasets.load_table": "a reader",
+    "datasets.make_reviews": "invented here",
     "datasets.read_csv": "a reader",
     "datasets.read_mat": "a reader",
     "datasets.read_npz": "a reader",

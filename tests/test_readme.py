@@ -4,11 +4,11 @@ import re
 import shlex
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import sklearn_ldl
 from sklearn_ldl.__main__ import main
-from sklearn_ldl.datasets import make_ldl
 from tests import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -17,32 +17,53 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 @pytest.fixture
-def votes(tmp_path, monkeypatch):
+def reviews(tmp_path, monkeypatch):
     """A folder with the table that the README reads, under the header that it shows."""
+    pytest.importorskip("skrub")
     monkeypatch.chdir(tmp_path)
-    header = re.search(r"^length,.*$", README, re.MULTILINE).group()
-    X, D = make_ldl(100, n_votes=20, random_state=0)
-    table = np.hstack([X, np.rint(20 * D)])
-    np.savetxt("votes.csv", table, "%g", delimiter=",", header=header, comments="")
+    [command] = re.findall(r"`(make_reviews\(.*?\))` of `sklearn_ldl.datasets`", README)
+    exec(f"from sklearn_ldl.datasets import make_reviews; {command}")
+    header = re.search(r"^,sku.*$", README, re.MULTILINE).group()
+    table = (tmp_path / "reviews.csv").read_text()
+    assert table.splitlines()[0] == header
+    # What makes it a table of the world: 2,000 rows, gaps, rows with one vote or none.
+    assert table.count("\n") == 2001
+    assert ",," in table
+    assert re.search(r"\"(,0){5}\n", table)
+    assert re.search(r"\"(,0)*,1(,0)*\n", table)
     return tmp_path
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
-def test_python_blocks_run(block, votes):
-    pytest.importorskip("pandas")
+def test_python_blocks_run(block, reviews):
     pyplot = pytest.importorskip("matplotlib.pyplot")
     pyplot.switch_backend("Agg")
-    exec(compile(block, "README.md", "exec"), {})
+    names = {}
+    exec(compile(block, "README.md", "exec"), names)
     pyplot.close("all")
     [picture] = re.findall(r'savefig\("(\S+)"', block)
-    assert (votes / picture).stat().st_size > 1000
+    assert (reviews / picture).stat().st_size > 1000
+    if "ours" in names:
+        # Weighted, and 0 is the mean.
+        assert names["ours"] > max(names["theirs"], 0)
+        told = re.search(r"no better than the mean: (\S+) and (\S+) here", block)
+        np.testing.assert_allclose(
+            [names["ours"], names["theirs"]], [*map(float, told.groups())], atol=0.05
+        )
 
 
-def test_command_for_votes_runs(votes, capsys):
-    [command] = re.findall(r"^python -m sklearn_ldl (compare votes.csv.*)$", README, re.MULTILINE)
-    quick = ["--estimators", "knn", "--cv", "2", "--quiet", "--no-plot"]
+def test_command_for_votes_runs(reviews, capsys):
+    [command] = re.findall(r"^python -m sklearn_ldl (compare reviews.csv.*)$", README, re.MULTILINE)
+    quick = ["--estimators", "bfgs-alpha", "boosting", "--cv", "2", "--quiet", "--no-plot"]
     assert main([*command.split(), *quick]) == 0
-    assert "votes: n = 100 rows, p = 3 features, C = 3 labels" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert re.search(r"^reviews: n = \d+ rows, p = 6 features, C = 5 labels", said.out)
+    assert "column A has no name and numbers the rows: left out" in said.err
+    assert "column B (sku) is an identifier" in said.err
+    assert "rows have no votes: left out" in said.err
+    means = pd.read_csv("ldl_results/reviews.csv").set_index("estimator").kl_divergence_mean
+    assert means["bfgs-alpha"] < means["mean"]
+    assert means["boosting"] < means["mean"]
 
 
 def test_the_first_example_is_short():

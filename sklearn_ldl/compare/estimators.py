@@ -17,7 +17,9 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from sklearn_ldl._core.label_names import innermost
+from sklearn_ldl._core.weighted_fits import weight_parameter
 from sklearn_ldl.auto import AutoLDL
+from sklearn_ldl.compare.columns import with_columns
 from sklearn_ldl.compare.problem import Problem
 from sklearn_ldl.ensemble import DFLDL, GradientBoostingLDL
 from sklearn_ldl.linear import BFGSLDL, BFGSLDLCV, SmoothBFGSLDL
@@ -59,7 +61,7 @@ def _nystroem(problem: Problem, seed: int) -> BaseEstimator:
     The kernel is 1 / e at the mean squared distance of two rows, which is twice the total variance:
     2 p after standardising.
     """
-    n_rows, variance = problem.X.shape
+    n_rows, variance = problem.n_samples, problem.n_features
     if problem.sparse:
         _, variances = mean_variance_axis(problem.X, axis=0)
         variance = variances.sum() or 1.0
@@ -70,7 +72,7 @@ def _nystroem(problem: Problem, seed: int) -> BaseEstimator:
 def _forest(kind: type[BaseEstimator], problem: Problem, seed: int) -> BaseEstimator:
     # Leaves of five rows make degrees of zero rare. A third of the features per split is usual for
     # regression; the limit bounds the time on wide data.
-    n_features = max(1, min(problem.X.shape[1] // 3, 100))
+    n_features = max(1, min(problem.n_features // 3, 100))
     return kind(n_estimators=100, min_samples_leaf=5, max_features=n_features, random_state=seed)
 
 
@@ -176,6 +178,7 @@ def contenders(given: Any, problem: Problem, scorer: Callable, seed: int) -> dic
             raise ValueError(f"{name}: {estimator!r} is no estimator.")
         if name in found and name not in BASELINES:
             raise ValueError(f"Two estimators are called {name!r}: give a dict of names.")
+        estimator, grid = with_columns(estimator, grid, problem.X, seed)
         found[name] = Contender(estimator, grid, scorer if grid else None)
     return found
 
@@ -209,7 +212,15 @@ def names_for(problem: Problem) -> list[str]:
         if entry.by_default
         and (entry.takes_sparse or not problem.sparse)
         and problem.n_labels <= entry.most_labels
+        and (problem.sample_weight is None or _takes_weights(entry.build(problem, 0)))
     ]
+
+
+def _takes_weights(estimator: BaseEstimator) -> bool:
+    try:
+        return weight_parameter(estimator) is not None
+    except ValueError:
+        return False
 
 
 def _by_name(name: str, problem: Problem, seed: int) -> BaseEstimator:

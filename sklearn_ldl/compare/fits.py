@@ -11,14 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import check_scoring
-from sklearn.model_selection import (
-    GridSearchCV,
-    ParameterGrid,
-    ParameterSampler,
-    RandomizedSearchCV,
-)
+from sklearn.model_selection import ParameterGrid, ParameterSampler
 from sklearn.utils.validation import has_fit_parameter
 
+from sklearn_ldl._core.sklearn_compat import BaseSearchCV
 from sklearn_ldl._core.weighted_fits import with_weight
 from sklearn_ldl.compare.estimators import Contender
 from sklearn_ldl.compare.folds import Fold, folds_of
@@ -139,7 +135,7 @@ def _with(estimator: BaseEstimator, params: dict[str, Any]) -> BaseEstimator:
 
 def _fit(model: BaseEstimator, rows: Problem) -> BaseEstimator:
     params = with_weight(model, rows.sample_weight, {})
-    is_search = isinstance(model, GridSearchCV | RandomizedSearchCV)
+    is_search = isinstance(model, BaseSearchCV)
     if rows.groups is not None and (is_search or has_fit_parameter(model, "groups")):
         params["groups"] = rows.groups
     return model.fit(rows.X, rows.y, **params)

@@ -16,9 +16,9 @@ from sklearn.utils import Bunch
 from sklearn.utils.validation import check_consistent_length
 
 from sklearn_ldl._core.sklearn_compat import safe_indexing
+from sklearn_ldl.compare.columns import width
 from sklearn_ldl.compare.identity import update
-from sklearn_ldl.datasets import fetch_ldl, list_datasets, load_ldl, make_ldl, read_csv
-from sklearn_ldl.distributors import votes_to_distribution
+from sklearn_ldl.datasets import fetch_ldl, list_datasets, load_ldl, load_table, make_ldl
 
 #: Name of the embedded data. Every row is a share of that many votes, so that no model is perfect.
 ARTIFICIAL, N_VOTES = "artificial", 20
@@ -40,6 +40,8 @@ class Problem:
         Names or values of the labels, None for numbers.
     groups, sample_weight : ndarray of shape (n_samples,) or None
         Rows that stay together, and their weights.
+    notes : tuple of str
+        What was decided when they were read.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Problem:
     labels: ArrayLike | None = None
     groups: NDArray | None = None
     sample_weight: NDArray | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self):
         check_consistent_length(self.X, self.y, self.groups, self.sample_weight)
@@ -68,6 +71,11 @@ class Problem:
     def n_labels(self) -> int:
         """Number of labels."""
         return self.y.shape[1] if self.y.ndim == 2 else len(np.unique(self.y))
+
+    @cached_property
+    def n_features(self) -> int:
+        """Number of features that learners of numbers get."""
+        return width(self.X)
 
     @property
     def sparse(self) -> bool:
@@ -147,8 +155,9 @@ def as_problem(data: Any, name: str) -> Problem:
         return load_problem(str(data))
     if isinstance(data, Bunch):
         labels = data.get("grid", data.get("target_names"))
-        rows = {key: _column(data.get(key)) for key in ("groups", "sample_weight")}
-        return Problem(name, data.data, _target(data.target), labels, **rows)
+        rows: dict[str, Any] = {key: _column(data.get(key)) for key in ("groups", "sample_weight")}
+        notes = tuple(data.get("notes", ()))
+        return Problem(name, data.data, _target(data.target), labels, **rows, notes=notes)
     if isinstance(data, tuple) and len(data) == 2:
         X, y = data
         names = isinstance(y, Sequence) and all(isinstance(column, str) for column in y)
@@ -172,33 +181,27 @@ def _column(values: Any) -> NDArray | None:
     return None if values is None else np.asarray(values)
 
 
-def load_problem(
-    source: str,
-    *,
-    label_columns: Sequence[str] | None = None,
-    vote_columns: Sequence[str] | None = None,
-    sparse: bool = False,
-) -> Problem:
-    """Load a file or a public data set."""
-    name = Path(source).stem
-    if vote_columns:
-        if Path(source).suffix != ".csv":
-            raise ValueError("--vote-columns is for .csv files only.")
-        table = read_csv(source, vote_columns)
-        D = votes_to_distribution(table["labels"])
-        X = csr_array(table["features"]) if sparse else table["features"]
-        return Problem(name, X, D, table["target_names"])
-    if source in list_datasets() and not Path(source).exists():
-        if label_columns:
-            raise ValueError("--label-columns is for .csv files only.")
+def load_problem(source: str, *, sparse: bool = False, **table: Any) -> Problem:
+    """Load a file or a public data set.
+
+    Parameters
+    ----------
+    source : str
+        File, or name of a public data set.
+    sparse : bool, default=False
+        Whether features are held as CSR.
+    **table : dict
+        What :func:`~sklearn_ldl.datasets.load_table` needs to know of a .csv file.
+    """
+    path = Path(source)
+    if path.suffix.lower() in (".csv", ".tsv"):
+        return _from_table(path, sparse, table)
+    for name in table:
+        raise ValueError(f"--{name.replace('_', '-')} is for .csv files only.")
+    if source in list_datasets() and not path.exists():
         data = fetch_ldl(source, sparse=sparse)
-    elif Path(source).suffix.lower() == ".csv" and not label_columns:
-        raise ValueError(
-            "Name the label columns of a .csv file: --vote-columns for counts, --label-columns for"
-            " degrees that sum to one."
-        )
-    elif Path(source).suffix or Path(source).exists():
-        data = load_ldl(source, label_columns=label_columns, sparse=sparse)
+    elif path.suffix or path.exists():
+        data = load_ldl(source, sparse=sparse)
     else:
         raise ValueError(
             f"{source} is neither a file nor a public data set; `list` shows the data sets."
@@ -206,4 +209,30 @@ def load_problem(
     labels: Any = data.get("grid", data.target_names)
     if list(labels) == [f"label{j}" for j in range(len(labels))]:
         labels = None  # the file has no names; numbers are easier to read than these
-    return Problem(name, data.data, data.target, labels)
+    return Problem(path.stem, data.data, data.target, labels)
+
+
+def _from_table(path: Path, sparse: bool, table: dict[str, Any]) -> Problem:
+    if not table.keys() & {"vote_columns", "label_columns", "rater_columns", "long"}:
+        raise ValueError(
+            "Name the columns of a .csv file that judge its rows: --vote-columns for counts, "
+            "--label-columns for degrees that sum to one, --rater-columns for one label of each "
+            "rater, --long for a table with one row for each judgment (in Python, make a data set "
+            "by load_table)."
+        )
+    data = load_table(path, **table)
+    X = data.data
+    if all(dtype.kind == "f" for dtype in X.dtypes) and not X.isnull().to_numpy().any():
+        X = csr_array(X.to_numpy()) if sparse else X.to_numpy()
+    elif sparse:
+        other = next((name for name in X if X[name].dtype.kind != "f" or X[name].hasnans), "")
+        raise ValueError(f"--sparse needs numbers in all cells, {path} has other ones in {other}.")
+    return Problem(
+        path.stem,
+        X,
+        data.target.to_numpy(),
+        data.target_names,
+        data.groups,
+        data.sample_weight,
+        notes=tuple(data.notes),
+    )

@@ -64,7 +64,9 @@ def compare(
         label columns)``, Bunches with `data` and `target` and optionally `groups`, `sample_weight`
         and `target_names`, a list of these, or a dict from names to them. None means artificial
         data. Two-dimensional targets are distributions, floats are values, anything else are
-        labels.
+        labels. Frames may have columns of any kind: they are encoded for estimators that take
+        numbers only (:ref:`guide-comparing-columns`); :func:`sklearn_ldl.datasets.load_table` reads
+        such files, and votes, as a Bunch.
     cv : int, float or cross-validation generator, default=10
         Number of folds of shuffled rows (of whole groups where there are some, stratified for
         labels), share of the rows to hold out once, or a splitter.

@@ -9,6 +9,8 @@ from sklearn_ldl.datasets.imbalanced import (
 )
 from sklearn_ldl.datasets.load import load_ldl
 from sklearn_ldl.datasets.readers import read_csv, read_mat, read_npz
+from sklearn_ldl.datasets.reviews import make_reviews
+from sklearn_ldl.datasets.table import load_table
 
 __all__ = [
     "IMBALANCED_PROTOCOLS",
@@ -16,10 +18,12 @@ __all__ = [
     "fetch_ldl",
     "list_datasets",
     "load_ldl",
+    "load_table",
     "make_imbalanced_ldl",
     "make_label_shift",
     "make_ldl",
     "make_ldl_surface",
+    "make_reviews",
     "read_csv",
     "read_mat",
     "read_npz",
