@@ -1,279 +1,311 @@
-"""Estimators of bench_methods.py: published hyper-parameters, and the candidates of their tuning.
-
-Published weights are of sums over rows; those here are of means, so they depend on the number n of
-rows: ``lambda ||W||**2`` is ``alpha = 2 lambda / n``, and a norm of a matrix with a row for every
-sample has the weight ``lambda / sqrt(n)``. Weights of squares that are summed over rows stay what
-they are.
-"""
+"""Rows of bench_methods.py, and single fits of them, kept in a small file for every data set."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import product
-from typing import Any, NamedTuple
+import json
+import os
+import subprocess
+import time
+import warnings
+from functools import cache, partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from _common import load
+from _rivals import RIVALS, PythonLDL, candidates
+from _worker import OverLimit, Worker
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator
-from sklearn.dummy import DummyRegressor
-from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
-from sklearn.kernel_approximation import Nystroem
 from sklearn.model_selection import KFold
-from sklearn.pipeline import make_pipeline
 
-from sklearn_ldl import (
-    BFGSLDL,
-    BFGSLDLCV,
-    CPNN,
-    DFLDL,
-    EDLLRL,
-    IISLDL,
-    LDLLCLR,
-    LDLLDM,
-    LDLSCL,
-    LDLSF,
-    LDSVR,
-    PTSVMLDL,
-    DeepLDLRegressor,
-    GradientBoostingLDL,
-    KNeighborsLDL,
-    PTBayesLDL,
-    StackingLDL,
-)
-from sklearn_ldl.deep import PRESETS
+from sklearn_ldl import GradientBoostingLDL, LabelDistributionMixin, metrics, project_simplex
+from sklearn_ldl.compare import compare
+from sklearn_ldl.compare.estimators import BASELINES, ESTIMATORS, Entry
+from sklearn_ldl.compare.measures import SIMILARITIES, SIX
+from sklearn_ldl.compare.problem import Problem
+from sklearn_ldl.datasets import make_ldl
+from sklearn_ldl.metrics import zero_one_loss
 
-UNIFORM, MEAN = "uniform", "mean"
-BASELINES = (UNIFORM, MEAN)
-#: What methods with correlations between labels or samples are measured against.
-PLAIN = "BFGSLDLCV"
-ALPHAS = [1e-3, 1e-2, 1e-1, 1.0]
-
-Candidates = list[dict[str, Any]]
-
-
-class Training(NamedTuple):
-    """What published hyper-parameters and candidates depend on."""
-
-    n: int
-    p: int
-    n_labels: int
-    #: Mean squared distance of two rows of the features as they come out of the scaler.
-    squared_distance: float
-
-
-class Method(NamedTuple):
-    """An estimator at published hyper-parameters, and what it is tuned over."""
-
-    build: Callable[[Training], BaseEstimator]
-    candidates: Callable[[Training], Candidates] = lambda t: [{}]
-    takes_sparse: bool = True
-    #: Whether it chooses parameters by itself: there are no defaults to speak of.
-    tunes_itself: bool = False
-    #: Whether it knows of correlations between labels or samples.
-    correlation: bool = False
+FILES = [
+    "SJAFFE",
+    "SCUT_FBP",
+    "emotion6",
+    "Natural_Scene",
+    "Yeast_alpha",
+    "Yeast_cold",
+    "Yeast_heat",
+    "Yeast_spo",
+    "M2B",
+    "Movie",
+    "FG-Net",
+]
+#: Almost all of their features are zero; methods that can leave it so get sparse ones.
+SPARSE_FILES = ("Movie",)
+#: Has a clock of its own, and thus figures of its own (benchmarks/defaults_cache).
+AUTOMATIC = "auto"
+DEFAULTS, TUNED = "defaults", "tuned"
+N_FOLDS, N_INNER_FOLDS, N_CANDIDATES = 10, 3, 12
+#: CPU seconds of one fold, its search included: what needs more has to wait for the next of them,
+#: and is over limit with the last.
+LIMITS = (3.0, 20.0, 90.0, 300.0)
+#: As many fits as a search of `N_CANDIDATES` makes, of two thirds of the rows; what has no chance
+#: of it in four times the limit is not tried.
+SEARCH = N_CANDIDATES * (N_INNER_FOLDS - 1)
+KL = "kl_divergence"
+#: As in published tables: the truth is the label of largest degree.
+ZERO_ONE = "zero_one_loss"
+#: In the order of the files; KL divergence has six digits there, the others have four.
+MEASURES = (KL, *(measure for measure in SIX if measure != KL), ZERO_ONE)
+RIVAL = "python-ldl "
 
 
-def grid(**values: list) -> Candidates:
-    """All combinations of the values."""
-    return [
-        dict(zip(values, combination, strict=True)) for combination in product(*values.values())
-    ]
+_SCALERS = {"passthrough": "n", "Standard": "s", "MinMax": "m", "Quantile": "q"}
 
 
-def _decays(pattern: str) -> list[tuple]:
-    """Weight decays of what a pattern matches; biases stay free, to fit the mean distribution."""
-    return [((pattern, {"weight_decay": decay}),) for decay in (3e-3, 3e-2, 0.3)]
+class CatBoost(LabelDistributionMixin, BaseEstimator):
+    """CatBoost's regression of several targets, whose predictions are projected to the simplex."""
+
+    def __init__(self, depth: int = 6, learning_rate: float | None = None):
+        self.depth = depth
+        self.learning_rate = learning_rate
+
+    def fit(self, X: Any, y: Any) -> CatBoost:
+        """Fit with all other parameters at their defaults."""
+        from catboost import CatBoostRegressor
+
+        X, D = self._validate_fit(X, y, accept_sparse="csr")
+        options = {"thread_count": 1, "allow_writing_files": False, "verbose": False}
+        if self.learning_rate is not None:
+            options["learning_rate"] = self.learning_rate
+        model = CatBoostRegressor(
+            loss_function="MultiRMSE", depth=self.depth, random_seed=0, **options
+        )
+        self.model_ = model.fit(X, D)
+        return self
+
+    def predict(self, X: Any) -> NDArray[np.float64]:
+        """Predict distributions."""
+        P = project_simplex(self.model_.predict(X))
+        # A degree of zero has an infinite divergence.
+        P = np.maximum(P, 1e-6)
+        return P / P.sum(axis=1, keepdims=True)
 
 
-def _uniform(t: Training) -> BaseEstimator:
-    return DummyRegressor(strategy="constant", constant=np.full(t.n_labels, 1 / t.n_labels))
-
-
-def _maxent_cv(t: Training) -> BaseEstimator:
-    return BFGSLDLCV(cv=KFold(5, shuffle=True, random_state=0))
-
-
-def _nystroem(t: Training) -> BaseEstimator:
-    n_components = min(300, t.n // 2)
-    kernel = Nystroem(gamma=1 / t.squared_distance, n_components=n_components, random_state=0)
-    return make_pipeline(kernel, _maxent_cv(t))
-
-
-def _forest(kind: type[BaseEstimator], **options: Any) -> Method:
-    def build(t: Training) -> BaseEstimator:
-        # A third of the features per split is usual for regression; the limit bounds the time.
-        return kind(max_features=max(1, min(t.p // 3, 100)), random_state=0, **options)
-
-    return Method(build, lambda t: grid(min_samples_leaf=[1, 2, 5, 10]))
-
-
-METHODS: dict[str, Method] = {
-    UNIFORM: Method(_uniform),
-    MEAN: Method(lambda t: DummyRegressor()),
-    "BFGSLDL": Method(lambda t: BFGSLDL(alpha=0.01), lambda t: grid(alpha=ALPHAS)),
-    PLAIN: Method(_maxent_cv, tunes_itself=True),
-    "Nystroem + BFGSLDLCV": Method(
-        _nystroem,
-        lambda t: grid(nystroem__gamma=[f / t.squared_distance for f in (0.3, 1.0, 3.0)]),
-    ),
-    "DFLDL": Method(
-        lambda t: DFLDL(BFGSLDL()), lambda t: grid(estimator__alpha=ALPHAS, n_neighbors=[5, 20])
-    ),
-    "KNeighborsLDL": Method(
-        lambda t: KNeighborsLDL(),
-        lambda t: grid(
-            n_neighbors=[5, 10, 20, min(500, t.n // 2)], weights=["uniform", "distance"]
-        ),
-    ),
-    "PTBayesLDL": Method(
-        lambda t: PTBayesLDL(),
-        lambda t: grid(var_smoothing=[1.0, 10.0, 100.0, 1e3, 1e4]),
+def _rival(name: str) -> Entry:
+    grid = {"params": candidates(name)} if RIVALS[name] else {}
+    few = len(grid.get("params", [])) == 4
+    return Entry(
+        f"{name} of python-ldl",
+        lambda p, s: PythonLDL(name, random_state=s),
+        "",
+        grid,
+        **({"scalings": ("standard", "none", "quantile")} if few else {}),
         takes_sparse=False,
+    )
+
+
+ROWS: dict[str, Entry] = {
+    **{name: entry for name, entry in ESTIMATORS.items() if name != AUTOMATIC},
+    "LightGBM": ESTIMATORS["boosting"]._replace(
+        description="LightGBM with the softmax objective (GradientBoostingLDL)",
+        learner=lambda p, s: GradientBoostingLDL(engine="lightgbm", random_state=s),
     ),
-    "PTSVMLDL": Method(
-        lambda t: PTSVMLDL(cv=3, max_samples=500, random_state=0),
-        lambda t: grid(C=[1e-5, 1e-3, 1e-2, 1e-1], max_samples=[500, 2000]),
+    "CatBoost": Entry(
+        "CatBoost, MultiRMSE",
+        lambda p, s: CatBoost(),
+        "",
+        {"depth": [4, 6], "learning_rate": [0.03, 0.1]},
+        ("none",),
+        "none",
     ),
-    "DeepLDLRegressor": Method(
-        lambda t: DeepLDLRegressor(random_state=0),
-        lambda t: grid(early_stopping=[True], lr=[1e-3, 1e-2], param_groups=_decays("*weight")),
-    ),
-    "DeepLDLRegressor, squared error": Method(
-        lambda t: DeepLDLRegressor(
-            **{**PRESETS["plain"], "loss": "mse", "hidden_layer_sizes": (60,)}, random_state=0
-        ),
-        lambda t: grid(early_stopping=[True], lr=[1e-3, 1e-2], param_groups=_decays("*weight")),
-    ),
-    "random forest": _forest(RandomForestRegressor),
-    "random forest, Poisson": _forest(RandomForestRegressor, criterion="poisson"),
-    "extra trees": _forest(ExtraTreesRegressor),
-    "extra trees, Poisson": _forest(ExtraTreesRegressor, criterion="poisson"),
+    **{RIVAL + name: _rival(name) for name in RIVALS},
 }
 
 
-def _register(
-    row: str,
-    kind: type[BaseEstimator],
-    published: Callable[[Training], dict[str, Any]],
-    candidates: Callable[[Training], Candidates],
-    **options: bool,
-) -> None:
-    """Add a row of the package, by its published parameters."""
-    METHODS[row] = Method(lambda t: kind(**published(t)), candidates, **options)
+def settings(row: str) -> list[str]:
+    """Return the settings in which a row is fitted."""
+    return [DEFAULTS] if row in BASELINES else [DEFAULTS, TUNED]
 
 
-_register(
-    "IISLDL",
-    IISLDL,
-    lambda t: {"alpha": 0.0, "max_iter": 200},
-    lambda t: grid(alpha=ALPHAS),
-)
-_register(
-    "LDLLDM",
-    LDLLDM,
-    lambda t: {"alpha": 1e-3 / t.n, "global_weight": 1.0, "local_weight": 1.0, "random_state": 0},
-    lambda t: [
-        {"alpha": alpha, "global_weight": weight, "local_weight": weight}
-        for alpha, weight in product(ALPHAS, (0.1, 1.0))
-    ],
-    correlation=True,
-)
-_register(
-    "EDLLRL",
-    EDLLRL,
-    lambda t: {"alpha": 2e-3 / t.n, "rank_weight": 1e-2 / np.sqrt(t.n), "random_state": 0},
-    lambda t: grid(alpha=[1e-2, 1e-1, 1.0, 10.0], rank_weight=[1e-4, 1e-3]),
-    correlation=True,
-)
-_register(
-    "EDLLRL, KL",
-    EDLLRL,
-    lambda t: {
-        "alpha": 2e-3 / t.n,
-        "rank_weight": 1e-2 / np.sqrt(t.n),
-        "loss": "kl",
-        "random_state": 0,
-    },
-    lambda t: grid(alpha=ALPHAS, rank_weight=[1e-3, 1e-2]),
-    correlation=True,
-)
-_register(
-    "LDLLCLR",
-    LDLLCLR,
-    lambda t: {
-        "alpha": 2e-3 / t.n,
-        "error_weight": 1e-2 / np.sqrt(t.n),
-        "rank_weight": 1e-2 / t.n,
-        # With the published one, 1e-2, nothing bounds the objective from below.
-        "local_weight": 1e-3 / t.n,
-        "random_state": 0,
-    },
-    lambda t: [
-        {"alpha": alpha, "error_weight": error, "rank_weight": 1e-3, "local_weight": 1e-4}
-        for alpha, error in product(ALPHAS, (1e-2, 1e-1))
-    ],
-    correlation=True,
-)
-_register(
-    "LDLSF",
-    LDLSF,
-    lambda t: {"l1": 1e-4 / t.n, "l21": 1e-2 / t.n, "correlation_weight": 1e-3},
-    lambda t: [
-        {"l1": l1, "l21": 1.5 * l1, "correlation_weight": 1e-3, "floor": floor}
-        for l1, floor in product((1e-3, 3e-3, 1e-2, 3e-2), (1e-2, 1e-1))
-    ],
-    correlation=True,
-)
-_register(
-    "LDLSCL",
-    LDLSCL,
-    lambda t: {
-        "alpha": 2e-3 / t.n,
-        "correlation_weight": 1e-3,
-        "code_alpha": 2e-3 / t.n,
-        "random_state": 0,
-    },
-    lambda t: [
-        {"alpha": alpha, "code_alpha": code_alpha, "correlation_weight": 1e-2}
-        for alpha, code_alpha in product(ALPHAS, (0.1, 1.0))
-    ],
-    correlation=True,
-)
-for _row, _options in {
-    "CPNN": {"label_encoding": "ordinal"},
-    "CPNN, one-hot": {"label_encoding": "onehot"},
-    "CPNN, augmented": {"label_encoding": "onehot", "n_augment": 5},
-}.items():
-    _register(
-        _row,
-        CPNN,
-        lambda t, options=_options: {**options, "random_state": 0},
-        lambda t: grid(hidden_dim=[16, 64], param_groups=_decays("features.weight")),
+@cache
+def problem(data: str, sparse: bool) -> Problem:
+    """Read a file."""
+    X, D = load(data)
+    return Problem(data, csr_array(X) if sparse else X, D)
+
+
+def folds(data: str) -> list[tuple[NDArray, NDArray]]:
+    """Rows to train on and to test on."""
+    n = problem(data, False).n_samples
+    return list(KFold(N_FOLDS, shuffle=True, random_state=0).split(np.empty(n)))
+
+
+@cache
+def _warm(row: str, data: str) -> None:
+    """Load, compile and read what is needed, so that it is not timed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        small = Problem("small", *make_ldl(30, random_state=0))
+        ROWS[row].build(small, 0).fit(small.X, small.y).predict(small.X)
+    problem(data, data in SPARSE_FILES and ROWS[row].takes_sparse)
+
+
+def _score(measure: str, estimator: Any, X: Any, D: NDArray) -> float:
+    """Score so that greater is better; predictions that are no numbers are worst of all."""
+    P = np.asarray(estimator.predict(X))
+    if not np.isfinite(P).all():
+        return -np.inf
+    if measure == ZERO_ONE:
+        return -zero_one_loss(D, P, truth="mode")
+    value = getattr(metrics, measure)(D, P)
+    return value if measure in SIMILARITIES else -value
+
+
+#: The first of them chooses.
+_SCORERS = {measure: partial(_score, measure) for measure in MEASURES}
+
+
+def _fit(data: str, row: str, setting: str, fold: int) -> dict[str, Any]:
+    """Fit and score a row on a fold."""
+    entry = ROWS[row]
+    given = problem(data, data in SPARSE_FILES and entry.takes_sparse)
+    start = time.process_time()
+    estimator = entry.build(given, 0)
+    grid = entry.grid(given) if setting == TUNED else None
+    comparison = compare(
+        {row: (estimator, grid) if grid else estimator},
+        {data: given},
+        cv=[folds(data)[fold]],
+        scoring=_SCORERS,
+        inner_cv=N_INNER_FOLDS,
+        n_candidates=N_CANDIDATES,
     )
-_register(
-    "LDSVR",
-    LDSVR,
-    lambda t: {"random_state": 0},
-    lambda t: grid(C=[50.0, 300.0], kernel=["laplacian", "rbf"], epsilon=[0.1, 1.0]),
-)
-_register(
-    "GradientBoostingLDL",
-    GradientBoostingLDL,
-    lambda t: {"random_state": 0},
-    lambda t: grid(max_depth=[3, 5], l2_regularization=[1.0, 10.0], early_stopping=[False, True]),
-)
+    record = next(r for r in comparison.records if r["estimator"] == row)
+    if "error" in record:
+        return {"failure": " ".join(record["error"].split())[:120]}
+    spent = time.process_time() - start
+    values = {measure: abs(score) for measure, score in record["scores"].items()}
+    if not np.isfinite(list(values.values())).all():
+        return {"failure": "NaN"}
+    scaling = json.dumps(record["chosen"]["scale"]) if "chosen" in record else ""
+    known = [short for name, short in _SCALERS.items() if name in scaling]
+    return {"scores": values, "cpu": spent, "scaling": "".join(known)}
 
 
-def _pool(t: Training) -> BaseEstimator:
-    """Mixture of one learner of every kind."""
-    learners = {
-        "linear": _maxent_cv(t),
-        "kernel": _nystroem(t),
-        "machine": LDSVR(random_state=0),
-        "trees": GradientBoostingLDL(random_state=0),
-        "neighbours": KNeighborsLDL(n_neighbors=20),
-    }
-    cv = KFold(3, shuffle=True, random_state=0)
-    return StackingLDL(list(learners.items()), cv=cv)
+@cache
+def versions(row: str) -> str:
+    """Version of what is fitted: the commit of this package, or the version of another."""
+    if row.startswith(RIVAL):
+        return f"python-ldl {version('python-ldl')}"
+    if row == "CatBoost":
+        return f"CatBoost {version('catboost')}"
+    command = ["git", "describe", "--always", "--abbrev=7", "--exclude=*", "--dirty=+"]
+    folder = Path(__file__).parent
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+    return done.stdout.strip() or version("sklearn-ldl")
 
 
-METHODS["StackingLDL of five"] = Method(_pool, tunes_itself=True)
+class Cell(dict):
+    """A row on a file in a setting: lists over the folds that are known, in their order.
+
+    Its keys are "row", "setting", "folds", "versions" (version -> number of folds), "scores" (a
+    list for each of the measures), "cpu", "scaling" (a letter for each tuned fold); "over" (seconds
+    that were not enough) and "failure" where it has them.
+    """
+
+    @classmethod
+    def empty(cls, row: str, setting: str) -> Cell:
+        """Make one without folds."""
+        lists = {"folds": [], "cpu": [], "scores": [[] for _ in MEASURES]}
+        return cls(row=row, setting=setting, versions={}, scaling="", **lists)
+
+    def add(self, fold: int, outcome: dict[str, Any]) -> None:
+        """Add a fold that was fitted."""
+        self["folds"].append(fold)
+        self["cpu"].append(float(f"{outcome['cpu']:.2g}"))
+        self["scaling"] += outcome["scaling"]
+        known = versions(self["row"])
+        self["versions"][known] = self["versions"].get(known, 0) + 1
+        for measure, values in zip(MEASURES, self["scores"], strict=True):
+            digits = 6 if measure == KL else 4
+            values.append(float(f"{outcome['scores'][measure]:.{digits}g}"))
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is to be fitted any more."""
+        return "failure" in self or self.get("over", 0) >= LIMITS[-1]
+
+
+class Cells:
+    """All that is known of a file: one line of JSON for each cell.
+
+    It is written anew, and put in the place of the old one, after every fold.
+    """
+
+    def __init__(self, folder: Path, data: str):
+        self.data, self.path = data, folder / f"{data}.jsonl"
+        lines = self.path.read_text("utf-8").splitlines() if self.path.exists() else []
+        self.cells = [Cell(json.loads(line)) for line in lines]
+
+    def get(self, row: str, setting: str) -> Cell | None:
+        """Return a cell, or None."""
+        return next((c for c in self.cells if c["row"] == row and c["setting"] == setting), None)
+
+    def write(self) -> None:
+        """Write it all."""
+        order = {row: number for number, row in enumerate(ROWS)}
+        self.cells.sort(key=lambda c: (order.get(c["row"], len(order)), c["setting"]))
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        text = "".join(json.dumps(cell, separators=(",", ":")) + "\n" for cell in self.cells)
+        partial = self.path.with_suffix(".part")
+        partial.write_text(text, "utf-8")
+        os.replace(partial, self.path)
+
+    def hopeless(self, row: str, limit: float) -> bool:
+        """Whether a fit with defaults took so long that a search has no chance."""
+        plain = self.get(row, DEFAULTS)
+        if plain is None or plain.ended:
+            return plain is not None
+        return bool(plain["cpu"]) and SEARCH * min(plain["cpu"]) > 4 * limit
+
+    def fill(self, worker: Worker, row: str, setting: str, n_folds: int, limit: float) -> None:
+        """Fit the folds of a cell that are not known, as far as they need less CPU time."""
+        cell = self.get(row, setting)
+        if cell is None:
+            cell = Cell.empty(row, setting)
+            self.cells.append(cell)
+        if setting == TUNED and self.hopeless(row, limit):
+            cell["over"] = max(limit, cell.get("over", 0))
+        for fold in range(n_folds):
+            if fold in cell["folds"]:
+                continue
+            if cell.ended or cell.get("over", 0) >= limit:
+                return
+            try:
+                worker.call(3600, _warm, row, self.data)
+                outcome = worker.call(limit, _fit, self.data, row, setting, fold)
+            except OverLimit:
+                outcome = {"over": limit}
+            except RuntimeError as error:
+                outcome = {"failure": str(error)[:120]}
+            if "scores" in outcome:
+                cell.add(fold, outcome)
+            else:
+                cell.update(outcome)
+            self.write()
+            print(self.data, row, setting, fold, outcome.get("cpu", outcome), flush=True)
+
+
+def fill(folder: Path, files: list[str], rows: list[str], given: list[str], n_folds: int) -> None:
+    """Fit all that is not known, what is cheap first."""
+    worker = Worker()
+    for limit in LIMITS:
+        for setting in given:
+            for data in files:
+                cells = Cells(folder, data)
+                for row in rows:
+                    if setting in settings(row):
+                        cells.fill(worker, row, setting, n_folds, limit)

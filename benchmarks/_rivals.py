@@ -1,10 +1,11 @@
-"""python-ldl (the package `pyldl`) behind the interface of scikit-learn, at its defaults."""
+"""python-ldl (the package `pyldl`) behind the interface of scikit-learn."""
 
 from __future__ import annotations
 
 import os
 from functools import cache
 from importlib import import_module
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -15,37 +16,41 @@ from sklearn.base import BaseEstimator
 from sklearn_ldl import LabelDistributionMixin
 from sklearn_ldl.datasets import make_ldl
 
-#: Algorithms that predict distributions and have defaults.
-RIVALS = (
-    "SA_BFGS",
-    "AA_KNN",
-    "PT_Bayes",
-    "LDSVR",
-    "LDL_LRR",
-    "LDLLC",
-    "LDL_DPA",
-    "LDL4C",
-    "AdaBoostLDL",
-    "DF_LDL",
-    "AA_BP",
-    "LDL_SCL",
-    "LDLSF",
-    "LDL_LCLR",
-    "StructRF",
-    "BCPNN",
-    "CPNN",
-    "PT_SVM",
-    "ACPNN",
-    "SA_IIS",
-)
-#: One root finder per coefficient and sweep: it is fitted to the smallest file only.
-SLOWEST, SMALLEST_FILE = "SA_IIS", "SJAFFE"
-#: Linear in the features: they can do without standardised ones.
-LINEAR_RIVALS = ("SA_BFGS", "LDL_LRR", "LDLLC", "LDL_DPA", "LDL4C", "LDL_SCL", "LDLSF", "LDL_LCLR")
+#: Algorithms that predict distributions, and what they are tuned over: the parameters that they
+#: have, of the constructor or (max_iterations, epochs) of `fit`.
+RIVALS: dict[str, dict[str, list]] = {
+    "SA_BFGS": {"max_iterations": [20, 100, 500]},
+    "AA_KNN": {"k": [5, 10, 20, 40]},
+    "PT_Bayes": {"var_smoothing": [0.1, 1.0, 10.0, 100.0]},
+    "LDSVR": {},
+    "LDL_LRR": {"alpha": [1e-3, 1e-1], "beta": [0.0, 1e-2]},
+    "LDLLC": {"alpha": [1e-3, 1e-1], "beta": [0.0, 1e-2]},
+    "LDL_DPA": {"alpha": [1e-3, 1e-1], "gamma": [0.0, 1e-2]},
+    "LDL4C": {"alpha": [1e-2, 1e-1], "beta": [0.0, 1e-2]},
+    "AdaBoostLDL": {"n_estimators": [10, 30]},
+    "DF_LDL": {"k": [5, 20]},
+    "AA_BP": {"n_hidden": [16, 64], "epochs": [300, 1000]},
+    "LDL_SCL": {"n_clusters": [5, 10], "epochs": [300, 1000]},
+    "LDLSF": {"alpha": [1e-4, 1e-2], "beta": [1e-2, 1.0]},
+    "LDL_LCLR": {"alpha": [1e-4, 1e-2], "beta": [1e-4, 1e-2]},
+    "StructRF": {"n_estimators": [20, 50]},
+    "BCPNN": {"n_hidden": [16, 64]},
+    "CPNN": {"n_hidden": [16, 64]},
+    "PT_SVM": {},
+    "ACPNN": {"n_hidden": [16, 64]},
+    "SA_IIS": {"max_iterations": [50, 500]},
+}
 #: They are not listed by the package, only defined in a module of it.
 _MODULES = {"AdaBoostLDL": "pyldl.algorithms._ensemble"}
 #: They are compiled when they are first fitted.
 _COMPILED = ("LDLSF", "LDL_LCLR")
+_OF_FIT = ("epochs", "max_iterations")
+
+
+def candidates(name: str) -> list[dict[str, Any]]:
+    """All combinations of what an algorithm is tuned over."""
+    grid = RIVALS[name]
+    return [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
 
 
 def seed_everything(seed: int) -> None:
@@ -76,17 +81,24 @@ class PythonLDL(LabelDistributionMixin, BaseEstimator):
     Predictions are divided by their row sums; what is not a number stays so.
     """
 
-    def __init__(self, name: str = "SA_BFGS", *, random_state: int = 0):
+    def __init__(
+        self,
+        name: str = "SA_BFGS",
+        *,
+        params: dict[str, Any] | None = None,
+        random_state: int = 0,
+    ):
         self.name = name
+        self.params = params
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any) -> PythonLDL:
-        """Fit with all defaults of the algorithm."""
+        """Fit with the parameters that were given, and with defaults."""
         X, D = self._validate_fit(X, y, accept_sparse="csr")
-        kind = algorithm(self.name)
+        kind, params = algorithm(self.name), self.params or {}
         seed_everything(self.random_state)
-        self.model_ = kind()
-        self.model_.fit(_dense(X), D)
+        self.model_ = kind(**{name: params[name] for name in params if name not in _OF_FIT})
+        self.model_.fit(_dense(X), D, **{name: params[name] for name in params if name in _OF_FIT})
         return self
 
     def predict(self, X: Any) -> NDArray[np.float64]:

@@ -25,7 +25,7 @@ Values = Mapping[str, list]
 class Entry(NamedTuple):
     """An estimator with the settings it is compared with.
 
-    It is built as a pipeline of the steps "scale" and "model".
+    It is built as a pipeline of the steps "scale" and "model", or alone without scalings.
     """
 
     description: str
@@ -51,22 +51,24 @@ class Entry(NamedTuple):
         MissingExtraError
             If an extra that it needs is not installed.
         """
+        model = self.learner(problem, seed)
+        if not self.scalings:
+            return model
         # Centring would fill sparse features, which are therefore left as they are.
         scaling = NONE if problem.sparse else self.scaling
-        model = self.learner(problem, seed)
         return Pipeline([("scale", scaler(problem, scaling)), ("model", model)])
 
     def grid(self, problem: Problem) -> list[dict[str, list]]:
         """Candidates for every scaling that suits the features; empty where none has a choice."""
         scalings = self.scalings
         if problem.sparse:
-            scalings = (NONE, STANDARD) if len(scalings) > 1 else (NONE,)
+            scalings = scalings and ((NONE, STANDARD) if len(scalings) > 1 else (NONE,))
         parts = []
         for scaling in scalings:
             values = self.values(problem, scaling) if callable(self.values) else self.values
             parameters = {f"model__{name}": list(choice) for name, choice in values.items()}
             parts.append({"scale": [scaler(problem, scaling)], **parameters})
-        return parts if len(parts) > 1 or len(parts[0]) > 1 else []
+        return parts if len(parts) > 1 or any(len(part) > 1 for part in parts) else []
 
 
 def scaler(problem: Problem, scaling: str) -> Any:

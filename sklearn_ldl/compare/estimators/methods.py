@@ -104,20 +104,22 @@ METHODS: dict[str, Entry] = {
         "baseline: 1/C for every label",
         _uniform,
         "",
-        scalings=(NONE,),
-        scaling=NONE,
+        scalings=(),
         by_default=True,
     ),
     "mean": Entry(
         "baseline: mean of the training rows",
         lambda p, s: DummyRegressor(),
         "DummyRegressor",
-        scalings=(NONE,),
-        scaling=NONE,
+        scalings=(),
         by_default=True,
     ),
     "bfgs": Entry(
-        "maximum entropy, penalty chosen by CV (BFGSLDLCV)", _maxent, "BFGSLDLCV", by_default=True
+        "maximum entropy, penalty chosen by CV (BFGSLDLCV)",
+        _maxent,
+        "BFGSLDLCV",
+        scaling=NONE,  # it standardises by itself where that is better
+        by_default=True,
     ),
     "bfgs-alpha": Entry(
         "maximum entropy, BFGSLDL(0.01)",
@@ -230,7 +232,6 @@ METHODS: dict[str, Entry] = {
         "mixture of all kinds of learners, one minute a fit (AutoLDL)",
         lambda p, s: AutoLDL(random_state=s),
         "AutoLDL",
-        scalings=(NONE,),  # it chooses them by itself
-        scaling=NONE,
+        scalings=(),  # it chooses them by itself
     ),
 }
