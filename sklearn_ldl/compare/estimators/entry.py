@@ -31,7 +31,7 @@ class Entry(NamedTuple):
     description: str
     learner: Callable[[Problem, int], BaseEstimator]
     #: Name of the class, by which it can be asked for, too.
-    of: str
+    of: str = ""
     #: What it is tuned over, besides the scaling.
     values: Values | Callable[[Problem, str], Values] = {}
     scalings: tuple[str, ...] = ALL_SCALINGS

@@ -103,7 +103,6 @@ METHODS: dict[str, Entry] = {
     "uniform": Entry(
         "baseline: 1/C for every label",
         _uniform,
-        "",
         scalings=(),
         by_default=True,
     ),
@@ -124,8 +123,7 @@ METHODS: dict[str, Entry] = {
     "bfgs-alpha": Entry(
         "maximum entropy, BFGSLDL(0.01)",
         lambda p, s: BFGSLDL(0.01),
-        "",
-        penalties,
+        values=penalties,
         by_default=True,
     ),
     "bfgs-auto": Entry(

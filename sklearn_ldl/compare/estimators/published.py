@@ -8,7 +8,7 @@ they are.
 
 from __future__ import annotations
 
-import numpy as np
+from math import sqrt
 
 from sklearn_ldl.compare.estimators.entry import THREE_SCALINGS, Entry, Values, variance
 from sklearn_ldl.compare.estimators.methods import penalties
@@ -87,7 +87,7 @@ PUBLISHED: dict[str, Entry] = {
     "lrl": Entry(
         "low-rank correlations in clusters of rows (EDLLRL; Jia et al., CVPR 2019)",
         lambda p, s: EDLLRL(
-            alpha=2e-3 / p.n_samples, rank_weight=1e-2 / np.sqrt(p.n_samples), random_state=s
+            alpha=2e-3 / p.n_samples, rank_weight=1e-2 / sqrt(p.n_samples), random_state=s
         ),
         "EDLLRL",
         _lrl,
@@ -97,7 +97,7 @@ PUBLISHED: dict[str, Entry] = {
         "low-rank global and local correlations (LDLLCLR; Ren et al., IJCAI 2019)",
         lambda p, s: LDLLCLR(
             alpha=2e-3 / p.n_samples,
-            error_weight=1e-2 / np.sqrt(p.n_samples),
+            error_weight=1e-2 / sqrt(p.n_samples),
             rank_weight=1e-2 / p.n_samples,
             # With the published one, 1e-2, nothing bounds the objective from below.
             local_weight=1e-3 / p.n_samples,
