@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from sklearn.base import BaseEstimator
@@ -87,9 +87,7 @@ def _grid(entry: Entry, problem: Problem) -> dict[str, list[str]]:
         return {}
     scalings = list(entry.scalings)
     scaling = STANDARD if STANDARD in scalings else scalings[0]
-    values: Mapping[str, list] = entry.values
-    if callable(entry.values):
-        values = entry.values(problem, scaling)
+    values = entry.values(problem, scaling) if callable(entry.values) else entry.values
     found = {name: [_short(value) for value in choice] for name, choice in values.items()}
     return {**({"scale": scalings} if len(scalings) > 1 else {}), **found}
 
