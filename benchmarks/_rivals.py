@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from functools import cache
 from importlib import import_module
-from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,39 +19,12 @@ from sklearn_ldl.datasets import make_ldl
 
 #: Algorithms that predict distributions, and what they are tuned over: the parameters that they
 #: have, of the constructor or (max_iterations, epochs) of `fit`.
-RIVALS: dict[str, dict[str, list]] = {
-    "SA_BFGS": {"max_iterations": [20, 100, 500]},
-    "AA_KNN": {"k": [5, 10, 20, 40]},
-    "PT_Bayes": {"var_smoothing": [0.1, 1.0, 10.0, 100.0]},
-    "LDSVR": {},
-    "LDL_LRR": {"alpha": [1e-3, 1e-1], "beta": [0.0, 1e-2]},
-    "LDLLC": {"alpha": [1e-3, 1e-1], "beta": [0.0, 1e-2]},
-    "LDL_DPA": {"alpha": [1e-3, 1e-1], "gamma": [0.0, 1e-2]},
-    "LDL4C": {"alpha": [1e-2, 1e-1], "beta": [0.0, 1e-2]},
-    "AdaBoostLDL": {"n_estimators": [10, 30]},
-    "DF_LDL": {"k": [5, 20]},
-    "AA_BP": {"n_hidden": [16, 64], "epochs": [300, 1000]},
-    "LDL_SCL": {"n_clusters": [5, 10], "epochs": [300, 1000]},
-    "LDLSF": {"alpha": [1e-4, 1e-2], "beta": [1e-2, 1.0]},
-    "LDL_LCLR": {"alpha": [1e-4, 1e-2], "beta": [1e-4, 1e-2]},
-    "StructRF": {"n_estimators": [20, 50]},
-    "BCPNN": {"n_hidden": [16, 64]},
-    "CPNN": {"n_hidden": [16, 64]},
-    "PT_SVM": {},
-    "ACPNN": {"n_hidden": [16, 64]},
-    "SA_IIS": {"max_iterations": [50, 500]},
-}
+RIVALS = json.loads(Path(__file__).with_name("python_ldl.json").read_text("utf-8"))
 #: They are not listed by the package, only defined in a module of it.
 _MODULES = {"AdaBoostLDL": "pyldl.algorithms._ensemble"}
 #: They are compiled when they are first fitted.
 _COMPILED = ("LDLSF", "LDL_LCLR")
 _OF_FIT = ("epochs", "max_iterations")
-
-
-def candidates(name: str) -> list[dict[str, Any]]:
-    """All combinations of what an algorithm is tuned over."""
-    grid = RIVALS[name]
-    return [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
 
 
 def seed_everything(seed: int) -> None:
