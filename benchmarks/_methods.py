@@ -99,6 +99,9 @@ ROWS: dict[str, Entry] = {
 }
 
 
+_SMALL = Problem("small", *make_ldl(30, random_state=0))
+
+
 @cache
 def _problem(data: str, sparse: bool) -> Problem:
     X, D = load(data)
@@ -114,9 +117,15 @@ def _warm(row: str, data: str) -> None:
     """Load, compile and read what is needed, so that it is not timed."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        small = Problem("small", *make_ldl(30, random_state=0))
-        ROWS[row].build(small, 0).fit(small.X, small.y).predict(small.X)
+        ROWS[row].build(_SMALL, 0).fit(_SMALL.X, _SMALL.y).predict(_SMALL.X)
     _given(data, row)
+
+
+@cache
+def _fits(row: str) -> float:
+    """As many fits to all rows as a search is worth, the last one included."""
+    n_candidates = min(N_CANDIDATES, len(ParameterGrid(ROWS[row].grid(_SMALL))))
+    return n_candidates * (N_INNER_FOLDS - 1) + 1
 
 
 def _score(measure: str, estimator: Any, X: Any, D: NDArray) -> float:
@@ -224,11 +233,11 @@ class Cells:
     def fill(self, worker: Worker, row: str, setting: str, n_folds: int, limit: float) -> None:
         """Fit the folds of a cell that are not known, as far as they need less CPU time."""
         cell, plain = self.get(row, setting), self.get(row, DEFAULTS)
-        # A search makes this many fits, of two thirds of the rows.
-        search = N_CANDIDATES * (N_INNER_FOLDS - 1) * min(plain["cpu"], default=0)
-        if setting == TUNED and (plain.ended or search > 4 * limit):
-            cell["over"] = max(limit, cell.get("over", 0))
-            self.write(cell)
+        if setting == TUNED and not cell["folds"]:
+            search = _fits(row) * min(plain["cpu"], default=plain.get("over", 0))
+            if search > 2 * limit:  # it has no chance
+                cell["over"] = max(limit, cell.get("over", 0))
+                self.write(cell)
         for fold in sorted({*range(n_folds)} - {*cell["folds"]}):
             if cell.ended or cell.get("over", 0) >= limit:
                 return
