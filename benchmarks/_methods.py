@@ -164,14 +164,19 @@ def _fit(data: str, row: str, setting: str, fold: int) -> dict[str, Any]:
     return {"scores": values, "cpu": spent, "scaling": "".join(known)}
 
 
+def git(*command: str) -> str:
+    """Return what a command of git says about this folder."""
+    folder = Path(__file__).parent
+    return subprocess.check_output(["git", *command], text=True, cwd=folder).strip()
+
+
 @cache
 def _version(row: str) -> str:
     """Version of what is fitted: the commit of this package, or the version of another."""
     if row == "CatBoost" or row.startswith(RIVAL):
         package = row.split()[0]
         return f"{package} {version(package)}"
-    command = ["git", "describe", "--always", "--abbrev=7", "--exclude=*", "--dirty=+"]
-    return subprocess.check_output(command, text=True, cwd=Path(__file__).parent).strip()
+    return git("describe", "--always", "--abbrev=7", "--exclude=*", "--dirty=+")
 
 
 class Cell(dict):

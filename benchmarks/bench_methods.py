@@ -179,6 +179,9 @@ class Page:
                 **texts,
                 times=_table(self.times(letters)),
                 within=within,
+                fitted_by=_methods.git(
+                    "log", "-1", "--format=%h", "--", "defaults_cache/AutoLDL.csv"
+                ),
                 versions="; ".join(f"{letter} {name}" for name, letter in letters.items()),
                 machine=machine(),
                 n_folds=N_FOLDS,
