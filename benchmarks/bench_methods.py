@@ -206,7 +206,9 @@ def _best(comparison: Comparison, data: str, among: list[str] | None = None) -> 
 
 
 def _table(rows: list[Row]) -> str:
-    heads = list(rows[0]) if rows else ["nothing yet"]
+    if not rows:
+        return "Nothing yet."
+    heads = list(rows[0])
     lines = [heads, *([row.get(head, "") for head in heads] for row in rows)]
     texts = [f"| {' | '.join(line)} |" for line in lines]
     return "\n".join([texts[0], "|" + "---|" * len(heads), *texts[1:]])
