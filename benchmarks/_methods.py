@@ -19,9 +19,10 @@ from _worker import OverLimit, Worker
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.model_selection import KFold, ParameterGrid
 
-from sklearn_ldl import GradientBoostingLDL, LabelDistributionMixin, metrics, project_simplex
+from sklearn_ldl import GradientBoostingLDL, metrics, project_simplex
 from sklearn_ldl.compare import compare
 from sklearn_ldl.compare.estimators import BASELINES, ESTIMATORS, Entry
 from sklearn_ldl.compare.estimators.entry import ALL_SCALINGS, NONE, THREE_SCALINGS
@@ -46,28 +47,21 @@ MEASURES = (KL, *(measure for measure in SIX if measure != KL), ZERO_ONE)
 _SCALERS = {"passthrough": "n", "Standard": "s", "MinMax": "m", "Quantile": "q"}
 
 
-class CatBoost(LabelDistributionMixin, BaseEstimator):
-    """CatBoost's regression of several targets, whose predictions are projected to the simplex."""
+def _distributions(Y: NDArray) -> NDArray:
+    # A degree of zero has an infinite divergence.
+    P = np.maximum(project_simplex(Y), 1e-6)
+    return P / P.sum(axis=1, keepdims=True)
 
-    def __init__(self, depth: int = 6, learning_rate: float | None = None):
-        self.depth = depth
-        self.learning_rate = learning_rate
 
-    def fit(self, X: Any, y: Any) -> CatBoost:
-        """Fit with all other parameters at their defaults."""
-        from catboost import CatBoostRegressor
+def _catboost(problem: Problem, seed: int) -> BaseEstimator:
+    """CatBoost's regression of several targets, projected to the simplex."""
+    from catboost import CatBoostRegressor
 
-        X, D = self._validate_fit(X, y, accept_sparse="csr")
-        options = {**self.get_params(), "random_seed": 0, "thread_count": 1, "verbose": False}
-        model = CatBoostRegressor(loss_function="MultiRMSE", allow_writing_files=False, **options)
-        self.model_ = model.fit(X, D)
-        return self
-
-    def predict(self, X: Any) -> NDArray[np.float64]:
-        """Predict distributions."""
-        # A degree of zero has an infinite divergence.
-        P = np.maximum(project_simplex(self.model_.predict(X)), 1e-6)
-        return P / P.sum(axis=1, keepdims=True)
+    options = {"thread_count": 1, "verbose": False, "allow_writing_files": False}
+    trees = CatBoostRegressor(loss_function="MultiRMSE", random_seed=seed, **options)
+    return TransformedTargetRegressor(
+        trees, func=np.asarray, inverse_func=_distributions, check_inverse=False
+    )
 
 
 def _rival(name: str) -> Entry:
@@ -90,8 +84,8 @@ ROWS: dict[str, Entry] = {
     ),
     "CatBoost": Entry(
         "CatBoost, MultiRMSE",
-        lambda p, s: CatBoost(),
-        values={"depth": [4, 6], "learning_rate": [0.03, 0.1]},
+        _catboost,
+        values={"regressor__depth": [4, 6], "regressor__learning_rate": [0.03, 0.1]},
         scalings=(NONE,),
         scaling=NONE,
     ),
