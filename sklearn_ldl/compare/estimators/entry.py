@@ -99,7 +99,7 @@ def variance(problem: Problem, scaling: str) -> float:
         return float(mean_variance_axis(X.tocsr(), axis=0)[1].mean()) or 1.0
     try:
         X = np.asarray(X, dtype=np.float64)
-    except ValueError:  # columns of text
+    except (TypeError, ValueError):  # columns of text or dates
         return 1.0
     if scaling == MINMAX:
         X = MinMaxScaler().fit_transform(X)
