@@ -1,10 +1,12 @@
-"""python-ldl (the package `pyldl`) behind the interface of scikit-learn, at its defaults."""
+"""python-ldl (the package `pyldl`) behind the interface of scikit-learn."""
 
 from __future__ import annotations
 
+import json
 import os
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,37 +17,14 @@ from sklearn.base import BaseEstimator
 from sklearn_ldl import LabelDistributionMixin
 from sklearn_ldl.datasets import make_ldl
 
-#: Algorithms that predict distributions and have defaults.
-RIVALS = (
-    "SA_BFGS",
-    "AA_KNN",
-    "PT_Bayes",
-    "LDSVR",
-    "LDL_LRR",
-    "LDLLC",
-    "LDL_DPA",
-    "LDL4C",
-    "AdaBoostLDL",
-    "DF_LDL",
-    "AA_BP",
-    "LDL_SCL",
-    "LDLSF",
-    "LDL_LCLR",
-    "StructRF",
-    "BCPNN",
-    "CPNN",
-    "PT_SVM",
-    "ACPNN",
-    "SA_IIS",
-)
-#: One root finder per coefficient and sweep: it is fitted to the smallest file only.
-SLOWEST, SMALLEST_FILE = "SA_IIS", "SJAFFE"
-#: Linear in the features: they can do without standardised ones.
-LINEAR_RIVALS = ("SA_BFGS", "LDL_LRR", "LDLLC", "LDL_DPA", "LDL4C", "LDL_SCL", "LDLSF", "LDL_LCLR")
+#: Algorithms that predict distributions, and what they are tuned over: the parameters that they
+#: have, of the constructor or (max_iterations, epochs) of `fit`.
+RIVALS = json.loads(Path(__file__).with_name("python_ldl.json").read_text("utf-8"))
 #: They are not listed by the package, only defined in a module of it.
 _MODULES = {"AdaBoostLDL": "pyldl.algorithms._ensemble"}
 #: They are compiled when they are first fitted.
 _COMPILED = ("LDLSF", "LDL_LCLR")
+_OF_FIT = ("epochs", "max_iterations")
 
 
 def seed_everything(seed: int) -> None:
@@ -76,17 +55,24 @@ class PythonLDL(LabelDistributionMixin, BaseEstimator):
     Predictions are divided by their row sums; what is not a number stays so.
     """
 
-    def __init__(self, name: str = "SA_BFGS", *, random_state: int = 0):
+    def __init__(
+        self,
+        name: str = "SA_BFGS",
+        *,
+        params: dict[str, Any] | None = None,
+        random_state: int = 0,
+    ):
         self.name = name
+        self.params = params
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any) -> PythonLDL:
-        """Fit with all defaults of the algorithm."""
+        """Fit with the parameters that were given, and with defaults."""
         X, D = self._validate_fit(X, y, accept_sparse="csr")
-        kind = algorithm(self.name)
+        kind, params = algorithm(self.name), self.params or {}
         seed_everything(self.random_state)
-        self.model_ = kind()
-        self.model_.fit(_dense(X), D)
+        self.model_ = kind(**{name: params[name] for name in params if name not in _OF_FIT})
+        self.model_.fit(_dense(X), D, **{name: params[name] for name in params if name in _OF_FIT})
         return self
 
     def predict(self, X: Any) -> NDArray[np.float64]:

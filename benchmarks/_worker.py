@@ -33,7 +33,9 @@ class Worker:
         """
         if self._process is None:
             self._pipe, theirs = multiprocessing.Pipe()
-            self._process = multiprocessing.Process(target=_serve, args=(theirs,), daemon=True)
+            self._process = multiprocessing.Process(
+                target=_serve, args=(theirs, self._pipe), daemon=True
+            )
             self._process.start()
             theirs.close()
         self._pipe.send((limit, function, args))
@@ -50,7 +52,8 @@ class Worker:
         return result
 
 
-def _serve(pipe: Connection) -> None:
+def _serve(pipe: Connection, other: Connection) -> None:
+    other.close()  # or the end of a parent that is killed would not be seen
     while True:
         try:
             limit, function, args = pipe.recv()

@@ -6,7 +6,6 @@ import argparse
 import os
 import shutil
 import sys
-import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
@@ -20,7 +19,8 @@ from joblib import effective_n_jobs
 import sklearn_ldl
 from sklearn_ldl._core.extras import MissingExtraError
 from sklearn_ldl.compare.comparison import Comparison
-from sklearn_ldl.compare.estimators import BASELINES, ESTIMATORS, names_for
+from sklearn_ldl.compare.estimators import BASELINES, names_for
+from sklearn_ldl.compare.estimators.listing import every_estimator, one_estimator, wrapped
 from sklearn_ldl.compare.fits import Settings
 from sklearn_ldl.compare.measures import MEASURES, SIMILARITIES, SIX, decisive
 from sklearn_ldl.compare.options import add_file_options, file_options
@@ -71,7 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="python -m sklearn_ldl", description=_DESCRIPTION, **style)
     parser.add_argument("--version", action="version", version=sklearn_ldl.__version__)
     commands = parser.add_subparsers(dest="command", metavar="{compare,list}", required=True)
-    commands.add_parser("list", help="show estimators, measures and public data sets")
+    known = commands.add_parser("list", help="show estimators, measures and public data sets")
+    known.add_argument("name", nargs="?", metavar="NAME", help="of an estimator: all about it")
     compare = commands.add_parser(
         "compare",
         help="cross-validate estimators (all options: compare --help)",
@@ -108,6 +109,11 @@ def _parser() -> argparse.ArgumentParser:
         default=SIX,
         metavar="NAME",
         help=f"default: {' '.join(SIX)}",
+    )
+    add(
+        "--tune",
+        action="store_true",
+        help="tune estimators that are given by name, in the grids that `list` shows",
     )
     add("--cv", type=_at_least(2), default=10, metavar="K", help="number of folds (default: 10)")
     add(
@@ -179,7 +185,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     arguments = parser.parse_args(argv)
     try:
-        code = _list() if arguments.command == "list" else _compare(arguments, parser)
+        code = _run(arguments, parser)
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:  # while the data were read, or the picture was drawn
@@ -191,6 +197,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as exc:
         _note(f"error: {exc}")
         return 1
+
+
+def _run(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    if arguments.command == "list":
+        return _list(arguments.name, parser)
+    return _compare(arguments, parser)
 
 
 def _compare(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
@@ -239,6 +251,7 @@ def _plan(arguments: argparse.Namespace) -> Plan:
         cv=arguments.cv,
         n_repeats=arguments.repeats,
         scoring=list(dict.fromkeys(arguments.metrics)),
+        tune=arguments.tune,
         cache=arguments.out / "scores.jsonl",
         settings=Settings(
             seed=arguments.seed, n_jobs=arguments.n_jobs, time_limit=arguments.time_limit
@@ -415,24 +428,22 @@ def _running(bar: Any, total: int) -> Iterator[Progress]:
         )
 
 
-def _list() -> int:
-    print("Estimators (dense features are standardised; the baselines are always shown):")
-    for name, entry in ESTIMATORS.items():
-        slow = "" if entry.by_default else "; slow, by name only"
-        dense = "" if entry.takes_sparse else "; not --sparse"
-        print(f"  {name:15}{entry.description}{dense}{slow}")
+def _list(name: str | None, parser: argparse.ArgumentParser) -> int:
+    if name is not None:
+        try:
+            print("\n".join(one_estimator(name)))
+        except ValueError as error:
+            parser.error(str(error))
+        return 0
+    print("Estimators (the baselines are always shown; `list NAME` shows all parameters of one):")
+    for text in every_estimator():
+        print(text)
     print("\nMeasures (↓ lower, ↑ higher is better; the first six are the default):")
-    print(_wrapped("  ", ", ".join(m + ("↑" if m in SIMILARITIES else "↓") for m in MEASURES)))
+    print(wrapped("  ", ", ".join(m + ("↑" if m in SIMILARITIES else "↓") for m in MEASURES)))
     print("\nPublic data sets, downloaded on first use (with their publications):")
-    for name, publication in list_datasets().items():
-        print(_wrapped(f"  {name:15}", publication))
+    for source, publication in list_datasets().items():
+        print(wrapped(f"  {source:15}", publication))
     return 0
-
-
-def _wrapped(head: str, text: str) -> str:
-    return textwrap.fill(
-        text, 100, initial_indent=head, subsequent_indent=" " * len(head), break_on_hyphens=False
-    )
 
 
 def _first_line(message: Any) -> str:

@@ -40,6 +40,7 @@ def compare(
     cv: Any = 10,
     n_repeats: int = 1,
     scoring: str | Sequence[str] | Mapping[str, Callable] | None = None,
+    tune: bool = False,
     inner_cv: int = 3,
     n_candidates: int = 20,
     corrupt: Callable[[Any, NDArray, np.random.RandomState], tuple[Any, NDArray]] | None = None,
@@ -77,6 +78,9 @@ def compare(
         (with or without "neg\_"), or scorers by name. None means the six of the field for
         distributions, "log_loss" and "accuracy" for labels, and "mean_absolute_error",
         "root_mean_squared_error" and "r2" for values.
+    tune : bool, default=False
+        Whether estimators that are given by name are tuned, too, each in its own grid
+        (``python -m sklearn_ldl list`` shows them); scalings of the features are among it.
     inner_cv : int, default=3
         Folds of the training rows in which a grid is searched, by the first measure.
     n_candidates : int, default=20
@@ -140,6 +144,7 @@ def compare(
         cv=cv,
         n_repeats=n_repeats,
         scoring=scoring,
+        tune=tune,
         cache=cache,
         settings=Settings(inner_cv, n_candidates, corrupt, time_limit, n_jobs, random_state),
     )
@@ -173,12 +178,13 @@ class Plan:
         scoring: Any,
         cache: Any,
         settings: Settings,
+        tune: bool = False,
     ):
         self.settings, self.scores = settings, ScoreCache(cache)
         self.tasks: list[Task] = []
         for problem in as_problems(datasets, settings.seed):
             measures = measures_of(problem.role, scoring)
-            rows = contenders(estimators, problem, measures[0].scorer, settings.seed)
+            rows = contenders(estimators, problem, measures[0].scorer, settings.seed, tune)
             folds = folds_of(problem, cv, n_repeats, settings.seed)
             identities = {name: self._identity(row, measures) for name, row in rows.items()}
             self.tasks.append(Task(problem, measures, rows, folds, identities))

@@ -202,7 +202,8 @@ class TestComparison:
         assert not [record["warnings"] for record in found.records if "warnings" in record]
         names = found.estimators()
         # Neighbours take no weights.
-        assert set(ESTIMATORS) - set(names) == {"knn", "auto"}
+        by_default = {name for name, entry in ESTIMATORS.items() if entry.by_default}
+        assert by_default - set(names) == {"knn"}
         best = found.mean("reviews", found.best("reviews"), "kl_divergence")
         assert best < 0.7 * found.mean("reviews", "mean", "kl_divergence")
 
@@ -210,6 +211,13 @@ class TestComparison:
         alike = Problem(problem.name, problem.X, problem.y)
         assert set(names_for(alike)) - set(names_for(problem)) == {"knn"}
         assert compare("knn", alike, cv=0.3).failures == []
+
+    def test_names_are_tuned(self, problem):
+        found = compare(["bfgs-alpha", "boosting"], problem, cv=0.3, tune=True)
+        assert found.failures == []
+        chosen = {r["estimator"]: r["chosen"] for r in found.records if "chosen" in r}
+        assert chosen["bfgs-alpha"].keys() == {"scale", "model__alpha"}
+        assert "model__max_depth" in chosen["boosting"]
 
     def test_own_estimators_and_grids(self, problem):
         own = {
@@ -243,7 +251,7 @@ class TestComparison:
         made, _ = with_columns(BFGSLDL(), None, problem.X, 0)
         n_seen = made[0].fit_transform(problem.X).shape[1]
         assert problem.n_features == n_seen > problem.X.shape[1] == 6
-        nystroem = ESTIMATORS["nystroem"].build(problem, 0).named_steps["nystroem"]
+        nystroem = ESTIMATORS["nystroem"].build(problem, 0)["model"][0]
         assert nystroem.gamma == 1 / (2 * n_seen)
 
 

@@ -1,4 +1,5 @@
 import csv
+import json
 import os
 import re
 import subprocess
@@ -11,6 +12,7 @@ from scipy.io import savemat
 from sklearn.base import BaseEstimator
 
 from sklearn_ldl.__main__ import _over_sets, main
+from sklearn_ldl._core.extras import MissingExtraError
 from sklearn_ldl.compare import compare as compare_estimators
 from sklearn_ldl.compare.estimators import BASELINES, ESTIMATORS, Entry
 from sklearn_ldl.compare.measures import MEASURES, SIMILARITIES, SIX
@@ -190,8 +192,8 @@ class TestRealData:
     def test_sparse_does_not_standardise(self, mat_file):
         for sparse in (True, False):
             problem = load_problem(str(mat_file), sparse=sparse)
-            steps = ESTIMATORS["bfgs"].build(problem, 0).named_steps
-            assert ("standardscaler" in steps) is not sparse
+            steps = ESTIMATORS["knn"].build(problem, 0).named_steps
+            assert (steps["scale"] == "passthrough") is sparse
 
     def test_hint_for_mostly_zero_features(self, compare, tmp_path):
         X, D = np.eye(30), make_ldl(30, random_state=0)[1]
@@ -316,7 +318,7 @@ class TestErrors:
         monkeypatch.setitem(
             ESTIMATORS,
             "bfgs-alpha",
-            Entry("", lambda p, s: unfinished.build(p, s).set_params(bfgsldl__max_iter=0)),
+            Entry("", lambda p, s: unfinished.build(p, s).set_params(model__max_iter=0)),
         )
         _, _, stderr = small("--estimators", "bfgs-alpha", "--cv", "3")
         assert all(
@@ -369,6 +371,37 @@ def test_list(capsys):
     for measure in MEASURES:
         assert measure + ("↑" if measure in SIMILARITIES else "↓") in shown
     assert max(map(len, shown.splitlines())) <= 100
+
+
+def test_list_of_one(capsys):
+    assert main(["list", "knn"]) == 0
+    shown = capsys.readouterr().out
+    assert "  n_neighbors = 10\n" in shown
+    assert "  n_neighbors: 5 | 10 | 20 | 33\n" in shown
+    assert main(["list", "KNeighborsLDL"]) == 0
+    assert capsys.readouterr().out == shown
+    assert "There is no 'nonsense'; choose from uniform" in usage_error(capsys, "list", "nonsense")
+
+
+def test_list_without_an_extra(capsys, monkeypatch):
+    monkeypatch.setitem(ESTIMATORS, "network", ESTIMATORS["network"]._replace(learner=_no_torch))
+    for argv in (["list"], ["list", "network"]):
+        assert main(argv) == 0
+        assert 'pip install "sklearn-ldl[deep]"' in " ".join(capsys.readouterr().out.split())
+
+
+def _no_torch(problem, seed):
+    raise MissingExtraError("The network", "torch", "deep")
+
+
+def test_tune(small, out):
+    small("--estimators", "knn", "--tune")
+    lines = [json.loads(line) for line in (out / "scores.jsonl").read_text().splitlines()]
+    assert {line["estimator"]: "chosen" in line for line in lines} == {
+        "uniform": False,
+        "mean": False,
+        "knn": True,
+    }
 
 
 def test_as_a_module():
