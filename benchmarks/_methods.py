@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import time
 import warnings
 from functools import cache, partial
@@ -32,6 +33,7 @@ from sklearn_ldl.datasets import make_ldl
 
 FILES = ["SJAFFE", "SCUT_FBP", "emotion6", "Natural_Scene", "M2B", "Movie", "FG-Net"]
 FILES[4:4] = ["Yeast_alpha", "Yeast_cold", "Yeast_heat", "Yeast_spo"]
+ARTIFICIAL = "artificial"
 #: Almost all of their features are zero; methods that can leave it so get sparse ones.
 SPARSE_FILES = ("Movie",)
 DEFAULTS, TUNED, RIVAL = "defaults", "tuned", "python-ldl "
@@ -98,7 +100,7 @@ _SMALL = Problem("small", *make_ldl(30, random_state=0))
 
 @cache
 def _problem(data: str, sparse: bool) -> Problem:
-    X, D = load(data)
+    X, D = make_ldl(200, random_state=0) if data == ARTIFICIAL else load(data)
     return Problem(data, csr_array(X) if sparse else X, D)
 
 
@@ -249,7 +251,7 @@ class Cells:
                 outcome = {"failure": str(error)[:120]}
             cell.add(fold, outcome)
             self.write(cell)
-            print(self.data, row, setting, fold, outcome.get("cpu", outcome), flush=True)
+            print(self.data, row, setting, fold, outcome.get("cpu", outcome), file=sys.stderr)
 
 
 def fill(folder: Path, files: list[str], rows: list[str], given: list[str], n_folds: int) -> None:

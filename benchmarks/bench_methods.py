@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import csv
+import shlex
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -29,15 +31,16 @@ Row = dict[str, str]
 class Page:
     """What is known, and the tables of it."""
 
-    def __init__(self, cache: Path):
-        known = [(data, cell) for data in FILES for cell in Cells(cache, data).cells]
+    def __init__(self, cache: Path, files: list[str], command: str):
+        self.files, self.command = files, command
+        known = [(data, cell) for data in files for cell in Cells(cache, data).cells]
         self.cells = {(data, cell["row"], cell["setting"]): cell for data, cell in known}
         self.published = _read("published.csv")
         #: Best row and setting of each file, in one setting and in both.
         self.best = {}
         for key, settings in {DEFAULTS: [DEFAULTS], TUNED: [TUNED], "": BOTH}.items():
-            every = self.comparison(FILES, settings)
-            self.best[key] = {data: _best(every, data) for data in FILES}
+            every = self.comparison(files, settings)
+            self.best[key] = {data: _best(every, data) for data in files}
 
     def comparison(self, files: list[str], settings: list[str], **others: dict) -> Comparison:
         """Put all cells with all folds together, and others: file -> divergences."""
@@ -81,10 +84,10 @@ class Page:
     def setting(self, setting: str) -> list[Row]:
         """Divergences of all rows in a setting, and their ranks."""
         try:
-            ranks = self.comparison(FILES, [setting]).ranks(KL)
+            ranks = self.comparison(self.files, [setting]).ranks(KL)
         except ValueError:  # no row is complete
             ranks = {}
-        found = self.rows([setting], FILES, self.mean)
+        found = self.rows([setting], self.files, self.mean)
         for row in found:
             name = f"{row['estimator']}, {setting}"
             row["rank"] = f"{ranks[name]:.1f}" if name in ranks else ""
@@ -100,7 +103,7 @@ class Page:
                     (data, name): f"{v:.3f}"
                     for name, v in found.set_index("estimator").p_holm.items()
                 }
-        return self.rows([setting], FILES, lambda d, r, s: p.get((d, f"{r}, {s}"), ""))
+        return self.rows([setting], self.files, lambda d, r, s: p.get((d, f"{r}, {s}"), ""))
 
     def automatic(self) -> tuple[list[Row], str]:
         """Compare AutoLDL with the best row of each file, and say where it is behind."""
@@ -128,8 +131,8 @@ class Page:
 
     def beside(self) -> list[Row]:
         """All six measures of the best rows, and published figures."""
-        every, rows = self.comparison(FILES, BOTH), []
-        for data in FILES:
+        every, rows = self.comparison(self.files, BOTH), []
+        for data in self.files:
             names = [n for n in every.estimators(data) if n.split(", ")[0] not in BASELINES]
             for theirs in (False, True):
                 if best := _best(every, data, [n for n in names if n.startswith(RIVAL) == theirs]):
@@ -162,7 +165,7 @@ class Page:
             parts = "+".join(f"{n}{letters[version]}" for version, n in cell["versions"].items())
             return f"{parts} {np.mean(cell['cpu']):.2g} s"
 
-        return self.rows(BOTH, FILES, text)
+        return self.rows(BOTH, self.files, text)
 
     def __str__(self):
         versions = sorted({v for cell in self.cells.values() for v in cell["versions"]})
@@ -184,6 +187,7 @@ class Page:
                 ),
                 versions="; ".join(f"{letter} {name}" for name, letter in letters.items()),
                 machine=machine(),
+                command=self.command,
                 n_folds=N_FOLDS,
                 n_inner=_methods.N_INNER_FOLDS,
                 n_candidates=_methods.N_CANDIDATES,
@@ -224,15 +228,18 @@ def main() -> None:
     add("--folds", type=int, default=N_FOLDS, help="only the first of the ten")
     add("--cache", type=Path, default=FOLDER / "methods_cache", help="folder of what is known")
     add("--cached", action="store_true", help="fit nothing, only write the page")
-    add("--quick", action="store_true", help="a file, two folds, three rows, no cache")
+    add("--quick", action="store_true", help="artificial data, two folds, three rows")
     add("--out", type=Path, help="write the page to this file")
     options = parser.parse_args()
+    if options.quick and options.out:
+        parser.error("--quick shows that a benchmark runs; its figures are not to be kept.")
     if options.quick:
-        options.files, options.folds, options.cache = FILES[:1], 2, Path(tempfile.mkdtemp())
-        options.rows = ["mean", "bfgs-auto", "knn"]
+        options.files, options.folds = [_methods.ARTIFICIAL], 2
+        options.rows, options.cache = ["mean", "bfgs-auto", "knn"], Path(tempfile.mkdtemp())
     if not options.cached:
         _methods.fill(options.cache, options.files, options.rows, options.settings, options.folds)
-    text = str(Page(options.cache))
+    command = shlex.join(["python", "benchmarks/bench_methods.py", *sys.argv[1:]])
+    text = str(Page(options.cache, options.files, command))
     print(text)
     if options.out:
         options.out.write_text(text, "utf-8")
