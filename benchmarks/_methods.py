@@ -163,7 +163,8 @@ def _fit(data: str, row: str, setting: str, fold: int) -> dict[str, Any]:
 def git(*command: str) -> str:
     """Return what a command of git says about this folder."""
     folder = Path(__file__).parent
-    return subprocess.check_output(["git", *command], text=True, cwd=folder).strip()
+    run = subprocess.run(["git", *command], text=True, cwd=folder, capture_output=True)
+    return run.stdout.strip() or "unknown"
 
 
 @cache
