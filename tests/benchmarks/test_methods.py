@@ -39,8 +39,7 @@ class Worker:
             raise RuntimeError("too bad")
         if cpu > limit:
             raise self.methods.OverLimit("killed")
-        scores = dict.fromkeys(self.methods.MEASURES, value + fold / 1000)
-        return {"scores": scores, "cpu": cpu, "scaling": "n"}
+        return {"scores": [value + fold / 1000] * len(self.methods.MEASURES), "cpu": cpu}
 
 
 def fill(methods, folder, worker, n_folds=2, rows=("mean", "knn")):
@@ -66,7 +65,7 @@ def test_nothing_is_fitted_twice(load, tmp_path):
     more = Worker(methods, mean=(0.1, 0.5), knn=(0.1, 0.25))
     fill(methods, tmp_path, more, n_folds=3)
     assert {fold for *_, fold in more.fitted} == {2}
-    assert methods.Cells(tmp_path, FILE).get("knn", "tuned")["scores"][0] == [0.25, 0.251, 0.252]
+    assert methods.Cells(tmp_path, FILE)["knn", "tuned"]["scores"][0] == [0.25, 0.251, 0.252]
 
 
 def test_what_is_slow_waits_and_is_over_limit_in_the_end(load, tmp_path):
@@ -79,9 +78,9 @@ def test_what_is_slow_waits_and_is_over_limit_in_the_end(load, tmp_path):
         (limit, 0) for limit in methods.LIMITS
     ]
     cells = methods.Cells(tmp_path, FILE)
-    assert cells.get("knn", "defaults").ended
-    assert cells.get("knn", "tuned").ended
-    assert not cells.get("mean", "defaults").ended
+    assert cells["knn", "defaults"].ended
+    assert cells["knn", "tuned"].ended
+    assert not cells["mean", "defaults"].ended
     again = Worker(methods)
     fill(methods, tmp_path, again)
     assert again.fitted == []
@@ -111,7 +110,7 @@ def test_page(load, tmp_path):
     assert float(test[FILE]) < 1e-3
     text = str(page)
     assert "{" not in text
-    [version] = methods.Cells(tmp_path, FILE).get("knn", "defaults")["versions"]
+    [version] = methods.Cells(tmp_path, FILE)["knn", "defaults"]["versions"]
     assert f"Versions: a {version}." in text
     assert "| knn | defaults | 10a 0.1 s |" in text
 
