@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 import time
 import warnings
 from functools import cache, partial
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,7 @@ from sklearn_ldl.datasets import make_ldl
 
 FILES = ["SJAFFE", "SCUT_FBP", "emotion6", "Natural_Scene", "M2B", "Movie", "FG-Net"]
 FILES[4:4] = ["Yeast_alpha", "Yeast_cold", "Yeast_heat", "Yeast_spo"]
+ARTIFICIAL = "artificial"
 #: Almost all of their features are zero; methods that can leave it so get sparse ones.
 SPARSE_FILES = ("Movie",)
 DEFAULTS, TUNED, RIVAL = "defaults", "tuned", "python-ldl "
@@ -42,9 +45,9 @@ LIMITS = (3.0, 20.0, 90.0, 300.0)
 KL = "kl_divergence"
 #: As in published tables: the truth is the label of largest degree.
 ZERO_ONE = "zero_one_loss"
-#: In the order of the files; KL divergence has six digits there, the others have four.
+#: In the order of the files, with their significant digits there.
 MEASURES = (KL, *(measure for measure in SIX if measure != KL), ZERO_ONE)
-_SCALERS = {"passthrough": "n", "Standard": "s", "MinMax": "m", "Quantile": "q"}
+DIGITS = [6 if measure == KL else 4 for measure in MEASURES]
 
 
 def _distributions(Y: NDArray) -> NDArray:
@@ -98,7 +101,7 @@ _SMALL = Problem("small", *make_ldl(30, random_state=0))
 
 @cache
 def _problem(data: str, sparse: bool) -> Problem:
-    X, D = load(data)
+    X, D = (_SMALL.X, _SMALL.y) if data == ARTIFICIAL else load(data)
     return Problem(data, csr_array(X) if sparse else X, D)
 
 
@@ -115,18 +118,10 @@ def _warm(row: str, data: str) -> None:
     _given(data, row)
 
 
-@cache
-def _fits(row: str) -> float:
-    """As many fits to all rows as a search is worth, the last one included."""
-    n_candidates = min(N_CANDIDATES, len(ParameterGrid(ROWS[row].grid(_SMALL))))
-    return n_candidates * (N_INNER_FOLDS - 1) + 1
-
-
 def _score(measure: str, estimator: Any, X: Any, D: NDArray) -> float:
-    """Score so that greater is better; predictions that are no numbers are worst of all."""
     P = np.asarray(estimator.predict(X))
     if not np.isfinite(P).all():
-        return -np.inf
+        return -np.inf  # the worst of all candidates
     options = {"truth": "mode"} if measure == ZERO_ONE else {}
     value = getattr(metrics, measure)(D, P, **options)
     return value if measure in SIMILARITIES else -value
@@ -137,7 +132,6 @@ _SCORERS = {measure: partial(_score, measure) for measure in MEASURES}
 
 
 def _fit(data: str, row: str, setting: str, fold: int) -> dict[str, Any]:
-    """Fit and score a row on a fold."""
     problem = _given(data, row)
     rows = list(KFold(N_FOLDS, shuffle=True, random_state=0).split(problem.y))[fold]
     start = time.process_time()
@@ -150,23 +144,18 @@ def _fit(data: str, row: str, setting: str, fold: int) -> dict[str, Any]:
     record = next(r for r in comparison.records if r["estimator"] == row)
     if "error" in record:
         return {"failure": " ".join(record["error"].split())[:120]}
-    values = {measure: abs(score) for measure, score in record["scores"].items()}
-    if not np.isfinite(list(values.values())).all():
-        return {"failure": "NaN"}
-    scaling = json.dumps(record["chosen"].get("scale")) if "chosen" in record else ""
-    known = [short for name, short in _SCALERS.items() if name in scaling]
-    return {"scores": values, "cpu": spent, "scaling": "".join(known)}
+    values = [abs(record["scores"][measure]) for measure in MEASURES]
+    return {"scores": values, "cpu": spent} if np.isfinite(values).all() else {"failure": "NaN"}
 
 
 def git(*command: str) -> str:
-    """Return what a command of git says about this folder."""
     folder = Path(__file__).parent
-    return subprocess.check_output(["git", *command], text=True, cwd=folder).strip()
+    run = subprocess.run(["git", *command], text=True, cwd=folder, capture_output=True)
+    return run.stdout.strip() or "unknown"
 
 
 @cache
 def _version(row: str) -> str:
-    """Version of what is fitted: the commit of this package, or the version of another."""
     if row == "CatBoost" or row.startswith(RIVAL):
         package = row.split()[0]
         return f"{package} {version(package)}"
@@ -177,66 +166,61 @@ class Cell(dict):
     """A row on a file in a setting: lists over the folds that are known, in the same order.
 
     Its keys are "row", "setting", "folds", "versions" (version -> number of folds), "scores" (a
-    list for each of the measures), "cpu", "scaling" (a letter for each tuned fold); "over" (seconds
-    that were not enough) and "failure" where it has them.
+    list for each of the measures), "cpu"; "over" (seconds that were not enough) and "failure" where
+    it has them.
     """
 
     def add(self, fold: int, outcome: dict[str, Any]) -> None:
-        """Add a fold, or the reason why it has no scores."""
         if "scores" not in outcome:
             self.update(outcome)
             return
         self["folds"].append(fold)
         self["cpu"].append(float(f"{outcome['cpu']:.2g}"))
-        self["scaling"] += outcome["scaling"]
         known = _version(self["row"])
         self["versions"][known] = self["versions"].get(known, 0) + 1
-        for measure, values in zip(MEASURES, self["scores"], strict=True):
-            values.append(float(f"{outcome['scores'][measure]:.{6 if measure == KL else 4}g}"))
+        for digits, value, values in zip(DIGITS, outcome["scores"], self["scores"], strict=True):
+            values.append(float(f"{value:.{digits}g}"))
 
     @property
     def ended(self) -> bool:
-        """Whether it failed, or is over limit."""
         return "failure" in self or self.get("over", 0) >= LIMITS[-1]
 
     @property
     def full(self) -> bool:
-        """Whether all folds are known."""
         return len(self["folds"]) == N_FOLDS and not self.ended
 
 
-class Cells:
-    """All that is known of a file: a line of JSON for each cell, written after every fold."""
+class Cells(dict):
+    """All cells of a file by row and setting: a line of JSON each, written after every fold."""
 
     def __init__(self, folder: Path, data: str):
         self.data, self.path = data, folder / f"{data}.jsonl"
         lines = self.path.read_text("utf-8").splitlines() if self.path.exists() else []
-        self.cells = [Cell(json.loads(line)) for line in lines]
+        cells = [Cell(json.loads(line)) for line in lines]
+        super().__init__({(cell["row"], cell["setting"]): cell for cell in cells})
 
-    def get(self, row: str, setting: str) -> Cell:
-        """Return a cell, a new one if need be."""
-        found = [c for c in self.cells if c["row"] == row and c["setting"] == setting]
-        lists: dict[str, list] = {"folds": [], "cpu": [], "scores": [[] for _ in MEASURES]}
-        return (found or [Cell(row=row, setting=setting, versions={}, scaling="", **lists)])[0]
+    def __missing__(self, place: tuple[str, str]) -> Cell:
+        scores: list[list] = [[] for _ in MEASURES]
+        new = dict(zip(("row", "setting"), place, strict=True)) | {"versions": {}, "folds": []}
+        return Cell(new, cpu=[], scores=scores)
 
-    def write(self, cell: Cell) -> None:
-        """Write all, a cell that may be new among them, in the place of the old file."""
-        others = [c for c in self.cells if c is not cell]
-        order = {row: number for number, row in enumerate(ROWS)}
-        self.cells = sorted([*others, cell], key=lambda c: (order[c["row"]], c["setting"]))
+    def keep(self, cell: Cell) -> None:
+        self[cell["row"], cell["setting"]] = cell
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        lines = [json.dumps(c, separators=(",", ":")) + "\n" for c in self.cells]
+        lines = [json.dumps(self[place], separators=(",", ":")) + "\n" for place in sorted(self)]
         self.path.with_suffix(".part").write_text("".join(lines), "utf-8")
         os.replace(self.path.with_suffix(".part"), self.path)
 
     def fill(self, worker: Worker, row: str, setting: str, n_folds: int, limit: float) -> None:
         """Fit the folds of a cell that are not known, as far as they need less CPU time."""
-        cell, plain = self.get(row, setting), self.get(row, DEFAULTS)
+        cell, plain = self[row, setting], self[row, DEFAULTS]
         if setting == TUNED and not cell["folds"]:
-            search = _fits(row) * min(plain["cpu"], default=plain.get("over", 0))
-            if search > 2 * limit:  # it has no chance
+            # As many fits to all rows as a search is worth, the last one included.
+            n_candidates = min(N_CANDIDATES, len(ParameterGrid(ROWS[row].grid(_SMALL))))
+            n_fits = n_candidates * (N_INNER_FOLDS - 1) + 1
+            if n_fits * min(plain["cpu"], default=plain.get("over", 0)) > 2 * limit:
                 cell["over"] = max(limit, cell.get("over", 0))
-                self.write(cell)
+                self.keep(cell)
         for fold in sorted({*range(n_folds)} - {*cell["folds"]}):
             if cell.ended or cell.get("over", 0) >= limit:
                 return
@@ -248,17 +232,15 @@ class Cells:
             except RuntimeError as error:
                 outcome = {"failure": str(error)[:120]}
             cell.add(fold, outcome)
-            self.write(cell)
-            print(self.data, row, setting, fold, outcome.get("cpu", outcome), flush=True)
+            self.keep(cell)
+            print(self.data, row, setting, fold, outcome.get("cpu", outcome), file=sys.stderr)
 
 
 def fill(folder: Path, files: list[str], rows: list[str], given: list[str], n_folds: int) -> None:
     """Fit all that is not known, what is cheap first."""
     worker = Worker()
-    for limit in LIMITS:
-        for setting in given:
-            for data in files:
-                cells = Cells(folder, data)
-                for row in rows:
-                    if setting == DEFAULTS or row not in BASELINES:
-                        cells.fill(worker, row, setting, n_folds, limit)
+    for limit, setting, data in product(LIMITS, given, files):
+        cells = Cells(folder, data)
+        for row in rows:
+            if setting == DEFAULTS or row not in BASELINES:
+                cells.fill(worker, row, setting, n_folds, limit)

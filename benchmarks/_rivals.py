@@ -67,7 +67,6 @@ class PythonLDL(LabelDistributionMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any) -> PythonLDL:
-        """Fit with the parameters that were given, and with defaults."""
         X, D = self._validate_fit(X, y, accept_sparse="csr")
         kind, params = algorithm(self.name), self.params or {}
         seed_everything(self.random_state)
@@ -76,7 +75,6 @@ class PythonLDL(LabelDistributionMixin, BaseEstimator):
         return self
 
     def predict(self, X: Any) -> NDArray[np.float64]:
-        """Predict distributions."""
         # Those that are called classifiers predict labels.
         predict = getattr(self.model_, "predict_proba", self.model_.predict)
         P = np.asarray(predict(_dense(X)), dtype=np.float64)

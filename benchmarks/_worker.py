@@ -24,13 +24,7 @@ class Worker:
         self._process: multiprocessing.Process | None = None
 
     def call(self, limit: float, function: Callable, *args: Any) -> Any:
-        """Return what the function returns; raise what it raises, or :class:`OverLimit`.
-
-        Parameters
-        ----------
-        limit : float
-            CPU time of the call in seconds.
-        """
+        """Return what the function returns; raise what it raises, or OverLimit (in seconds)."""
         if self._process is None:
             self._pipe, theirs = multiprocessing.Pipe()
             self._process = multiprocessing.Process(

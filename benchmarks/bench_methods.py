@@ -1,13 +1,11 @@
-"""All estimators on all files, at defaults and tuned, and python-ldl's in the same run.
-
-Usage: ``OMP_NUM_THREADS=1 SKLEARN_LDL_DATA=... python benchmarks/bench_methods.py [--quick]
-[--files NAME ...] [--rows NAME ...] [--settings NAME ...] [--folds N] [--cached] [--out FILE]``.
-"""
+"""All estimators on all files, at defaults and tuned, and python-ldl's in the same run."""
 
 from __future__ import annotations
 
 import argparse
 import csv
+import shlex
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +20,7 @@ from sklearn_ldl.compare import Comparison
 from sklearn_ldl.compare.estimators import BASELINES
 
 FOLDER = Path(__file__).parent
+AUTOMATIC = "defaults_cache/AutoLDL"
 BOTH = [DEFAULTS, TUNED]
 Row = dict[str, str]
 
@@ -29,18 +28,21 @@ Row = dict[str, str]
 class Page:
     """What is known, and the tables of it."""
 
-    def __init__(self, cache: Path):
-        known = [(data, cell) for data in FILES for cell in Cells(cache, data).cells]
-        self.cells = {(data, cell["row"], cell["setting"]): cell for data, cell in known}
-        self.published = _read("published.csv")
+    def __init__(self, cache: Path, files: list[str], command: str):
+        self.files, self.command = files, command
+        self.cells = {
+            (data, *place): cell for data in files for place, cell in Cells(cache, data).items()
+        }
+        self.published = _read("published")
+        versions = sorted({v for cell in self.cells.values() for v in cell["versions"]})
+        self.letters = dict(zip(versions, ascii_letters, strict=False))
         #: Best row and setting of each file, in one setting and in both.
         self.best = {}
         for key, settings in {DEFAULTS: [DEFAULTS], TUNED: [TUNED], "": BOTH}.items():
-            every = self.comparison(FILES, settings)
-            self.best[key] = {data: _best(every, data) for data in FILES}
+            every = self.comparison(files, settings)
+            self.best[key] = {data: _best(every, data) for data in files}
 
     def comparison(self, files: list[str], settings: list[str], **others: dict) -> Comparison:
-        """Put all cells with all folds together, and others: file -> divergences."""
         found = {
             (data, f"{row}, {setting}"): np.array(cell["scores"][0])[np.argsort(cell["folds"])]
             for (data, row, setting), cell in self.cells.items()
@@ -68,7 +70,6 @@ class Page:
         return [row for row in found if any(list(row.values())[2:])]
 
     def mean(self, data: str, row: str, setting: str, measure: str = KL) -> str:
-        """Write the mean of a measure, or why there is none."""
         cell = self.cells.get((data, row, setting))
         if cell is None or not (cell["folds"] or cell.ended):
             return ""
@@ -79,19 +80,17 @@ class Page:
         return f"{mean:.5f}{star}" + ("" if cell.full else f" ({len(cell['folds'])}/{N_FOLDS})")
 
     def setting(self, setting: str) -> list[Row]:
-        """Divergences of all rows in a setting, and their ranks."""
         try:
-            ranks = self.comparison(FILES, [setting]).ranks(KL)
+            ranks = self.comparison(self.files, [setting]).ranks(KL)
         except ValueError:  # no row is complete
             ranks = {}
-        found = self.rows([setting], FILES, self.mean)
+        found = self.rows([setting], self.files, self.mean)
         for row in found:
             name = f"{row['estimator']}, {setting}"
             row["rank"] = f"{ranks[name]:.1f}" if name in ranks else ""
         return found
 
     def tests(self, setting: str) -> list[Row]:
-        """Tests of all rows in a setting against the best of each file."""
         p = {}
         for data, best in self.best[setting].items():
             if best is not None:
@@ -100,18 +99,17 @@ class Page:
                     (data, name): f"{v:.3f}"
                     for name, v in found.set_index("estimator").p_holm.items()
                 }
-        return self.rows([setting], FILES, lambda d, r, s: p.get((d, f"{r}, {s}"), ""))
+        return self.rows([setting], self.files, lambda d, r, s: p.get((d, f"{r}, {s}"), ""))
 
     def automatic(self) -> tuple[list[Row], str]:
         """Compare AutoLDL with the best row of each file, and say where it is behind."""
-        found: dict[str, dict[str, list[float]]] = {"AutoLDL": {}, "AutoGluon": {}}
-        for name, values in found.items():
-            for line in _read(f"defaults_cache/{name}.csv"):
-                values.setdefault(line["data"], []).append(float(line["kl"]))
-        auto, gluon = found.values()
+        auto, gluon = ({data: [] for data in self.files} for _ in range(2))
+        for values, name in ((auto, AUTOMATIC), (gluon, "defaults_cache/AutoGluon")):
+            for line in _read(name):
+                values.get(line["data"], []).append(float(line["kl"]))
         rows, behind = [], []
         for data, best in self.best[""].items():
-            if best is None or data not in auto:
+            if best is None or not auto[data]:
                 continue
             every = self.comparison([data], BOTH, AutoLDL=auto)
             ours, theirs = (every.mean(data, name, KL) for name in ("AutoLDL", best))
@@ -119,7 +117,7 @@ class Page:
             row = {"data": data, "AutoLDL": f"{ours:.5f}", "best row": best, "KL": f"{theirs:.5f}"}
             row |= {"ratio": f"{ours / theirs:.4f}", "p": f"{tests.p['AutoLDL']:.3f}"}
             row["AutoLDL, first fold"] = f"{auto[data][0]:.5f}"
-            row["AutoGluon, first fold"] = f"{gluon[data][0]:.5f}" if data in gluon else ""
+            row["AutoGluon, first fold"] = f"{gluon[data][0]:.5f}" if gluon[data] else ""
             rows.append(row)
             if ours > 1.01 * theirs:
                 behind.append(f"{data} ({100 * (ours / theirs - 1):.1f} % above {best})")
@@ -127,9 +125,8 @@ class Page:
         return rows, f"{text} Not on {', '.join(behind)}." if behind else text
 
     def beside(self) -> list[Row]:
-        """All six measures of the best rows, and published figures."""
-        every, rows = self.comparison(FILES, BOTH), []
-        for data in FILES:
+        every, rows = self.comparison(self.files, BOTH), []
+        for data in self.files:
             names = [n for n in every.estimators(data) if n.split(", ")[0] not in BASELINES]
             for theirs in (False, True):
                 if best := _best(every, data, [n for n in names if n.startswith(RIVAL) == theirs]):
@@ -143,7 +140,6 @@ class Page:
         return rows
 
     def modes(self) -> list[Row]:
-        """0/1 loss of all rows, and published figures."""
         known = [line for line in self.published if line["zero_one"]]
         files = list(dict.fromkeys(line["data"] for line in known))
         rows = self.rows(BOTH, files, lambda *place: self.mean(*place, _methods.ZERO_ONE))
@@ -152,53 +148,32 @@ class Page:
             rows.append({"estimator": method, "setting": "published", **texts})
         return rows
 
-    def times(self, letters: Row) -> list[Row]:
-        """On how many folds each cell rests, by which version, and how long it took."""
-
-        def text(*place: str) -> str:
-            cell = self.cells.get(place)
-            if cell is None or not cell["folds"]:
-                return ""
-            parts = "+".join(f"{n}{letters[version]}" for version, n in cell["versions"].items())
-            return f"{parts} {np.mean(cell['cpu']):.2g} s"
-
-        return self.rows(BOTH, FILES, text)
+    def time(self, *place: str) -> str:
+        cell = self.cells.get(place)
+        if cell is None or not cell["folds"]:
+            return ""
+        parts = "+".join(f"{n}{self.letters[v]}" for v, n in cell["versions"].items())
+        return f"{parts} {np.mean(cell['cpu']):.2g} s"
 
     def __str__(self):
-        versions = sorted({v for cell in self.cells.values() for v in cell["versions"]})
-        letters = dict(zip(versions, ascii_letters, strict=False))
-        automatic, within = self.automatic()
-        tables = {f"tests_{setting}": self.tests(setting) for setting in BOTH}
-        tables |= {setting: self.setting(setting) for setting in BOTH}
-        tables |= {"automatic": automatic, "beside": self.beside(), "modes": self.modes()}
-        texts = {name: _table(rows) for name, rows in tables.items()}
-        return (
-            (FOLDER / "methods_page.md")
-            .read_text("utf-8")
-            .format(
-                **texts,
-                times=_table(self.times(letters)),
-                within=within,
-                fitted_by=_methods.git(
-                    "log", "-1", "--format=%h", "--", "defaults_cache/AutoLDL.csv"
-                ),
-                versions="; ".join(f"{letter} {name}" for name, letter in letters.items()),
-                machine=machine(),
-                n_folds=N_FOLDS,
-                n_inner=_methods.N_INNER_FOLDS,
-                n_candidates=_methods.N_CANDIDATES,
-                limit=_methods.LIMITS[-1],
-            )
-        )
+        tables = {setting: self.setting(setting) for setting in BOTH}
+        tables |= {f"tests_{setting}": self.tests(setting) for setting in BOTH}
+        tables["automatic"], within = self.automatic()
+        tables |= {"beside": self.beside(), "modes": self.modes()}
+        tables["times"] = self.rows(BOTH, self.files, self.time)
+        texts = {name: _table(rows) for name, rows in tables.items()} | vars(_methods)
+        texts["versions"] = "; ".join(f"{letter} {v}" for v, letter in self.letters.items())
+        texts["fitted_by"] = _methods.git("log", "-1", "--format=%h", "--", f"{AUTOMATIC}.csv")
+        page = (FOLDER / "methods_page.md").read_text("utf-8")
+        return page.format(**texts, within=within, machine=machine(), command=self.command)
 
 
 def _read(name: str) -> list[Row]:
-    with (FOLDER / name).open(encoding="utf-8", newline="") as file:
+    with (FOLDER / f"{name}.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
 def _best(comparison: Comparison, data: str, among: list[str] | None = None) -> str | None:
-    """Return the estimator of the lowest divergence, or None."""
     try:
         return comparison.best(data, KL, among=among)
     except ValueError:
@@ -215,7 +190,6 @@ def _table(rows: list[Row]) -> str:
 
 
 def main() -> None:
-    """Fit what is not known, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
     add("--files", nargs="+", choices=FILES, default=FILES)
@@ -224,15 +198,18 @@ def main() -> None:
     add("--folds", type=int, default=N_FOLDS, help="only the first of the ten")
     add("--cache", type=Path, default=FOLDER / "methods_cache", help="folder of what is known")
     add("--cached", action="store_true", help="fit nothing, only write the page")
-    add("--quick", action="store_true", help="a file, two folds, three rows, no cache")
+    add("--quick", action="store_true", help="artificial data, two folds, three rows")
     add("--out", type=Path, help="write the page to this file")
     options = parser.parse_args()
+    if options.quick and options.out:
+        parser.error("--quick shows that a benchmark runs; its figures are not to be kept.")
     if options.quick:
-        options.files, options.folds, options.cache = FILES[:1], 2, Path(tempfile.mkdtemp())
-        options.rows = ["mean", "bfgs-auto", "knn"]
+        options.files, options.folds = [_methods.ARTIFICIAL], 2
+        options.rows, options.cache = ["mean", "bfgs-auto", "knn"], Path(tempfile.mkdtemp())
     if not options.cached:
         _methods.fill(options.cache, options.files, options.rows, options.settings, options.folds)
-    text = str(Page(options.cache))
+    command = shlex.join(["python", "benchmarks/bench_methods.py", *sys.argv[1:]])
+    text = str(Page(options.cache, options.files, command))
     print(text)
     if options.out:
         options.out.write_text(text, "utf-8")
