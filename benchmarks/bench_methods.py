@@ -14,14 +14,17 @@ from string import ascii_letters
 import _methods
 import numpy as np
 from _common import SIX, machine
-from _methods import DEFAULTS, FILES, KL, N_FOLDS, RIVAL, ROWS, TUNED, Cells
+from _methods import DEFAULTS, FILES, KL, N_FOLDS, RIVAL, ROWS, TUNED, Cell, Cells
 
 from sklearn_ldl.compare import Comparison
 from sklearn_ldl.compare.estimators import BASELINES
 
 FOLDER = Path(__file__).parent
-AUTOMATIC = "defaults_cache/AutoLDL"
+AUTO = "AutoLDL"
 BOTH = [DEFAULTS, TUNED]
+#: Of published 0/1 losses.
+MODES_FILES = ["SJAFFE", "Natural_Scene", "Movie", "SCUT_FBP", "M2B"]
+LEVEL = 0.05
 Row = dict[str, str]
 
 
@@ -33,23 +36,25 @@ class Page:
         self.cells = {
             (data, *place): cell for data in files for place, cell in Cells(cache, data).items()
         }
-        self.published = _read("published")
         versions = sorted({v for cell in self.cells.values() for v in cell["versions"]})
         self.letters = dict(zip(versions, ascii_letters, strict=False))
         #: Best row and setting of each file, in one setting and in both.
-        self.best = {}
-        for key, settings in {DEFAULTS: [DEFAULTS], TUNED: [TUNED], "": BOTH}.items():
-            every = self.comparison(files, settings)
-            self.best[key] = {data: _best(every, data) for data in files}
+        self.best = {setting: self.best_rows([setting]) for setting in BOTH}
+        self.best[AUTO] = self.best_rows(BOTH)
+        self.worse = {
+            (data, name)
+            for setting in BOTH
+            for data, best in self.best[setting].items()
+            for name, p in self.p_values([data], [setting], best).items()
+            if p < LEVEL
+        }
 
-    def comparison(self, files: list[str], settings: list[str], **others: dict) -> Comparison:
+    def comparison(self, files: list[str], settings: list[str]) -> Comparison:
         found = {
             (data, f"{row}, {setting}"): np.array(cell["scores"][0])[np.argsort(cell["folds"])]
             for (data, row, setting), cell in self.cells.items()
             if data in files and setting in settings and cell.full
         }
-        for name, values in others.items():
-            found |= {(data, name): values[data] for data in files if data in values}
         size = {"repeat": 0, "n_train": N_FOLDS - 1, "n_test": 1}
         records = [
             {"dataset": data, "estimator": name, "fold": fold, "scores": {KL: value}, **size}
@@ -57,6 +62,14 @@ class Page:
             for fold, value in enumerate(values)
         ]
         return Comparison(records, {data: {KL: True} for data in files}, {})
+
+    def best_rows(self, settings: list[str]) -> Row:
+        every = self.comparison(self.files, settings)
+        return {data: every.best(data, KL) for data in self.files if every.estimators(data)}
+
+    def p_values(self, files: list[str], settings: list[str], against: str) -> dict[str, float]:
+        tests = self.comparison(files, settings).tests(KL, against=against)
+        return tests.set_index("estimator")["p_holm"].to_dict()
 
     def rows(
         self, settings: list[str], files: list[str], text: Callable[[str, str, str], str]
@@ -70,14 +83,18 @@ class Page:
         return [row for row in found if any(list(row.values())[2:])]
 
     def mean(self, data: str, row: str, setting: str, measure: str = KL) -> str:
-        cell = self.cells.get((data, row, setting))
+        cell, name = self.cells.get((data, row, setting)), f"{row}, {setting}"
         if cell is None or not (cell["folds"] or cell.ended):
             return ""
         if cell.ended:
             return cell.get("failure", "over limit").replace("|", "/")[:40]
-        mean = np.mean(cell["scores"][_methods.MEASURES.index(measure)])
-        star = "*" * (self.best[setting][data] == f"{row}, {setting}" and measure == KL)
-        return f"{mean:.5f}{star}" + ("" if cell.full else f" ({len(cell['folds'])}/{N_FOLDS})")
+        text = f"{np.mean(cell['scores'][_methods.MEASURES.index(measure)]):.5f}"
+        if not cell.full:
+            return f"{text} ({len(cell['folds'])}/{N_FOLDS})"
+        if measure != KL:
+            return text
+        worse = " !" if (data, name) in self.worse else ""
+        return text + ("*" if self.best[setting][data] == name else worse)
 
     def setting(self, setting: str) -> list[Row]:
         try:
@@ -90,34 +107,22 @@ class Page:
             row["rank"] = f"{ranks[name]:.1f}" if name in ranks else ""
         return found
 
-    def tests(self, setting: str) -> list[Row]:
-        p = {}
-        for data, best in self.best[setting].items():
-            if best is not None:
-                found = self.comparison([data], [setting]).tests(KL, against=best).dropna()
-                p |= {
-                    (data, name): f"{v:.3f}"
-                    for name, v in found.set_index("estimator").p_holm.items()
-                }
-        return self.rows([setting], self.files, lambda d, r, s: p.get((d, f"{r}, {s}"), ""))
-
     def automatic(self) -> tuple[list[Row], str]:
         """Compare AutoLDL with the best row of each file, and say where it is behind."""
-        auto, gluon = ({data: [] for data in self.files} for _ in range(2))
-        for values, name in ((auto, AUTOMATIC), (gluon, "defaults_cache/AutoGluon")):
-            for line in _read(name):
-                values.get(line["data"], []).append(float(line["kl"]))
-        rows, behind = [], []
-        for data, best in self.best[""].items():
-            if best is None or not auto[data]:
+        rows, behind, name = [], [], f"{AUTO}, {AUTO}"
+        auto, gluon = _fitted(AUTO), _fitted("AutoGluon")
+        for data, best in self.best[AUTO].items():
+            if data not in auto:
                 continue
-            every = self.comparison([data], BOTH, AutoLDL=auto)
-            ours, theirs = (every.mean(data, name, KL) for name in ("AutoLDL", best))
-            tests = every.tests(KL, against=best).set_index("estimator")
-            row = {"data": data, "AutoLDL": f"{ours:.5f}", "best row": best, "KL": f"{theirs:.5f}"}
-            row |= {"ratio": f"{ours / theirs:.4f}", "p": f"{tests.p['AutoLDL']:.3f}"}
+            folds = range(len(auto[data]))
+            self.cells[data, AUTO, AUTO] = Cell(scores=[auto[data]], folds=[*folds], versions={})
+            every = self.comparison([data], [*BOTH, AUTO])
+            ours, theirs = (every.mean(data, n, KL) for n in (name, best))
+            p = self.p_values([data], [*BOTH, AUTO], best)[name]
+            row = {"data": data, AUTO: f"{ours:.5f}", "best row": best, "its KL": f"{theirs:.5f}"}
+            row |= {"ratio": f"{ours / theirs:.4f}", "p": f"{p:.3f}"}
             row["AutoLDL, first fold"] = f"{auto[data][0]:.5f}"
-            row["AutoGluon, first fold"] = f"{gluon[data][0]:.5f}" if gluon[data] else ""
+            row["AutoGluon, first fold"] = f"{gluon[data][0]:.5f}" if data in gluon else ""
             rows.append(row)
             if ours > 1.01 * theirs:
                 behind.append(f"{data} ({100 * (ours / theirs - 1):.1f} % above {best})")
@@ -129,24 +134,15 @@ class Page:
         for data in self.files:
             names = [n for n in every.estimators(data) if n.split(", ")[0] not in BASELINES]
             for theirs in (False, True):
-                if best := _best(every, data, [n for n in names if n.startswith(RIVAL) == theirs]):
+                if among := [name for name in names if name.startswith(RIVAL) == theirs]:
+                    best = every.best(data, KL, among=among)
                     place = (data, *best.rsplit(", ", 1))
-                    texts = {name: self.mean(*place, measure) for name, measure in SIX.items()}
+                    texts = {name: self.mean(*place, measure)[:7] for name, measure in SIX.items()}
                     rows.append({"data": data, "method": best, **texts})
-            for line in self.published:
-                if line["data"] == data and line["kl_divergence"]:
-                    texts = {name: line[name] for name in SIX}
-                    rows.append({"data": data, "method": f"published: {line['method']}", **texts})
         return rows
 
-    def modes(self) -> list[Row]:
-        known = [line for line in self.published if line["zero_one"]]
-        files = list(dict.fromkeys(line["data"] for line in known))
-        rows = self.rows(BOTH, files, lambda *place: self.mean(*place, _methods.ZERO_ONE))
-        for method in dict.fromkeys(line["method"] for line in known):
-            texts = {line["data"]: line["zero_one"] for line in known if line["method"] == method}
-            rows.append({"estimator": method, "setting": "published", **texts})
-        return rows
+    def mode(self, *place: str) -> str:
+        return self.mean(*place, _methods.ZERO_ONE)
 
     def time(self, *place: str) -> str:
         cell = self.cells.get(place)
@@ -156,41 +152,43 @@ class Page:
         return f"{parts} {np.mean(cell['cpu']):.2g} s"
 
     def __str__(self):
-        tables = {setting: self.setting(setting) for setting in BOTH}
-        tables |= {f"tests_{setting}": self.tests(setting) for setting in BOTH}
-        tables["automatic"], within = self.automatic()
-        tables |= {"beside": self.beside(), "modes": self.modes()}
-        tables["times"] = self.rows(BOTH, self.files, self.time)
-        texts = {name: _table(rows) for name, rows in tables.items()} | vars(_methods)
-        texts["versions"] = "; ".join(f"{letter} {v}" for v, letter in self.letters.items())
-        texts["fitted_by"] = _methods.git("log", "-1", "--format=%h", "--", f"{AUTOMATIC}.csv")
+        automatic, within = self.automatic()
+        texts = {
+            **{setting: _table(self.setting(setting)) for setting in BOTH},
+            "automatic": _table(automatic),
+            "beside": _table(self.beside(), "data", "method", *SIX),
+            "modes": _table(
+                self.rows(BOTH, MODES_FILES, self.mode), "estimator", "setting", *MODES_FILES
+            ),
+            "times": _table(self.rows(BOTH, self.files, self.time)),
+            "versions": "; ".join(f"{letter} {v}" for v, letter in self.letters.items()),
+            "fitted_by": _methods.git(
+                "log", "-1", "--format=%h", "--", f"defaults_cache/{AUTO}.csv"
+            ),
+        }
         page = (FOLDER / "methods_page.md").read_text("utf-8")
-        return page.format(**texts, within=within, machine=machine(), command=self.command)
+        known = {**vars(_methods), **texts, **vars(self)}
+        return page.format(**known, within=within, machine=machine())
 
 
-def _read(name: str) -> list[Row]:
-    with (FOLDER / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+def _fitted(row: str) -> dict[str, list[float]]:
+    """File -> divergences on the folds, of what bench_defaults.py has fitted."""
+    found: dict[str, list[float]] = {}
+    with (FOLDER / "defaults_cache" / f"{row}.csv").open(encoding="utf-8", newline="") as file:
+        for line in csv.DictReader(file):
+            found.setdefault(line["data"], []).append(float(line["kl"]))
+    return found
 
 
-def _best(comparison: Comparison, data: str, among: list[str] | None = None) -> str | None:
-    try:
-        return comparison.best(data, KL, among=among)
-    except ValueError:
-        return None
-
-
-def _table(rows: list[Row]) -> str:
-    if not rows:
-        return "Nothing yet."
-    heads = list(rows[0])
-    lines = [heads, *([row.get(head, "") for head in heads] for row in rows)]
+def _table(rows: list[Row], *heads: str) -> str:
+    heads = heads or tuple(rows[0] if rows else ())
+    lines = [heads, *([row[head] for head in heads] for row in rows)]
     texts = [f"| {' | '.join(line)} |" for line in lines]
-    return "\n".join([texts[0], "|" + "---|" * len(heads), *texts[1:]])
+    return "\n".join([texts[0], "|" + "---|" * len(heads), *texts[1:]]) if heads else "None yet."
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
     add("--files", nargs="+", choices=FILES, default=FILES)
     add("--rows", nargs="+", choices=ROWS, default=list(ROWS))
