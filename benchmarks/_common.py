@@ -1,29 +1,35 @@
-"""What the benchmark scripts share: the machine's description, data, timing and tables."""
+"""What the benchmark scripts share: their command line, the machine's description, data, tables."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
+import shlex
+import sys
 import time
-import tracemalloc
+from argparse import Namespace
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import scipy
 import sklearn
-from scipy.special import softmax
 from threadpoolctl import threadpool_info
 
 from sklearn_ldl import gaussian_label_distribution
-from sklearn_ldl.compare import measures
-from sklearn_ldl.datasets import load_ldl
+from sklearn_ldl.compare import compare, measures
+from sklearn_ldl.datasets import load_ldl, make_ldl
 
 #: Heading of a column -> name of the measure: the six of the field.
 SIX = {measures.heading(measure): measure for measure in measures.SIX}
 #: Headings of those that are better when high.
 SIMILARITIES = [name for name, measure in SIX.items() if measure in measures.SIMILARITIES]
+#: Small data that need no file.
+ARTIFICIAL = "artificial"
 
 
 def processor() -> str:
@@ -55,12 +61,12 @@ def data_folder() -> Path:
 
 
 def load(name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Read a real file, or make the synthetic set; features in float64.
+    """Read a real file, or make the artificial rows; features in float64.
 
     "FG-Net" gives Gaussian distributions of deviation 2 around the ages, over its 70 labels.
     """
-    if name == "synthetic":
-        return synthetic()
+    if name == ARTIFICIAL:
+        return make_ldl(200, random_state=0)
     bunch = load_ldl(data_folder() / f"{name}.mat")
     X = np.ascontiguousarray(bunch.data, dtype=np.float64)
     if name == "FG-Net":
@@ -68,13 +74,16 @@ def load(name: str) -> tuple[np.ndarray, np.ndarray]:
     return X, bunch.target
 
 
-def synthetic(n: int = 100_000, p: int = 200, n_labels: int = 10) -> tuple[np.ndarray, np.ndarray]:
-    """Ten votes a row from a softmax-linear truth; scales spread over two orders of magnitude."""
-    rng = np.random.default_rng(0)
-    scale = np.logspace(-1, 1, p)
-    X = rng.standard_normal((n, p)) * scale
-    W = rng.standard_normal((n_labels, p)) / scale / np.sqrt(p)
-    return X, rng.multinomial(10, softmax(X @ W.T, axis=1)) / 10
+def compared(estimators: dict, datasets: dict, **options: Any) -> pd.DataFrame:
+    """Scores of the folds, without those of constants that were not asked for.
+
+    `options` are those of :func:`sklearn_ldl.compare.compare`. A fold that fails is an error.
+    """
+    comparison = compare(estimators, datasets, **options)
+    if comparison.failures:
+        raise RuntimeError(str(comparison.failures[0]))
+    scores = comparison.scores
+    return scores[scores["estimator"].isin(list(estimators))]
 
 
 def best_time(repeats: int, function: Callable, *args: Any) -> tuple[float, Any]:
@@ -87,23 +96,10 @@ def best_time(repeats: int, function: Callable, *args: Any) -> tuple[float, Any]
     return shortest, result
 
 
-def race(seconds: float, *calls: Callable) -> tuple[list[float], list]:
-    """Shortest CPU seconds of calls that take turns for some time, and what they returned last."""
-    times: list[list[float]] = []
-    while not times or (len(times) < 1000 and np.sum(times) < seconds):
-        timed = [best_time(1, call) for call in calls]
-        times.append([spent for spent, _ in timed])
-    return np.min(times, axis=0).tolist(), [result for _, result in timed]
-
-
-def peak_memory(function: Callable, *args: Any) -> float:
-    """Peak of what a call allocates, in MB (arrays included)."""
-    tracemalloc.start()
-    try:
-        function(*args)
-        return tracemalloc.get_traced_memory()[1] / 1e6
-    finally:
-        tracemalloc.stop()
+def spread(values: pd.Series, digits: int) -> str:
+    """Mean ± deviation; the mean alone where there is one value."""
+    text = f"{values.mean():.{digits}f}"
+    return text if len(values) == 1 else f"{text} ± {values.std(ddof=0):.{digits}f}"
 
 
 class Table:
@@ -127,3 +123,74 @@ class Table:
         """Print a line that is ready."""
         print(line, flush=True)
         self.lines.append(line)
+
+
+class Report:
+    """Prints texts and tables as they come, and keeps them."""
+
+    def __init__(self) -> None:
+        self._parts: list[list[str]] = []
+
+    def say(self, *lines: str) -> None:
+        """Print lines."""
+        print(*lines, sep="\n", flush=True)
+        self._parts.append(list(lines))
+
+    def table(self, **columns: str) -> Table:
+        """Begin a table."""
+        table = Table(**columns)
+        self._parts.append(table.lines)
+        return table
+
+    def spreads(self, frame: pd.DataFrame, by: dict[str, str], measures: dict[str, int]) -> None:
+        """Print a table of mean ± deviation, with a row for every group of a frame.
+
+        `by` has the headings of the columns that make groups, `measures` the digits of the others.
+        """
+        table = self.table(**dict.fromkeys([*by.values(), *measures], ""))
+        for key, group in frame.groupby(list(by), sort=False):
+            cells = {name: spread(group[name], digits) for name, digits in measures.items()}
+            table.row(**dict(zip(by.values(), key, strict=True)), **cells)
+
+    def __str__(self):
+        return "\n".join(line for lines in self._parts for line in lines).rstrip() + "\n"
+
+
+#: An option of benchmarks that cross-validate.
+CACHE: dict[str, Any] = {"type": Path, "help": "file of scores, to go on with after an interrupt"}
+
+
+def run(
+    text: str, main: Callable[[Report, Namespace], None], *packages: str, **arguments: dict
+) -> None:
+    """Run a benchmark from its command line.
+
+    Parameters
+    ----------
+    text : str
+        Docstring of the script: a title, and what the figures are.
+    main : callable
+        Is given the report, and the options.
+    *packages : str
+        Whose versions are told.
+    **arguments : dict
+        Further options, with what argparse wants to know about them.
+    """
+    title, _, rest = text.partition("\n")
+    parser = argparse.ArgumentParser(description=title)
+    parser.add_argument("--quick", action="store_true", help="some seconds, to see that it runs")
+    parser.add_argument("--out", type=Path, help="also write the report to this file")
+    for name, about in arguments.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", **about)
+    options = parser.parse_args()
+    if options.quick and options.out:
+        parser.error("--quick shows that a benchmark runs; its figures are not to be kept.")
+    threads = "OMP_NUM_THREADS=1 " if os.environ.get("OMP_NUM_THREADS") == "1" else ""
+    command = shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
+    versions = [f"{package} {version(package)}" for package in packages]
+    report = Report()
+    report.say(f"# {title.rstrip('.')}", "", f"Made by `{threads}{command}`.")
+    report.say(rest.rstrip(), "", ", ".join([machine(), *versions]), "")
+    main(report, options)
+    if options.out:
+        options.out.write_text(str(report), "utf-8")

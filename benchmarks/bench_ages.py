@@ -1,43 +1,4 @@
-"""Ages of faces (FG-Net): deep label distribution learning, its baselines, and linear models.
-
-Usage: ``SKLEARN_LDL_DATA=... python bench_ages.py [--quick] [--out FILE] [--plot FILE]``.
-"""
-
-from __future__ import annotations
-
-import argparse
-import warnings
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
-import numpy as np
-import torch
-from _common import Table, data_folder, machine
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.dummy import DummyRegressor
-from sklearn.linear_model import RidgeCV
-from sklearn.metrics import mean_absolute_error
-from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
-
-from sklearn_ldl import (
-    BFGSLDL,
-    DeepLDLRegressor,
-    DeepRegressor,
-    GaussianLabelDistributor,
-    LDLRegressor,
-)
-from sklearn_ldl.datasets import load_ldl
-from sklearn_ldl.deep import PRESETS
-from sklearn_ldl.metrics import cumulative_score, epsilon_error
-from sklearn_ldl.plotting import CumulativeScoreDisplay
-
-INTRODUCTION = """\
-# Ages of faces (FG-Net)
-
-Made by `{command}`.
+"""Ages of faces (FG-Net).
 
 1002 faces aged 0 to 69, 251 features; five shuffled folds (seed 0), three seeds of the networks.
 The rows share people, so every method profits from having seen the same face at another age. Cells
@@ -58,7 +19,35 @@ as published. R-Net: one output, tanh. BFGSLDL: linear, deviation 2, alpha 1e-3.
 deep one the deviation and KL or cumulative loss of a layer of 400 units with half of them dropped,
 decoded by median. That recipe was picked among a dozen on the same five folds.
 """
-SIGMA = 2.0
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from _common import CACHE, compared, data_folder, run
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.datasets import make_regression
+from sklearn.dummy import DummyRegressor
+from sklearn.linear_model import RidgeCV
+from sklearn.metrics import make_scorer, mean_absolute_error
+from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_ldl import (
+    BFGSLDL,
+    DeepLDLRegressor,
+    DeepRegressor,
+    GaussianLabelDistributor,
+    LDLRegressor,
+)
+from sklearn_ldl.datasets import load_ldl
+from sklearn_ldl.deep import PRESETS
+from sklearn_ldl.metrics import cumulative_score, epsilon_error
+
 N_LABELS = 70
 FOLDS = KFold(5, shuffle=True, random_state=0)
 INNER = KFold(3, shuffle=True, random_state=0)
@@ -89,7 +78,7 @@ def net(seed: int, **options: Any) -> dict[str, Any]:
     return {**PRESETS["plain"], "lr": 1e-3, "max_epochs": 60, "random_state": seed, **options}
 
 
-def deep(seed: int, decode: str = "expectation", sigma=SIGMA, pad=4, **options: Any):
+def deep(seed: int, decode: str = "expectation", sigma=2.0, pad=4, **options: Any):
     return ages(DeepLDLRegressor(**net(seed, **options)), decode, sigma=sigma, pad=pad)
 
 
@@ -111,7 +100,7 @@ def search(model: BaseEstimator, grid: dict[str, list]) -> GridSearchCV:
 ROWS: dict[str, Callable[[int], BaseEstimator]] = {
     "mean age": lambda seed: DummyRegressor(),
     "RidgeCV": lambda seed: RidgeCV(np.logspace(-3, 5, 30)),
-    "BFGSLDL": lambda seed: ages(BFGSLDL(alpha=1e-3), sigma=SIGMA, pad=4),
+    "BFGSLDL": lambda seed: ages(BFGSLDL(alpha=1e-3), sigma=2.0, pad=4),
     "BFGSLDL, tuned": tuned_linear,
     "DLDL": deep,
     "C-Net": lambda seed: deep(seed, sigma=0, pad=0),
@@ -125,69 +114,43 @@ ROWS: dict[str, Callable[[int], BaseEstimator]] = {
     "DLDL, tuned": tuned_deep,
 }
 DETERMINISTIC = ("mean age", "RidgeCV", "BFGSLDL", "BFGSLDL, tuned")
-MEASURES: dict[str, Callable] = {
-    "MAE": mean_absolute_error,
-    **{f"CS({g})": lambda y, p, g=g: cumulative_score(y, p, g) for g in (1, 3, 5, 10)},
-    "epsilon-error": lambda y, p: epsilon_error(y, p, np.full(len(y), 3.0)),
+SCORERS = {
+    "MAE": make_scorer(mean_absolute_error),
+    **{f"CS({g})": make_scorer(cumulative_score, threshold=g) for g in (1, 3, 5, 10)},
+    "epsilon-error": make_scorer(lambda y, p: epsilon_error(y, p, np.full(len(y), 3.0))),
 }
 
 
-def predictions(model: BaseEstimator, X, y) -> np.ndarray:
-    """Out-of-fold predictions."""
-    with warnings.catch_warnings():
-        # The weak penalties of the grid stop at the iteration limit.
-        warnings.filterwarnings("ignore", message=".*converge.*")
-        return cross_val_predict(model, X, y, cv=FOLDS).ravel()
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one seed, no tuned rows")
-    parser.add_argument("--out", type=Path, help="also write the table to this file")
-    parser.add_argument("--plot", type=Path, help="also draw the cumulative scores to this file")
-    options = parser.parse_args()
-    command = "OMP_NUM_THREADS=1 python benchmarks/bench_ages.py"
-    command += f" --out {options.out}" if options.out else ""
-    text = [INTRODUCTION.format(command=command), f"{machine()}, torch {torch.__version__}", ""]
-    print("\n".join(text))
+def faces() -> tuple[np.ndarray, np.ndarray]:
     bunch = load_ldl(data_folder() / "FG-Net.mat")
-    X, y = np.asarray(bunch.data, dtype=np.float64), np.ravel(bunch.age).astype(float)
-    table = Table(features="", method="", **dict.fromkeys(MEASURES, ""))
-    curves: dict[str, np.ndarray] = {}
-    for features, scaler in SCALERS.items():
-        for method, build in ROWS.items():
-            if options.quick and "tuned" in method:
-                continue
-            seeds = [0] if options.quick or method in DETERMINISTIC else [0, 1, 2]
-            out = [predictions(Pipeline([("s", scaler()), ("m", build(s))]), X, y) for s in seeds]
-            cells = {}
-            for name, measure in MEASURES.items():
-                values = [
-                    np.mean([measure(y[test], p[test]) for _, test in FOLDS.split(X)]) for p in out
-                ]
-                cells[name] = f"{np.mean(values):.3f}"
-                if len(values) > 1:
-                    cells[name] += f" ± {np.std(values):.3f}"
-            table.row(features=features, method=method, **cells)
-            curves[f"{method}, {features}"] = out[0]
-    if options.out:
-        options.out.write_text("\n".join([*text, *table.lines]) + "\n")
-    if options.plot:
-        draw(y, curves, options.plot)
+    return np.asarray(bunch.data, dtype=np.float64), np.ravel(bunch.age).astype(float)
 
 
-def draw(y: np.ndarray, curves: dict[str, np.ndarray], path: Path) -> None:
-    """Cumulative scores at 1 to 30 years, of the first seed."""
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(7, 5))
-    for name, predicted in curves.items():
-        CumulativeScoreDisplay.from_predictions(
-            y, predicted, thresholds=np.arange(1, 31), name=name, ax=axes
-        )
-    axes.legend(fontsize="xx-small")
-    figure.savefig(path, dpi=150)
+def main(report, options):
+    data, seeds, folds, rows = faces, (0, 1, 2), FOLDS, ROWS
+    if options.quick:
+        X, y = make_regression(100, 5, random_state=0)
+        data, seeds, folds = lambda: (X, np.clip(30 + y / 10, 0, 69).round()), (0,), KFold(2)
+        rows = {name: ROWS[name] for name in (*DETERMINISTIC, "C-Net")}
+    frames = [
+        compared(
+            {
+                name: make_pipeline(scaler(), build(seed))
+                for name, build in rows.items()
+                if seed == 0 or name not in DETERMINISTIC
+            },
+            {features: data()},
+            cv=folds,
+            scoring=SCORERS,
+            cache=options.cache,
+        ).assign(seed=seed)
+        for features, scaler in SCALERS.items()
+        for seed in seeds
+    ]
+    groups = pd.concat(frames).groupby(["dataset", "estimator", "seed"], sort=False)
+    means = groups[list(SCORERS)].mean().reset_index()
+    report.spreads(means, {"dataset": "features", "estimator": "method"}, dict.fromkeys(SCORERS, 3))
 
 
 if __name__ == "__main__":
-    main()
+    run(__doc__, main, "torch", cache=CACHE)
