@@ -1,10 +1,9 @@
 """What the benchmark scripts share: their command line, the machine's description, data, tables."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import platform
+import re
 import shlex
 import sys
 import time
@@ -28,6 +27,7 @@ from sklearn_ldl.datasets import load_ldl, make_ldl
 SIX = {measures.heading(measure): measure for measure in measures.SIX}
 #: Headings of those that are better when high.
 SIMILARITIES = [name for name, measure in SIX.items() if measure in measures.SIMILARITIES]
+PAGES = Path(__file__).parents[1] / "doc" / "benchmarks"
 #: Small data that need no file.
 ARTIFICIAL = "artificial"
 
@@ -80,8 +80,9 @@ def compared(estimators: dict, datasets: dict, **options: Any) -> pd.DataFrame:
     `options` are those of :func:`sklearn_ldl.compare.compare`. A fold that fails is an error.
     """
     comparison = compare(estimators, datasets, **options)
-    if comparison.failures:
-        raise RuntimeError(str(comparison.failures[0]))
+    failures = [failed for failed in comparison.failures if failed["estimator"] in estimators]
+    if failures:
+        raise RuntimeError(str(failures[0]))
     scores = comparison.scores
     return scores[scores["estimator"].isin(list(estimators))]
 
@@ -126,15 +127,24 @@ class Table:
 
 
 class Report:
-    """Prints texts and tables as they come, and keeps them."""
+    """Prints texts and tables as they come, and keeps them.
 
-    def __init__(self) -> None:
+    What the page of a benchmark says by hand, above the tables, is taken from there.
+    """
+
+    def __init__(self, page: str = "") -> None:
+        self._by_hand = {title: text_by_hand(part) for title, part in sections(page).items()}
         self._parts: list[list[str]] = []
 
     def say(self, *lines: str) -> None:
         """Print lines."""
         print(*lines, sep="\n", flush=True)
         self._parts.append(list(lines))
+
+    def section(self, heading: str, about: str = "") -> None:
+        """Begin a section: a heading as in the page, a computed line, and the text of the page."""
+        texts = [text for text in (heading, about, self._by_hand.get(heading, "")) if text]
+        self.say("\n\n".join(texts), "")
 
     def table(self, **columns: str) -> Table:
         """Begin a table."""
@@ -153,7 +163,20 @@ class Report:
             table.row(**dict(zip(by.values(), key, strict=True)), **cells)
 
     def __str__(self):
-        return "\n".join(line for lines in self._parts for line in lines).rstrip() + "\n"
+        return "\n".join(line for lines in self._parts for line in lines) + "\n"
+
+
+def sections(page: str) -> dict[str, str]:
+    """Parts of a page, by the headings that they begin with."""
+    parts = re.split(r"^(?=#)", page, flags=re.M)
+    return {part.partition("\n")[0]: part.rstrip() + "\n" for part in parts if part.strip()}
+
+
+def text_by_hand(section: str) -> str:
+    """Text of a section up to the machine, or else to the first table."""
+    end = re.search(r"^.*, OMP_NUM_THREADS=", section, re.M) or re.search(r"^\|", section, re.M)
+    text = section[: end.start() if end else None].partition("\n")[2]
+    return re.sub(r"^Made by `.*\n", "", text, flags=re.M).strip()
 
 
 #: An option of benchmarks that cross-validate.
@@ -161,14 +184,16 @@ CACHE: dict[str, Any] = {"type": Path, "help": "file of scores, to go on with af
 
 
 def run(
-    text: str, main: Callable[[Report, Namespace], None], *packages: str, **arguments: dict
+    about: str, main: Callable[[Report, Namespace], None], *packages: str, **arguments: dict
 ) -> None:
     """Run a benchmark from its command line.
 
+    Sections of the file to write that the benchmark does not print stay there as they are.
+
     Parameters
     ----------
-    text : str
-        Docstring of the script: a title, and what the figures are.
+    about : str
+        Docstring of the script.
     main : callable
         Is given the report, and the options.
     *packages : str
@@ -176,21 +201,22 @@ def run(
     **arguments : dict
         Further options, with what argparse wants to know about them.
     """
-    title, _, rest = text.partition("\n")
-    parser = argparse.ArgumentParser(description=title)
+    parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--quick", action="store_true", help="some seconds, to see that it runs")
     parser.add_argument("--out", type=Path, help="also write the report to this file")
-    for name, about in arguments.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", **about)
+    for name, description in arguments.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", **description)
     options = parser.parse_args()
     if options.quick and options.out:
         parser.error("--quick shows that a benchmark runs; its figures are not to be kept.")
+    script = Path(sys.argv[0])
+    page = (PAGES / f"{script.stem.removeprefix('bench_')}.md").read_text("utf-8")
     threads = "OMP_NUM_THREADS=1 " if os.environ.get("OMP_NUM_THREADS") == "1" else ""
-    command = shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *sys.argv[1:]])
-    versions = [f"{package} {version(package)}" for package in packages]
-    report = Report()
-    report.say(f"# {title.rstrip('.')}", "", f"Made by `{threads}{command}`.")
-    report.say(rest.rstrip(), "", ", ".join([machine(), *versions]), "")
+    command = shlex.join(["python", f"benchmarks/{script.name}", *sys.argv[1:]])
+    report = Report(page)
+    report.section(page.partition("\n")[0], f"Made by `{threads}{command}`.")
+    report.say(", ".join([machine(), *(f"{name} {version(name)}" for name in packages)]), "")
     main(report, options)
     if options.out:
-        options.out.write_text(str(report), "utf-8")
+        old = options.out.read_text("utf-8") if options.out.exists() else ""
+        options.out.write_text("\n".join((sections(old) | sections(str(report))).values()), "utf-8")

@@ -1,26 +1,4 @@
-"""Ages of faces (FG-Net).
-
-1002 faces aged 0 to 69, 251 features; five shuffled folds (seed 0), three seeds of the networks.
-The rows share people, so every method profits from having seen the same face at another age. Cells
-are means over folds; those with a deviation are means over seeds of that. MAE in years; CS(g), the
-share of errors of at most g years; epsilon-error with a standard deviation of 3 years.
-
-The features are principal components, the widest first. *Standardised*, the last of them, which are
-noise, count as much as the first; *one factor* divides all of them by one number and keeps their
-proportions. Every method is shown on both.
-
-All networks have one hidden layer of 100 units and 60 epochs of Adam at a rate of 1e-3. DLDL: ages
-become Gaussians of deviation 2 over a grid padded by 4 deviations, decoded by expectation. C-Net:
-cross entropy on the nearest age; LS: with a smoothing of 0.1; alpha: DLDL with the
-alpha-divergence; all three decoded by expectation as well, and for C-Net and LS also by arg-max,
-as published. R-Net: one output, tanh. BFGSLDL: linear, deviation 2, alpha 1e-3.
-
-*Tuned* rows choose on three folds of the training rows: the linear one deviation and penalty, the
-deep one the deviation and KL or cumulative loss of a layer of 400 units with half of them dropped,
-decoded by median. That recipe was picked among a dozen on the same five folds.
-"""
-
-from __future__ import annotations
+"""Ages of faces (FG-Net)."""
 
 from collections.abc import Callable
 from typing import Any
@@ -57,12 +35,10 @@ class OneFactor(TransformerMixin, BaseEstimator):
     """Divide all features by the standard deviation of all entries of the training rows."""
 
     def fit(self, X, y=None):
-        """Measure the deviation."""
         self.scale_ = np.std(X)
         return self
 
     def transform(self, X):
-        """Divide by it."""
         return X / self.scale_
 
 

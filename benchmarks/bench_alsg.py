@@ -1,27 +1,4 @@
-"""Auxiliary labels against noisy labels.
-
-Accuracy in percent on the clean labels of test rows, mean and standard deviation over 5
-seeds of data and network. A share of the labels of 600 training rows (0 to 40 %, the columns) is
-replaced by another class drawn at random; the other 1197 rows are the test.
-
-The data are scikit-learn's digits (ten classes). Features: the 64 pixels in [0, 1] with Gaussian
-noise of deviation 0.1. Auxiliary labels, which know nothing of the class: the sums of the
-8 rows and 8 columns of the image before that noise, standardised, with Gaussian noise of deviation
-0.5; 15-NN on them says how much they tell, and is the only method here that has to know
-them at test time.
-
-All networks have the default settings, one hidden layer of 100 units and 60 epochs of Adam at
-1e-2, but batches of 100. *Search* means `GridSearchCV` in three folds of the training rows, scored
-on their noisy labels, over 0.1, 0.3, 1, 3, 10 for `aux_weight` or 4, 10, 20, 40 for the number of
-voting neighbours. *Vote*: cross entropy on the average of a row's label and those of its neighbours
-in the auxiliary space, weighted by similarity. *Early stopping* holds 20 % of the noisy rows. The
-variants have the `aux_weight`, or number of neighbours, that the search has chosen for the
-original; "poor" auxiliary labels have twice the noise; "shuffled" ones belong to other rows. The
-best mean of a column has a star. At the bottom: gain of the search over cross entropy in points,
-and the median of the weight that it chose.
-"""
-
-from __future__ import annotations
+"""Auxiliary labels against noisy labels."""
 
 from functools import partial
 from typing import Any
@@ -76,14 +53,12 @@ class Parted(ClassifierMixin, BaseEstimator):
         self.aux = aux
 
     def fit(self, X, y):
-        """Fit a clone."""
         aux = {} if self.aux is None else {"aux": X[:, self.aux]}
         self.estimator_ = clone(self.estimator).fit(X[:, PIXELS], y, **aux)
         self.classes_ = self.estimator_.classes_
         return self
 
     def predict(self, X):
-        """Predict classes."""
         return self.estimator_.predict(X[:, PIXELS])
 
 
@@ -95,7 +70,6 @@ class Vote(ClassifierMixin, BaseEstimator):
         self.net = net
 
     def fit(self, X, y, aux):
-        """Average labels, train the network."""
         labels = np.eye(N_CLASSES)[y]
         graph = AuxGraphNeighbors(self.n_neighbors).fit(aux).graph_
         self.classes_ = np.arange(N_CLASSES)
@@ -104,7 +78,6 @@ class Vote(ClassifierMixin, BaseEstimator):
         return self
 
     def predict(self, X):
-        """Predict classes."""
         return self.net_.predict(X)
 
 

@@ -1,20 +1,4 @@
-"""Teachers, augmentation and calibration.
-
-scikit-learn's digits as images of 8 x 8 pixels; 500 of them to train on, of whose labels 40 % are
-replaced by another digit at random, the other 1297 with their true labels to test on. Rows are
-means ± deviations over 5 seeds, each of which draws the split, the noise and the networks; within a
-seed all methods share the data, and all students the same fitted teachers. All networks are the
-same small ConvNet, trained by the same recipe: optimizer sgd, lr 0.05, weight_decay 0.0005,
-batch_size 64, lr_schedule multistep, max_epochs 240.
-
-vanilla: cross entropy. LS: smoothed by 0.1. KD: a tenth of the loss is distillation at temperature
-3. Off-LDL learns what one vanilla teacher says of the training images, On-LDL what it says of every
-augmented batch. En averages 5 teachers (other seeds), MT adds their losses, which has the same
-gradient times 5. "vanilla + cutmix" and the like train on mixed labels without a teacher. ECE and
-UCE have 10 bins; Brier is that of the top label; all four are better when low.
-"""
-
-from __future__ import annotations
+"""Teachers, augmentation and calibration."""
 
 from functools import partial
 from pathlib import Path
