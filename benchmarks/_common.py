@@ -34,11 +34,9 @@ ARTIFICIAL = "artificial"
 
 def processor() -> str:
     """Name of the processor, and for which one the BLAS of NumPy multiplies matrices."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        name = next(line.partition(":")[2] for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        name = platform.processor() or platform.machine()
+    about = Path("/proc/cpuinfo")
+    found = re.search(r"^model name\s*:(.*)", about.read_text() if about.exists() else "", re.M)
+    name = found[1] if found else platform.processor() or platform.machine()
     kernels = {info.get("architecture") for info in threadpool_info()} - {None}
     return " ".join([name.strip(), *(f"({kernel} kernels)" for kernel in sorted(kernels))])
 
@@ -61,10 +59,7 @@ def data_folder() -> Path:
 
 
 def load(name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Read a real file, or make the artificial rows; features in float64.
-
-    "FG-Net" gives Gaussian distributions of deviation 2 around the ages, over its 70 labels.
-    """
+    """Read a file, or make the artificial rows; FG-Net has Gaussians of deviation 2 around ages."""
     if name == ARTIFICIAL:
         return make_ldl(200, random_state=0)
     bunch = load_ldl(data_folder() / f"{name}.mat")
@@ -75,10 +70,7 @@ def load(name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def compared(estimators: dict, datasets: dict, **options: Any) -> pd.DataFrame:
-    """Scores of the folds, without those of constants that were not asked for.
-
-    `options` are those of :func:`sklearn_ldl.compare.compare`. A fold that fails is an error.
-    """
+    """Scores of folds by `compare`, of what was asked for alone; a fold that fails is an error."""
     comparison = compare(estimators, datasets, **options)
     failures = [failed for failed in comparison.failures if failed["estimator"] in estimators]
     if failures:
@@ -114,10 +106,8 @@ class Table:
 
     def row(self, **values: Any) -> None:
         """Print one row; columns are formatted by their format specifications."""
-        cells = []
-        for name, spec in self.columns.items():
-            value = values.get(name)
-            cells.append("" if value is None else format(value, spec))
+        texts = ((values.get(name), spec) for name, spec in self.columns.items())
+        cells = ["" if value is None else format(value, spec) for value, spec in texts]
         self.emit("| " + " | ".join(cells) + " |")
 
     def emit(self, line: str) -> None:
@@ -127,10 +117,7 @@ class Table:
 
 
 class Report:
-    """Prints texts and tables as they come, and keeps them.
-
-    What the page of a benchmark says by hand, above the tables, is taken from there.
-    """
+    """Prints texts and tables as they come; what a page says by hand is taken from there."""
 
     def __init__(self, page: str = "") -> None:
         self._by_hand = {title: text_by_hand(part) for title, part in sections(page).items()}
@@ -153,10 +140,7 @@ class Report:
         return table
 
     def spreads(self, frame: pd.DataFrame, by: dict[str, str], measures: dict[str, int]) -> None:
-        """Print a table of mean ± deviation, with a row for every group of a frame.
-
-        `by` has the headings of the columns that make groups, `measures` the digits of the others.
-        """
+        """Print means ± deviations of groups, with headings for `by`, and digits of `measures`."""
         table = self.table(**dict.fromkeys([*by.values(), *measures], ""))
         for key, group in frame.groupby(list(by), sort=False):
             cells = {name: spread(group[name], digits) for name, digits in measures.items()}
@@ -186,20 +170,10 @@ CACHE: dict[str, Any] = {"type": Path, "help": "file of scores, to go on with af
 def run(
     about: str, main: Callable[[Report, Namespace], None], *packages: str, **arguments: dict
 ) -> None:
-    """Run a benchmark from its command line.
+    """Run the function of a script, which is given the report and the options.
 
+    `packages` are told with their versions; `arguments` are further options, as for argparse.
     Sections of the file to write that the benchmark does not print stay there as they are.
-
-    Parameters
-    ----------
-    about : str
-        Docstring of the script.
-    main : callable
-        Is given the report, and the options.
-    *packages : str
-        Whose versions are told.
-    **arguments : dict
-        Further options, with what argparse wants to know about them.
     """
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--quick", action="store_true", help="some seconds, to see that it runs")

@@ -1,13 +1,10 @@
 """Coverage of prediction intervals."""
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from _common import CACHE, compared, run, spread
-from numpy.typing import NDArray
 from scipy.stats import gamma, norm
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.model_selection import GridSearchCV, ShuffleSplit
@@ -18,65 +15,61 @@ from sklearn_ldl.deep.values.deep_regressor import DeepRegressor
 from sklearn_ldl.deep.values.kdn import KernelDensityRegressor
 from sklearn_ldl.deep.values.mixtures import KernelMixture
 
-LEVELS = (0.5, 0.8, 0.9, 0.95)
+LEVELS = np.array([0.5, 0.8, 0.9, 0.95])
 FLOOR = -20.0
-
-
-class Problem(NamedTuple):
-    """Values given x: one of two distributions, chosen at random."""
-
-    first_weight: Callable
-    first: Callable
-    second: Callable
-
-    def draw(self, n, rng):
-        x = rng.uniform(-1, 1, n)
-        values = [part(x).rvs(n, random_state=rng) for part in (self.first, self.second)]
-        return x[:, None], np.where(rng.random(n) < self.first_weight(x), *values)
-
-    def average(self, x, function):
-        weight = self.first_weight(x)
-        return weight * function(self.first(x)) + (1 - weight) * function(self.second(x))
-
-
-def simple(part):
-    return Problem(np.ones_like, part, part)
-
-
-PROBLEMS = {
-    "homoscedastic": simple(lambda x: norm(np.sin(3 * x), 0.3)),
-    "heteroscedastic": simple(lambda x: norm(np.sin(3 * x), 0.1 + 0.225 * (1 + x) ** 2)),
-    "bimodal": Problem(
-        lambda x: 0.5 + 0.2 * x, lambda x: norm(1 + x, 0.25), lambda x: norm(-1 - x, 0.25)
-    ),
-    "skewed": simple(lambda x: gamma(2, np.sin(3 * x), 0.3)),
-    "skewed, widening": simple(lambda x: gamma(1.5, np.sin(3 * x), 0.3 + 0.2 * x)),
+#: Measure -> digits.
+MEASURES = {
+    **dict.fromkeys(("50%", "80%", "90%", "95%", "by x"), 1),
+    **dict.fromkeys(("log-density", "width", "MAE"), 3),
 }
 
 
 class Truth(RegressorMixin, BaseEstimator):
-    """The distribution itself."""
+    """Values given x, with their true distribution: one of two, chosen at random."""
 
-    def __init__(self, problem):
-        self.problem = problem
+    def __init__(self, first, second=None, first_weight=np.ones_like):
+        self.first = first
+        self.second = second
+        self.first_weight = first_weight
+
+    def draw(self, n, rng):
+        x = rng.uniform(-1, 1, n)
+        parts = self.first, self.second or self.first
+        values = [part(x).rvs(n, random_state=rng) for part in parts]
+        return x[:, None], np.where(rng.random(n) < self.first_weight(x), *values)
 
     def fit(self, X, y):
         return self
 
+    def average(self, x, function):
+        weight, second = self.first_weight(x), self.second or self.first
+        return weight * function(self.first(x)) + (1 - weight) * function(second(x))
+
     def predict(self, X):
-        return self.problem.average(X[:, 0], lambda part: part.mean())
+        return self.average(X[:, 0], lambda part: part.mean())
 
     def log_density(self, X, y):
-        return np.log(self.problem.average(X[:, 0], lambda part: part.pdf(y)))
+        return np.log(self.average(X[:, 0], lambda part: part.pdf(y)))
 
     def quantile(self, X, q):
-        """Quantiles, by bisection."""
+        """Bisect."""
         low, high = np.full((len(X), len(q)), -50.0), np.full((len(X), len(q)), 50.0)
         for _ in range(60):
             middle = (low + high) / 2
-            below = self.problem.average(X, lambda part, y=middle: part.cdf(y)) < q
+            below = self.average(X, lambda part, y=middle: part.cdf(y)) < q
             low, high = np.where(below, middle, low), np.where(below, high, middle)
         return middle
+
+
+PROBLEMS = {
+    "homoscedastic": Truth(lambda x: norm(np.sin(3 * x), 0.3)),
+    "heteroscedastic": Truth(lambda x: norm(np.sin(3 * x), 0.1 + 0.225 * (1 + x) ** 2)),
+    "bimodal": Truth(
+        lambda x: norm(1 + x, 0.25), lambda x: norm(-1 - x, 0.25), lambda x: 0.5 + 0.2 * x
+    ),
+    "skewed": Truth(lambda x: gamma(2, np.sin(3 * x), 0.3)),
+    "skewed, widening": Truth(lambda x: gamma(1.5, np.sin(3 * x), 0.3 + 0.2 * x)),
+}
 
 
 class Histogram(RegressorMixin, BaseEstimator):
@@ -131,16 +124,10 @@ def searched(model, **candidates):
     return GridSearchCV(model, candidates, scoring=log_score, cv=split)
 
 
-def models(problem: Problem, y: NDArray, seed: int, max_epochs: int) -> dict[str, BaseEstimator]:
+def models(problem, y, seed, max_epochs):
     """Name -> model, for training values `y`."""
-    net = {
-        **PRESETS["plain"],
-        "batch_size": 200,
-        "lr": 0.03,
-        "lr_schedule": "cosine",
-        "max_epochs": max_epochs,
-        "random_state": seed,
-    }
+    net = {**PRESETS["plain"], "max_epochs": max_epochs, "random_state": seed}
+    net |= {"batch_size": 200, "lr": 0.03, "lr_schedule": "cosine"}
     steps = np.array([25, 50, 100, 200])
     cells = [y.min() + np.ptp(y) * (np.arange(n) + 0.5) / n for n in steps]
     kernel, uniform = KernelDensityRegressor(**net), KernelDensityRegressor(kernel="uniform", **net)
@@ -151,64 +138,40 @@ def models(problem: Problem, y: NDArray, seed: int, max_epochs: int) -> dict[str
         'KernelDensityRegressor(kernel="uniform")': searched(uniform, grid=cells),
         'DeepRegressor(loss="gaussian")': searched(normal, lr=[0.03, 0.01, 0.003, 0.001]),
         "LDLRegressor(DeepLDLRegressor())": searched(LabelDistributions(labels), steps=steps),
-        "truth": Truth(problem),
+        "truth": problem,
     }
 
 
-def interval(model: BaseEstimator, X: NDArray, level: float) -> NDArray:
-    """Bounds of the central intervals; all levels are computed once."""
-    if not hasattr(model, "bounds_"):
-        tails = (1 - np.array(LEVELS)) / 2
-        model.bounds_ = model.quantile(X, np.concatenate([tails, 1 - tails]))
-    position = LEVELS.index(level)
-    return model.bounds_[:, [position, position + len(LEVELS)]]
+def measured(model, X, y):
+    """All measures and the seconds of the last fit, computed once."""
+    if not hasattr(model, "measured_"):
+        best = getattr(model, "best_estimator_", model)
+        bounds = best.quantile(X, np.concatenate([(1 - LEVELS) / 2, (1 + LEVELS) / 2]))
+        low, high = np.split(bounds, 2, axis=1)
+        inside = 100.0 * ((low <= y[:, None]) & (y[:, None] <= high))
+        bins = np.array_split(np.argsort(X[:, 0]), 10)
+        by_x = np.mean([abs(inside[rows, 2].mean() - 90) for rows in bins])
+        width, error = (high - low)[:, 2].mean(), np.abs(y - best.predict(X)).mean()
+        values = (*inside.mean(axis=0), by_x, log_score(best, X, y), width, error)
+        model.measured_ = [*values, getattr(model, "refit_time_", 0.0)]
+    return model.measured_
 
 
-def inside(model, X, y, level: float = 0.9) -> NDArray:
-    low, high = interval(model, X, level).T
-    return 100.0 * ((low <= y) & (y <= high))
+def one_of(position, model, X, y):
+    return measured(model, X, y)[position]
 
 
-def by_x(model, X, y) -> float:
-    bins = np.array_split(np.argsort(X[:, 0]), 10)
-    return float(np.mean([abs(inside(model, X, y)[rows].mean() - 90) for rows in bins]))
+SCORERS = {name: partial(one_of, i) for i, name in enumerate([*MEASURES, "fit_s"])}
 
 
-#: Measure -> digits, and what computes it.
-MEASURES: dict[str, tuple[int, Callable]] = {
-    **{
-        f"{level:.0%}": (1, lambda model, X, y, a=level: inside(model, X, y, a).mean())
-        for level in LEVELS
-    },
-    "by x": (1, by_x),
-    "log-density": (3, log_score),
-    "width": (3, lambda model, X, y: np.ptp(interval(model, X, 0.9), axis=1).mean()),
-    "MAE": (3, lambda model, X, y: np.abs(y - model.predict(X)).mean()),
-}
-
-
-def of_best(measure: Callable, model: BaseEstimator, X: NDArray, y: NDArray) -> float:
-    """Measure what a search has found."""
-    return measure(getattr(model, "best_estimator_", model), X, y)
-
-
-SCORERS = {name: partial(of_best, measure) for name, (_, measure) in MEASURES.items()}
-SCORERS["fit_s"] = lambda model, X, y: getattr(model, "refit_time_", 0.0)
-
-
-def scores(
-    name: str, seed: int, n_train: int, n_test: int, max_epochs: int, **more: Any
-) -> pd.DataFrame:
+def scores(name, seed, n_train, n_test, max_epochs, **more):
     """Measures of all models for one seed."""
     rng = np.random.default_rng(seed)
     (X, y), (X_test, y_test) = (PROBLEMS[name].draw(n, rng) for n in (n_train, n_test))
-    return compared(
-        models(PROBLEMS[name], y, seed, max_epochs),
-        {name: (np.concatenate([X, X_test]), np.concatenate([y, y_test]))},
-        cv=[(np.arange(n_train), np.arange(n_train, n_train + n_test))],
-        scoring=SCORERS,
-        **more,
-    )
+    data = {name: (np.concatenate([X, X_test]), np.concatenate([y, y_test]))}
+    rows = np.split(np.arange(n_train + n_test), [n_train])
+    found = models(PROBLEMS[name], y, seed, max_epochs)
+    return compared(found, data, cv=[rows], scoring=SCORERS, **more)
 
 
 def main(report, options):
@@ -219,7 +182,7 @@ def main(report, options):
     for name in names:
         runs = [scores(name, seed, *sizes, cache=options.cache) for seed in range(n_seeds)]
         for model, frame in pd.concat(runs).groupby("estimator", sort=False):
-            cells = {measure: spread(frame[measure], d) for measure, (d, _) in MEASURES.items()}
+            cells = {measure: spread(frame[measure], d) for measure, d in MEASURES.items()}
             table.row(problem=name, model=model, **cells, fit_s=frame["fit_s"].mean())
 
 

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
-from _common import ARTIFICIAL, best_time, compared, load, machine, processor, run
+from _common import ARTIFICIAL, best_time, compared, load, processor, run
 from _rivals import PythonLDL
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax, xlogy
@@ -18,17 +18,12 @@ from sklearn.model_selection import KFold
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ldl import BFGSLDL, BFGSLDLCV
-from sklearn_ldl._solver.design import Design
-from sklearn_ldl._solver.losses import cross_entropy
 
 ALPHAS = [1e-1, 1e-2, 1e-3, 1e-4]
 FILES = ["SCUT_FBP", "emotion6", "Natural_Scene", "Yeast_alpha", "SJAFFE", "Movie"]
 RAW, STANDARDISED, CSR = "raw", "standardised", "raw, CSR"
-CASES = [
-    *((name, STANDARDISED) for name in [*FILES[:4], "Movie"]),
-    *(("Movie", RAW), ("Movie", CSR), ("synthetic", RAW)),
-    *((name, STANDARDISED) for name in ("SJAFFE", "FG-Net", "synthetic")),
-]
+CASES = [(name, STANDARDISED) for name in [*FILES, "FG-Net", "synthetic"]]
+CASES += [("Movie", RAW), ("Movie", CSR), ("synthetic", RAW)]
 # Operations beyond which a Hessian of scikit-learn's newton-cholesky is not formed.
 MAX_HESSIAN = 5e10
 # Copied rows beyond this many numbers are not tried.
@@ -153,27 +148,6 @@ def solvers(report, options):
     report.say("", f"Geometric mean of the time ratios on {processor()}: {means}", "")
 
 
-def evaluation(report, options):
-    """Cost of one evaluation against its two matrix products alone."""
-    ratio = "time of an evaluation / its two matrix products"
-    table = report.table(**{"data": "", ratio: ".2f"})
-    for name in [ARTIFICIAL] if options.quick else ["Movie", "synthetic"]:
-        X, D = prepare(name)
-        design, D = Design(X, np.full(len(X), 1 / len(X)), center=True), np.asfortranarray(D)
-        coef, b, E = np.zeros((D.shape[1], X.shape[1])), np.zeros(D.shape[1]), D.T.copy()
-
-        def evaluate(design=design, D=D, coef=coef, b=b):
-            Z = design.logits(coef, b)
-            return design.gradient(cross_entropy(Z, D, design.weight, out=Z)[1])
-
-        def products(X=X, coef=coef, E=E):
-            return coef @ X.T, E @ X
-
-        ratios = [best_time(3, evaluate)[0] / best_time(3, products)[0] for _ in range(5)]
-        table.row(**{"data": f"{name} {STANDARDISED}", ratio: np.median(ratios)})
-    report.say("")
-
-
 def against_python_ldl(report, options):
     """Run SA_BFGS as it comes (no penalty, 500 iterations), on the same standardised features."""
     models = {
@@ -197,23 +171,13 @@ def against_python_ldl(report, options):
         table.row(data=name, their_time=np.median(ratios), **kl, mean_KL=kl["mean"])
 
 
-#: Name of a part -> its heading in the page, and what measures it.
-PARTS = {
-    "solvers": ("## Solvers", solvers),
-    "evaluation": ("## Cost of an evaluation", evaluation),
-    "python-ldl": ("## python-ldl, and the error on test rows", against_python_ldl),
-}
-
-
 def main(report, options):
     warnings.simplefilter("ignore", ConvergenceWarning)
-    for part in options.parts:
-        heading, measure = PARTS[part]
-        report.section(heading)
-        report.say(machine(), "")
-        measure(report, options)
+    report.section("## Solvers")
+    solvers(report, options)
+    report.section("## python-ldl, and the error on test rows")
+    against_python_ldl(report, options)
 
 
 if __name__ == "__main__":
-    parts = {"nargs": "+", "choices": PARTS, "default": list(PARTS), "help": "default: all"}
-    run(__doc__, main, "python-ldl", parts=parts)
+    run(__doc__, main, "python-ldl")
