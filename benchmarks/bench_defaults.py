@@ -1,59 +1,35 @@
-"""What estimators do at their defaults: against what they replace, and against each other.
+"""What estimators do at their defaults, against what they replace and against the mean.
 
-Scores of folds are kept in ``benchmarks/defaults_cache``, one file a row; what is there is not
-fitted again.
+Scores of ten folds on the files are those in ``benchmarks/defaults_cache``, one file a row; the
+table of all methods fits them anew.
 """
 
-import time
 import warnings
 from itertools import islice
 from pathlib import Path
-from types import SimpleNamespace
-from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
-from _common import ARTIFICIAL, best_time, compared, load, run
+from _common import best_time, run
 from _named_sets import classifications, regressions
 from scipy.stats import gmean
-from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import log_loss, mean_absolute_error, r2_score
 from sklearn.model_selection import KFold, StratifiedKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-import sklearn_ldl
-from sklearn_ldl import AutoLDL, LDLClassifier, LDLRegressor
+from sklearn_ldl import BFGSLDL, LDLClassifier, LDLRegressor
 
 FILES = [
     *("SJAFFE", "SCUT_FBP", "emotion6", "Natural_Scene", "Yeast_alpha", "Yeast_cold"),
     *("Yeast_heat", "Yeast_spo", "M2B", "Movie", "FG-Net"),
 ]
+ROWS = [
+    *("mean", "BFGSLDL", "BFGSLDLCV", "SmoothBFGSLDL", "DFLDL", "GradientBoostingLDL"),
+    *("DeepLDLRegressor", "AutoLDL"),
+]
 CACHE = Path(__file__).parent / "defaults_cache"
-
-
-class OneProcessor(AutoLDL):
-    """Its clock is the CPU time of the process, so that the load of the machine is no matter."""
-
-    def fit(self, X, y):
-        clock = SimpleNamespace(monotonic=time.process_time)
-        with patch("sklearn_ldl.auto.search.time", clock):
-            return super().fit(X, y)
-
-
-LINEAR = ("BFGSLDL", "BFGSLDLCV", "SmoothBFGSLDL")
-SEEDED = ("GradientBoostingLDL", "DeepLDLRegressor")
-#: Row -> estimator at its defaults, made when it is needed.
-ROWS = {
-    "mean": DummyRegressor,
-    **{name: lambda name=name: getattr(sklearn_ldl, name)() for name in (*LINEAR, "DFLDL")},
-    **{name: lambda name=name: getattr(sklearn_ldl, name)(random_state=0) for name in SEEDED},
-    "AutoLDL": lambda: OneProcessor(60, random_state=0),
-}
-#: Rows that a file is too large for, within reason.
-SKIPPED = {("DFLDL", "FG-Net"), ("DFLDL", "Movie")}
-FOLDS = KFold(10, shuffle=True, random_state=0)
 
 
 def drop_in(report, rival, ours, sets):
@@ -94,12 +70,12 @@ def cost(report, sizes):
         X = rng.standard_normal((n, p))
         Z = X @ rng.standard_normal((p, c)) / np.sqrt(p)
         D = rng.multinomial(10, np.exp(Z) / np.exp(Z).sum(axis=1, keepdims=True)) / 10
-        automatic = sklearn_ldl.BFGSLDL()
+        automatic = BFGSLDL()
         ratios = []
         for _ in range(3):
             ours, _ = best_time(1, automatic.fit, X, D)
             chosen = {"alpha": automatic.alpha_, "standardize": automatic.standardized_}
-            models = sklearn_ldl.BFGSLDL(**chosen), sklearn_ldl.BFGSLDL(0.01)
+            models = BFGSLDL(**chosen), BFGSLDL(0.01)
             ratios.append([ours / best_time(1, model.fit, X, D)[0] for model in models])
         given, old_default = np.median(ratios, axis=0)
         cells = {"chosen": chosen["alpha"], "standardised": str(chosen["standardize"])}
@@ -107,39 +83,20 @@ def cost(report, sizes):
     report.say("")
 
 
-def scores(row, files, keep):
-    """KL divergences of a row by file and fold, from the cache and of what is fitted now."""
-    path = CACHE / f"{row}.csv"
-    found = pd.DataFrame(columns=["data", "fold", "kl", "seconds"])
-    if path.exists():
-        found = pd.read_csv(path)
-    for data in files:
-        if data in set(found["data"]) or (row, data) in SKIPPED:
-            continue
-        new = compared({row: ROWS[row]()}, {data: load(data)}, cv=FOLDS, scoring="kl_divergence")
-        names = {"dataset": "data", "kl_divergence": "kl", "fit_seconds": "seconds"}
-        new = new.rename(columns=names)[list(found)]
-        found = pd.concat([found, new]) if len(found) else new
-        if keep:
-            found.to_csv(path, index=False, float_format="%.8g")
-    return found.set_index(["data", "fold"])["kl"]
-
-
-def on_files(report, rows, files, *, fit=True, keep=True):
+def on_files(report):
     """Divergences over those of the mean distribution on the same folds."""
     report.section("## On the files")
-    mean = scores("mean", files if fit else [], keep)
-    table = report.table(estimator="", **dict.fromkeys(files, ""), mean="")
-    for row in rows:
-        found = scores(row, files if fit else [], keep)
-        cells, ratios = {}, []
-        for data in files:
-            if data not in found.index:
-                continue
-            kl = found[data]
-            ratios.append(kl.sum() / mean[data][kl.index].sum())
-            cells[data] = f"{ratios[-1]:.3f}" + (f" ({len(kl)})" if len(kl) < 10 else "")
-        whole = f"{gmean(ratios):.4f}" if len(ratios) == len(files) else ""
+    kl = {row: pd.read_csv(CACHE / f"{row}.csv").set_index(["data", "fold"])["kl"] for row in ROWS}
+    table = report.table(estimator="", **dict.fromkeys(FILES, ""), mean="")
+    for row in ROWS[1:]:
+        both = pd.concat([kl[row], kl["mean"]], axis=1, keys=["own", "mean"], join="inner")
+        sums, n_folds = both.groupby("data").sum(), both.groupby("data").size()
+        ratios = sums["own"] / sums["mean"]
+        cells = {
+            data: f"{ratio:.3f}" + f" ({n_folds[data]})" * int(n_folds[data] < 10)
+            for data, ratio in ratios.items()
+        }
+        whole = f"{gmean(ratios):.4f}" if len(ratios) == len(FILES) else ""
         table.row(estimator=row, **cells, mean=whole)
 
 
@@ -151,15 +108,8 @@ def main(report, options):
     drop_in(report, Ridge(), LDLRegressor(), islice(regressions(), few))
     drop_in(report, LogisticRegression(), LDLClassifier(), islice(classifications(), few))
     cost(report, sizes)
-    if options.quick:
-        on_files(report, LINEAR, [ARTIFICIAL], keep=False)
-    else:
-        on_files(report, options.rows or list(ROWS)[1:], FILES, fit=not options.cached)
+    on_files(report)
 
 
 if __name__ == "__main__":
-    arguments = {
-        "rows": {"nargs": "+", "choices": ROWS, "help": "rows of the table of files; default: all"},
-        "cached": {"action": "store_true", "help": "only folds of files that are in the cache"},
-    }
-    run(__doc__, main, **arguments)
+    run(__doc__, main)
