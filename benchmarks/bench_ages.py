@@ -1,8 +1,5 @@
 """Ages of faces (FG-Net)."""
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from _common import CACHE, compared, data_folder, run
@@ -15,13 +12,7 @@ from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_ldl import (
-    BFGSLDL,
-    DeepLDLRegressor,
-    DeepRegressor,
-    GaussianLabelDistributor,
-    LDLRegressor,
-)
+import sklearn_ldl as ldl
 from sklearn_ldl.datasets import load_ldl
 from sklearn_ldl.deep import PRESETS
 from sklearn_ldl.metrics import cumulative_score, epsilon_error
@@ -45,38 +36,38 @@ class OneFactor(TransformerMixin, BaseEstimator):
 SCALERS = {"standardised": StandardScaler, "one factor": OneFactor}
 
 
-def ages(learner: BaseEstimator, decode: str = "expectation", **gaussian: Any) -> LDLRegressor:
-    distributor = GaussianLabelDistributor(grid=np.arange(N_LABELS), **gaussian)
-    return LDLRegressor(learner, distributor, decode=decode)
+def ages(learner, decode="expectation", **gaussian):
+    distributor = ldl.GaussianLabelDistributor(grid=np.arange(N_LABELS), **gaussian)
+    return ldl.LDLRegressor(learner, distributor, decode=decode)
 
 
-def net(seed: int, **options: Any) -> dict[str, Any]:
+def net(seed, **options):
     return {**PRESETS["plain"], "lr": 1e-3, "max_epochs": 60, "random_state": seed, **options}
 
 
-def deep(seed: int, decode: str = "expectation", sigma=2.0, pad=4, **options: Any):
-    return ages(DeepLDLRegressor(**net(seed, **options)), decode, sigma=sigma, pad=pad)
+def deep(seed, decode="expectation", sigma=2.0, pad=4, **options):
+    return ages(ldl.DeepLDLRegressor(**net(seed, **options)), decode, sigma=sigma, pad=pad)
 
 
-def tuned_deep(seed: int) -> BaseEstimator:
+def tuned_deep(seed):
     settings = {"hidden_layer_sizes": (400,), "dropout": 0.5, "lr_schedule": "cosine"}
     grid = {"distributor__sigma": [3, 6], "estimator__loss": ["kl", "cad"]}
     return search(deep(seed, "median", pad=2, **settings), grid)
 
 
-def tuned_linear(seed: int) -> BaseEstimator:
+def tuned_linear(seed):
     grid = {"distributor__sigma": [4, 6, 8], "estimator__alpha": [1e-5, 1e-4, 1e-3, 1e-2]}
-    return search(ages(BFGSLDL(), pad=2), grid)
+    return search(ages(ldl.BFGSLDL(), pad=2), grid)
 
 
-def search(model: BaseEstimator, grid: dict[str, list]) -> GridSearchCV:
+def search(model, grid):
     return GridSearchCV(model, grid, cv=INNER, scoring="neg_mean_absolute_error")
 
 
-ROWS: dict[str, Callable[[int], BaseEstimator]] = {
+ROWS = {
     "mean age": lambda seed: DummyRegressor(),
     "RidgeCV": lambda seed: RidgeCV(np.logspace(-3, 5, 30)),
-    "BFGSLDL": lambda seed: ages(BFGSLDL(alpha=1e-3), sigma=2.0, pad=4),
+    "BFGSLDL": lambda seed: ages(ldl.BFGSLDL(alpha=1e-3), sigma=2.0, pad=4),
     "BFGSLDL, tuned": tuned_linear,
     "DLDL": deep,
     "C-Net": lambda seed: deep(seed, sigma=0, pad=0),
@@ -84,9 +75,9 @@ ROWS: dict[str, Callable[[int], BaseEstimator]] = {
     "LS": lambda seed: deep(seed, sigma=0, pad=0, label_smoothing=0.1),
     "LS, arg-max": lambda seed: deep(seed, "argmax", sigma=0, pad=0, label_smoothing=0.1),
     "alpha": lambda seed: deep(seed, loss="alpha"),
-    "R-Net l1": lambda seed: DeepRegressor(**net(seed, loss="l1")),
-    "R-Net l2": lambda seed: DeepRegressor(**net(seed, loss="l2")),
-    "R-Net epsilon": lambda seed: DeepRegressor(**net(seed, loss="epsilon_insensitive")),
+    "R-Net l1": lambda seed: ldl.DeepRegressor(**net(seed, loss="l1")),
+    "R-Net l2": lambda seed: ldl.DeepRegressor(**net(seed, loss="l2")),
+    "R-Net epsilon": lambda seed: ldl.DeepRegressor(**net(seed, loss="epsilon_insensitive")),
     "DLDL, tuned": tuned_deep,
 }
 DETERMINISTIC = ("mean age", "RidgeCV", "BFGSLDL", "BFGSLDL, tuned")
@@ -97,7 +88,7 @@ SCORERS = {
 }
 
 
-def faces() -> tuple[np.ndarray, np.ndarray]:
+def faces():
     bunch = load_ldl(data_folder() / "FG-Net.mat")
     return np.asarray(bunch.data, dtype=np.float64), np.ravel(bunch.age).astype(float)
 
@@ -108,21 +99,13 @@ def main(report, options):
         X, y = make_regression(100, 5, random_state=0)
         data, seeds, folds = lambda: (X, np.clip(30 + y / 10, 0, 69).round()), (0,), KFold(2)
         rows = {name: ROWS[name] for name in (*DETERMINISTIC, "C-Net")}
-    frames = [
-        compared(
-            {
-                name: make_pipeline(scaler(), build(seed))
-                for name, build in rows.items()
-                if seed == 0 or name not in DETERMINISTIC
-            },
-            {features: data()},
-            cv=folds,
-            scoring=SCORERS,
-            cache=options.cache,
-        ).assign(seed=seed)
-        for features, scaler in SCALERS.items()
-        for seed in seeds
-    ]
+    how = {"cv": folds, "scoring": SCORERS, "cache": options.cache}
+    frames = []
+    for features, scaler in SCALERS.items():
+        for seed in seeds:
+            names = [name for name in rows if seed == 0 or name not in DETERMINISTIC]
+            models = {name: make_pipeline(scaler(), rows[name](seed)) for name in names}
+            frames.append(compared(models, {features: data()}, **how).assign(seed=seed))
     groups = pd.concat(frames).groupby(["dataset", "estimator", "seed"], sort=False)
     means = groups[list(SCORERS)].mean().reset_index()
     report.spreads(means, {"dataset": "features", "estimator": "method"}, dict.fromkeys(SCORERS, 3))

@@ -1,7 +1,6 @@
 """Auxiliary labels against noisy labels."""
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,10 +20,11 @@ PIXEL_NOISE, AUX_NOISE = 0.1, 0.5
 #: Columns of the features, and of the kinds of auxiliary labels behind them.
 PIXELS, OWN, POOR, SHUFFLED = slice(64), slice(64, 80), slice(80, 96), slice(96, 112)
 WEIGHTS, VOTES = [0.1, 0.3, 1.0, 3.0, 10.0], [4, 10, 20, 40]
+FEATURES = "features as auxiliary labels"
 PLAIN, SEARCH, VOTE = "cross entropy", "AuxGraph, search", "vote, search"
 
 
-def data(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, Any]:
+def data(seed):
     """Features with auxiliary labels, classes, training rows, test rows, and what draws noise."""
     rng = np.random.default_rng(seed)
     X, y = load_digits(return_X_y=True)
@@ -40,7 +40,7 @@ def data(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, Any
     return np.hstack([X, A, A_poor, A_shuffled]), y, train, test, rng
 
 
-def noisy(wrong: np.ndarray, steps: np.ndarray, X: np.ndarray, y: np.ndarray, _: Any):
+def noisy(wrong, steps, X, y, _):
     """Replace the labels of training rows by those so many steps further."""
     return X, np.where(wrong, (y + steps) % N_CLASSES, y)
 
@@ -81,35 +81,28 @@ class Vote(ClassifierMixin, BaseEstimator):
         return self.net_.predict(X)
 
 
-def percent(model: BaseEstimator, X: np.ndarray, y: np.ndarray) -> float:
+def percent(model, X, y):
     return 100 * (model.predict(X) == y).mean()
 
 
-def chosen(model: BaseEstimator, X: np.ndarray, y: np.ndarray) -> float:
+def chosen(model, X, y):
     """Value of the one parameter that was searched."""
     return next(iter(getattr(model, "best_params_", {"": np.nan}).values()))
 
 
-def search(model: BaseEstimator, aux: slice, **grid: list) -> GridSearchCV:
+def search(model, aux, **grid):
     grid = {f"estimator__{name}": values for name, values in grid.items()}
     return GridSearchCV(Parted(model, aux), grid, cv=3, error_score="raise")
 
 
-def scores(
-    noise: float, seed: int, weights: list[float], votes: list[int], max_epochs: int, **more: Any
-) -> pd.DataFrame:
+def scores(noise, seed, weights, votes, max_epochs, **more):
     """Accuracy of every method, and what the searches chose."""
     X, y, train, test, rng = data(seed)
     # The same draws whatever the noise: more noise only adds wrong labels.
     wrong, steps = rng.random(N_TRAIN) < noise, rng.integers(1, N_CLASSES, N_TRAIN)
-    fit = partial(
-        compared,
-        datasets={f"{noise:.0%} wrong": (X, y)},
-        cv=[(train, test)],
-        corrupt=partial(noisy, wrong, steps),
-        scoring={"accuracy": percent, "chosen": chosen},
-        **more,
-    )
+    more |= {"corrupt": partial(noisy, wrong, steps), "cv": [(train, test)]}
+    more["scoring"] = {"accuracy": percent, "chosen": chosen}
+    fit = partial(compared, datasets={f"{noise:.0%} wrong": (X, y)}, **more)
     net = {**PRESETS["plain"], "batch_size": 100, "max_epochs": max_epochs, "random_state": seed}
     stopping = {**net, "early_stopping": True, "validation_fraction": 0.2}
     graph = partial(AuxGraphLDLClassifier, **net)
@@ -130,23 +123,12 @@ def scores(
         "vote, early stopping": Parted(Vote(int(n_votes), net=stopping), OWN),
         **{f"AuxGraph, weight {w:g}": Parted(graph(aux_weight=w), OWN) for w in weights},
         SEARCH: None,
-        **{
-            f"AuxGraph, {name}": Parted(graph(aux_weight=weight).set_params(**options), OWN)
-            for name, options in {
-                "center_first": {"direction": "center_first"},
-                "detach=False": {"detach": False},
-                "early stopping": {"early_stopping": True, "validation_fraction": 0.2},
-            }.items()
-        },
-        **{
-            f"{SEARCH}, {name}": search(graph(), columns, aux_weight=weights)
-            for name, columns in {
-                "poor": POOR,
-                "shuffled": SHUFFLED,
-                "features as auxiliary labels": PIXELS,
-            }.items()
-        },
+        "AuxGraph, center_first": Parted(graph(aux_weight=weight, direction="center_first"), OWN),
+        "AuxGraph, detach=False": Parted(graph(aux_weight=weight, detach=False), OWN),
+        "AuxGraph, early stopping": Parted(graph(**stopping, aux_weight=weight), OWN),
     }
+    for kind, columns in {"poor": POOR, "shuffled": SHUFFLED, FEATURES: PIXELS}.items():
+        rows[f"{SEARCH}, {kind}"] = search(graph(), columns, aux_weight=weights)
     others = fit({name: model for name, model in rows.items() if model is not None})
     return pd.concat([found, others]).set_index("estimator").loc[list(rows)]
 
@@ -155,7 +137,7 @@ def main(report, options):
     noises, n_seeds, sizes = [0.0, 0.1, 0.2, 0.3, 0.4], 5, (WEIGHTS, VOTES, 60)
     if options.quick:
         noises, n_seeds, sizes = [0.0, 0.4], 1, ([0.3, 3.0], [4, 20], 1)
-    cells: dict[str, dict[str, str]] = {}
+    cells = {}
     for noise in noises:
         column = f"{noise:.0%} wrong"
         runs = [scores(noise, seed, *sizes, cache=options.cache) for seed in range(n_seeds)]

@@ -33,18 +33,9 @@ def real_folds(name, n_folds, n_used):
 
 
 def ours(X, D, X_new, n_rounds, seed, *, engine):
-    model = GradientBoostingLDL(
-        n_rounds,
-        learning_rate=RATE,
-        max_depth=DEPTH,
-        subsample=SHARE,
-        max_features="sqrt",
-        early_stopping=False,
-        engine=engine,
-        n_jobs=1,
-        random_state=seed,
-    )
-    return model.fit(X, D).predict(X_new)
+    options = {"learning_rate": RATE, "max_depth": DEPTH, "subsample": SHARE, "engine": engine}
+    options |= {"max_features": "sqrt", "early_stopping": False, "n_jobs": 1}
+    return GradientBoostingLDL(n_rounds, random_state=seed, **options).fit(X, D).predict(X_new)
 
 
 def tried(X):
@@ -58,20 +49,10 @@ def derivatives(D, Z, data):
 
 
 def by_hand_lightgbm(X, D, X_new, n_rounds, seed):
-    parameters = {
-        "objective": partial(derivatives, D),
-        "num_class": D.shape[1],
-        "learning_rate": RATE,
-        "max_depth": DEPTH,
-        "num_leaves": 2**DEPTH,
-        "bagging_fraction": SHARE,
-        "bagging_freq": 1,
-        "feature_fraction_bynode": tried(X),
-        "force_row_wise": True,
-        "num_threads": 1,
-        "verbosity": -1,
-        "seed": seed,
-    }
+    parameters = {"learning_rate": RATE, "max_depth": DEPTH, "num_leaves": 2**DEPTH, "seed": seed}
+    parameters |= {"bagging_fraction": SHARE, "bagging_freq": 1, "num_threads": 1, "verbosity": -1}
+    parameters |= {"feature_fraction_bynode": tried(X), "force_row_wise": True}
+    parameters |= {"objective": partial(derivatives, D), "num_class": D.shape[1]}
     start = np.log(D.mean(axis=0))
     data = lightgbm.Dataset(X, np.zeros(len(X)), init_score=np.tile(start, (len(X), 1)))
     booster = lightgbm.train(parameters, data, n_rounds)
@@ -81,21 +62,13 @@ def by_hand_lightgbm(X, D, X_new, n_rounds, seed):
 def by_hand_xgboost(X, D, X_new, n_rounds, seed):
     import xgboost
 
-    parameters = {
-        "eta": RATE,
-        "max_depth": DEPTH,
-        "subsample": SHARE,
-        "colsample_bynode": tried(X),
-        "tree_method": "hist",
-        "base_score": 0,
-        "nthread": 1,
-        "seed": seed,
-    }
     start = np.log(D.mean(axis=0))
 
     def table(X, **more):
         return xgboost.DMatrix(X, base_margin=np.tile(start, (len(X), 1)), nthread=1, **more)
 
+    parameters = {"eta": RATE, "max_depth": DEPTH, "subsample": SHARE, "tree_method": "hist"}
+    parameters |= {"colsample_bynode": tried(X), "base_score": 0, "nthread": 1, "seed": seed}
     gradient = partial(derivatives, D)
     booster = xgboost.train(parameters, table(X, label=D), n_rounds, obj=gradient)
     return softmax(booster.predict(table(X_new), output_margin=True), axis=1)
@@ -104,10 +77,7 @@ def by_hand_xgboost(X, D, X_new, n_rounds, seed):
 RIVALS = {"LightGBM by hand": by_hand_lightgbm}
 if find_spec("xgboost"):
     RIVALS["XGBoost by hand"] = by_hand_xgboost
-OURS = {
-    f"GradientBoostingLDL, {engine}": partial(ours, engine=engine)
-    for engine in ("sklearn", "lightgbm")
-}
+OURS = {f"GradientBoostingLDL, {e}": partial(ours, engine=e) for e in ("sklearn", "lightgbm")}
 
 
 def race(table, name, folds, n_rounds, learners):

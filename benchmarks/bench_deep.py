@@ -40,7 +40,6 @@ def step(net, opt, criterion, X, D):
 
 
 def by_hand(X, D, n_epochs, device):
-    """Slice tensors on the device by one permutation per epoch."""
     net = network(X.shape[1], D.shape[1]).to(device)
     opt, criterion = optimizer(net), SoftCrossEntropy()
     X, D = torch.from_numpy(X).to(device), torch.from_numpy(D).to(device)
@@ -52,7 +51,6 @@ def by_hand(X, D, n_epochs, device):
 
 
 def data_loader(X, D, n_epochs, device):
-    """Tensors behind torch's DataLoader."""
     net = network(X.shape[1], D.shape[1]).to(device)
     opt, criterion = optimizer(net), SoftCrossEntropy()
     data = TensorDataset(torch.from_numpy(X), torch.from_numpy(D))
@@ -62,21 +60,10 @@ def data_loader(X, D, n_epochs, device):
 
 
 def plain_skorch(X, D, n_epochs, device):
-    """Use skorch with its own batches and callbacks."""
-    net = NeuralNet(
-        network(X.shape[1], D.shape[1]),
-        criterion=SoftCrossEntropy,
-        optimizer=torch.optim.SGD,
-        optimizer__momentum=0.9,
-        lr=LR,
-        max_epochs=n_epochs,
-        batch_size=BATCH,
-        iterator_train__shuffle=True,
-        train_split=None,
-        verbose=0,
-        device=device,
-    )
-    net.fit(X, D)
+    options = {"optimizer": torch.optim.SGD, "optimizer__momentum": 0.9, "train_split": None}
+    options |= {"criterion": SoftCrossEntropy, "lr": LR, "max_epochs": n_epochs, "verbose": 0}
+    options |= {"batch_size": BATCH, "iterator_train__shuffle": True, "device": device}
+    NeuralNet(network(X.shape[1], D.shape[1]), **options).fit(X, D)
 
 
 def package(X, D, n_epochs, device):
@@ -84,12 +71,8 @@ def package(X, D, n_epochs, device):
     DeepLDLRegressor(**recipe | {"batch_size": BATCH, "device": device}).fit(X, D)
 
 
-COMPETITORS = {
-    "hand-written loop": by_hand,
-    "DataLoader": data_loader,
-    "skorch": plain_skorch,
-    "DeepLDLRegressor": package,
-}
+COMPETITORS = {"hand-written loop": by_hand, "DataLoader": data_loader, "skorch": plain_skorch}
+COMPETITORS["DeepLDLRegressor"] = package
 
 
 def seconds(fit, X, D, n_epochs, device):

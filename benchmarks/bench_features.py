@@ -15,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import _safe_indexing
 from sklearn.utils.estimator_checks import check_estimator
 
 from sklearn_ldl import BFGSLDL
@@ -66,10 +67,7 @@ class CopiedRows(Learner):
         weight = np.asarray(D).ravel()
         if sample_weight is not None:
             weight = weight * np.repeat(sample_weight, n_labels)
-        if isinstance(X, pd.DataFrame):
-            X = X.loc[X.index.repeat(n_labels)]
-        else:
-            X = X[np.repeat(np.arange(X.shape[0]), n_labels)]
+        X = _safe_indexing(X, np.repeat(np.arange(X.shape[0]), n_labels))
         labels = np.tile(np.arange(n_labels), len(D))
         return self.make().fit(X, labels, sample_weight=weight)
 
@@ -87,13 +85,9 @@ class Skorch(Learner):
 
 
 def network():
-    return skorch.NeuralNetClassifier(
-        torch.nn.Linear(X.shape[1], D.shape[1]),
-        criterion=torch.nn.CrossEntropyLoss,
-        max_epochs=2,
-        verbose=0,
-        train_split=None,
-    )
+    options = {"criterion": torch.nn.CrossEntropyLoss, "max_epochs": 2, "train_split": None}
+    module = torch.nn.Linear(X.shape[1], D.shape[1])
+    return skorch.NeuralNetClassifier(module, verbose=0, **options)
 
 
 LEARNERS = {

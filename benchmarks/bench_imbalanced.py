@@ -98,12 +98,10 @@ def rows(n_labels, max_epochs):
     cv, options = ldl.BFGSLDLCV(cv=SHUFFLED), {"max_epochs": max_epochs, "random_state": 0}
     mlp = {**PRESETS["plain"], **PRESETS["imbalanced"], **options}
     balanced, last = PRESETS["dildl_rebalanced"], {"early_stopping": False, **options}
-    linear = {
-        "BFGSLDLCV": make_pipeline(StandardScaler(), cv),
-        "BFGSLDLCV, min-max": make_pipeline(MinMaxScaler(), cv),
-        "BFGSLDL, alpha 1": make_pipeline(StandardScaler(), ldl.BFGSLDL(alpha=1.0)),
-    }
-    nets = {
+    models = {
+        "BFGSLDLCV": cv,
+        "BFGSLDLCV, min-max": cv,
+        "BFGSLDL, alpha 1": ldl.BFGSLDL(alpha=1.0),
         "MLP + KL": ldl.DeepLDLRegressor(**mlp),
         "MLP + KL, adjusted in the loss": ldl.DeepLDLRegressor(logit_adjustment=1.0, **mlp),
         **{f"OFR-{kind.upper()}": ldl.OFRRegressor(kind, **options) for kind in ("fl", "cb", "db")},
@@ -115,22 +113,19 @@ def rows(n_labels, max_epochs):
         "RDA, all epochs": ldl.RDARegressor(**last),
         "DILDL re-balanced, all epochs": ldl.DILDLRegressor(**balanced, **last),
     }
-    # Trained to the last epoch, networks overfit standardised features.
-    deep = {
-        name: make_pipeline(StandardScaler() if net.early_stopping else MinMaxScaler(), net)
-        for name, net in nets.items()
-    }
-    single = ("DILDL literal", *list(nets)[-3:])
-    return {
+    single = ("DILDL literal", *list(models)[-3:])
+    found = {
         UNIFORM: Row(constant, corrected=False),
         MEAN: Row(DummyRegressor(), corrected=False),
         ORACLE: Row(None, corrected=False),
         "10 nearest neighbours": Row(neighbours, corrected=False),
-        **{
-            name: Row(model, cross_fit=name not in single)
-            for name, model in (linear | deep).items()
-        },
     }
+    for name, model in models.items():
+        # Trained to the last epoch, networks overfit standardised features.
+        min_max = "min-max" in name or not getattr(model, "early_stopping", True)
+        scaler = MinMaxScaler() if min_max else StandardScaler()
+        found[name] = Row(make_pipeline(scaler, model), cross_fit=name not in single)
+    return found
 
 
 def by_row(frame):
@@ -199,17 +194,17 @@ def tables(report, name, scores):
 
 def main(report, options):
     report.section("## The imbalanced protocol")
+    how = {"scoring": SCORERS, "cache": options.cache, "n_jobs": options.n_jobs}
     for name in [ARTIFICIAL] if options.quick else options.data:
         X, D = load(name)
-        models, folds = rows(D.shape[1], 2 if options.quick else 300), KFold(2)
         if options.quick:
+            folds, found = KFold(2), rows(D.shape[1], 2)
             few = (UNIFORM, ORACLE, "BFGSLDL, alpha 1", "OFR-DB, all epochs")
-            models = {row: models[row] for row in few}
+            found = {row: found[row] for row in few}
         else:
-            folds = ImbalancedKFold(**IMBALANCED_PROTOCOLS[name])
+            folds, found = ImbalancedKFold(**IMBALANCED_PROTOCOLS[name]), rows(D.shape[1], 300)
         report.say(f"### {name}", "")
-        options_of = {"scoring": SCORERS, "cache": options.cache, "n_jobs": options.n_jobs}
-        tables(report, name, by_row(compared(models, {name: (X, D)}, cv=folds, **options_of)))
+        tables(report, name, by_row(compared(found, {name: (X, D)}, cv=folds, **how)))
 
 
 if __name__ == "__main__":

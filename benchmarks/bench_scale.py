@@ -61,11 +61,8 @@ class Memory(threading.Thread):
 
 def resident(pid):
     """Resident size without pages of files, in MB; 0 for a process that has ended."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
-        return 0.0
-    return int(status.split("RssAnon:")[1].split()[0]) / 1e3
+    status = Path(f"/proc/{pid}/status")
+    return int(status.read_text().split("RssAnon:")[1].split()[0]) / 1e3 if status.exists() else 0.0
 
 
 def fit(X, D, pids=()):
@@ -106,11 +103,9 @@ SETTINGS = {
 
 
 def main(report, options):
-    sizes = options.rows or SIZES
-    settings = SETTINGS
+    sizes, settings = options.rows or SIZES, SETTINGS
     if options.quick:
-        sizes = [2000]
-        settings = {name: SETTINGS[name] for name in ("in memory", FROM_FILES)}
+        sizes, settings = [2000], {name: SETTINGS[name] for name in ("in memory", FROM_FILES)}
     table = report.table(
         **{"rows": "d", "rows are": "", "evaluations": "d", "seconds": ".1f"},
         **{"ms per evaluation": ".0f", "time / in memory": ".2f", "MB per process": ".0f"},
