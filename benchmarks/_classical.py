@@ -16,6 +16,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from sklearn_ldl import CPNN, IISLDL, LDLLCLR, LDLSCL, LDLSF, LDSVR, enhancement
 
+ONCE = ("",)
 TOLERANCES = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
 
 
@@ -51,7 +52,6 @@ def recorded(module, name, keep, fit):
 
 
 def kl(D, log_P):
-    """Sum over rows of the KL divergence."""
     return float((xlogy(D, D) - D * log_P).sum())
 
 
@@ -66,12 +66,13 @@ def log_predictions(X):
 
 def iis(X, D):
     """Maximum entropy by improved iterative scaling, without penalty and intercept."""
-
-    def ours(sweeps):
-        return IISLDL(alpha=0.0, fit_intercept=False, max_iter=sweeps).fit(X, D).coef_.T
-
-    rival = partial(theirs, "SA_IIS", lambda model: model.W, X, D)
-    return Duel(rival, ours, lambda W: kl(D, log_softmax(X @ W, axis=1)), (50, 200, 500, 2000))
+    ours = IISLDL(alpha=0.0, fit_intercept=False)
+    return Duel(
+        partial(theirs, "SA_IIS", lambda model: model.W, X, D),
+        lambda sweeps: ours.set_params(max_iter=sweeps).fit(X, D).coef_.T,
+        lambda W: kl(D, log_softmax(X @ W, axis=1)),
+        (50, 200, 500, 2000),
+    )
 
 
 def ldlsf(X, D):
@@ -122,36 +123,36 @@ def lclr(X, D):
 
 def cpnn(X, D):
     """Conditional network with numbers for labels, trained by Rprop without any penalty."""
-
-    def ours(epochs):
-        model = CPNN(param_groups=(), early_stopping=False, max_epochs=epochs, random_state=0)
-        return np.log(model.fit(X, D).predict(X))
-
-    rival = partial(theirs, "CPNN", log_predictions(X), X, D)
-    return Duel(rival, ours, lambda log_P: kl(D, log_P) / len(D), (400, 1000, 2000, 4000, 8000))
+    ours = CPNN(param_groups=(), early_stopping=False, random_state=0)
+    return Duel(
+        partial(theirs, "CPNN", log_predictions(X), X, D),
+        lambda epochs: np.log(ours.set_params(max_epochs=epochs).fit(X, D).predict(X)),
+        lambda log_P: kl(D, log_P) / len(D),
+        (400, 1000, 2000, 4000, 8000),
+    )
 
 
 def svr(X, D):
     """Support vectors; the packages minimise different losses, so that of neither is shown."""
-
-    def ours(_):
-        return np.log(LDSVR(kernel="rbf", random_state=0).fit(X, D).predict(X))
-
-    rival = partial(theirs, "LDSVR", log_predictions(X), X, D)
-    return Duel(rival, ours, lambda log_P: kl(D, log_P) / len(D), ("",))
+    return Duel(
+        partial(theirs, "LDSVR", log_predictions(X), X, D),
+        lambda _: np.log(LDSVR(kernel="rbf", random_state=0).fit(X, D).predict(X)),
+        lambda log_P: kl(D, log_P) / len(D),
+        ONCE,
+    )
 
 
 def scl(X, D):
     """Codes of sample correlations; the packages bound them in different ways."""
     n, n_labels = D.shape
     # python-ldl's term is a mean over clusters and labels too.
-    options = {"n_clusters": 5, "correlation_weight": 1e-3 / (5 * n_labels), "random_state": 0}
-
-    def ours(tol):
-        return LDLSCL(alpha=0.0, tol=tol, **options).fit(X, D).predict_log_proba(X)
-
-    rival = partial(theirs, "LDL_SCL", log_predictions(X), X, D, n_clusters=5)
-    return Duel(rival, ours, lambda log_P: kl(D, log_P) / n)
+    weight = 1e-3 / (5 * n_labels)
+    ours = LDLSCL(alpha=0.0, n_clusters=5, correlation_weight=weight, random_state=0)
+    return Duel(
+        partial(theirs, "LDL_SCL", log_predictions(X), X, D, n_clusters=5),
+        lambda tol: ours.set_params(tol=tol).fit(X, D).predict_log_proba(X),
+        lambda log_P: kl(D, log_P) / n,
+    )
 
 
 def fcm(X, L):
@@ -177,18 +178,16 @@ def km(X, L):
 
     def ours(_):
         gamma = 1 / (2 * np.mean(pdist(X)) ** 2)
-        return enhancement.KMEnhancer(gamma=gamma).fit(X, L).label_distributions_
+        return enhancement.KMEnhancer(gamma=gamma).fit_transform(X, L)
 
-    return Duel(lambda: algorithm("KM")().fit_transform(X, L), ours, None, ("",))
+    return Duel(lambda: algorithm("KM")().fit_transform(X, L), ours, None, ONCE)
 
 
 def lp(X, L):
     """Label propagation with the published width."""
-
-    def ours(_):
-        return enhancement.LPEnhancer(propagation=0.5, gamma=0.5).fit(X, L).label_distributions_
-
-    return Duel(lambda: algorithm("LP")().fit_transform(X, L), ours, None, ("",))
+    ours = enhancement.LPEnhancer(propagation=0.5, gamma=0.5)
+    rival = algorithm("LP")
+    return Duel(lambda: rival().fit_transform(X, L), lambda _: ours.fit_transform(X, L), None, ONCE)
 
 
 def ml(X, L):
@@ -232,7 +231,6 @@ def glle(X, L):
 
 #: Algorithms of python-ldl that are compiled before they are timed.
 COMPILED = {"LDLSF": "LDLSF", "LDL-LCLR": "LDL_LCLR"}
-LEARNERS = {
-    **{"IIS": iis, "LDLSF": ldlsf, "LDL-LCLR": lclr, "CPNN": cpnn, "LDL-SCL": scl, "LDSVR": svr}
-}
+LEARNERS = {"IIS": iis, "LDLSF": ldlsf, "LDL-LCLR": lclr, "CPNN": cpnn, "LDL-SCL": scl}
+LEARNERS["LDSVR"] = svr
 ENHANCERS = {"FCM": fcm, "KM": km, "LP": lp, "ML": ml, "GLLE": glle}

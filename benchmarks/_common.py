@@ -42,7 +42,6 @@ def processor() -> str:
 
 
 def machine() -> str:
-    """Say on what the figures were measured."""
     return (
         f"{processor()}, {platform.machine()}, {os.cpu_count()} cores, OMP_NUM_THREADS="
         f"{os.environ.get('OMP_NUM_THREADS', 'not set')}, Python {platform.python_version()}, "
@@ -105,13 +104,11 @@ class Table:
         self.emit("|" + "---|" * len(columns))
 
     def row(self, **values: Any) -> None:
-        """Print one row; columns are formatted by their format specifications."""
         texts = ((values.get(name), spec) for name, spec in self.columns.items())
         cells = ["" if value is None else format(value, spec) for value, spec in texts]
         self.emit("| " + " | ".join(cells) + " |")
 
     def emit(self, line: str) -> None:
-        """Print a line that is ready."""
         print(line, flush=True)
         self.lines.append(line)
 
@@ -124,7 +121,6 @@ class Report:
         self._parts: list[list[str]] = []
 
     def say(self, *lines: str) -> None:
-        """Print lines."""
         print(*lines, sep="\n", flush=True)
         self._parts.append(list(lines))
 
@@ -134,7 +130,6 @@ class Report:
         self.say("\n\n".join(texts), "")
 
     def table(self, **columns: str) -> Table:
-        """Begin a table."""
         table = Table(**columns)
         self._parts.append(table.lines)
         return table

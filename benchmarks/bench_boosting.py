@@ -17,7 +17,6 @@ RATE, DEPTH, SHARE = 0.05, 5, 0.5
 
 
 def simulated(n_rows, seed):
-    """Training rows, their votes, new rows, their votes."""
     rng = np.random.default_rng(seed)
     X = rng.standard_normal((n_rows + 5000, 50))
     W = 2 * rng.standard_normal((50, 30)) / np.sqrt(50)

@@ -76,7 +76,6 @@ COMPETITORS["DeepLDLRegressor"] = package
 
 
 def seconds(fit, X, D, n_epochs, device):
-    """Time per epoch: of the processor on CPU, of the clock on CUDA."""
     # A shared machine takes the processor away at any time; a graphics card is waited for.
     clock = time.process_time if device == "cpu" else time.perf_counter
     start = clock()
@@ -87,8 +86,6 @@ def seconds(fit, X, D, n_epochs, device):
 
 
 def main(report, options):
-    if options.device != "cpu":
-        report.say(f"Device: {torch.cuda.get_device_name()}.", "")
     table = report.table(
         **{"size": "", "trained by": "", "ms per epoch": ".2f"},
         **{"time / hand-written": ".2f", "skorch / time": ".2f"},

@@ -1,18 +1,11 @@
-"""What estimators do at their defaults, against what they replace and against the mean.
-
-Scores of ten folds on the files are those in ``benchmarks/defaults_cache``, one file a row; the
-table of all methods fits them anew.
-"""
+"""What wrappers do at their defaults, against what they replace; the cost of a penalty."""
 
 import warnings
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from _common import best_time, run
 from _named_sets import classifications, regressions
-from scipy.stats import gmean
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import log_loss, mean_absolute_error, r2_score
 from sklearn.model_selection import KFold, StratifiedKFold, cross_val_predict
@@ -21,19 +14,8 @@ from sklearn.preprocessing import StandardScaler
 
 from sklearn_ldl import BFGSLDL, LDLClassifier, LDLRegressor
 
-FILES = [
-    *("SJAFFE", "SCUT_FBP", "emotion6", "Natural_Scene", "Yeast_alpha", "Yeast_cold"),
-    *("Yeast_heat", "Yeast_spo", "M2B", "Movie", "FG-Net"),
-]
-ROWS = [
-    *("mean", "BFGSLDL", "BFGSLDLCV", "SmoothBFGSLDL", "DFLDL", "GradientBoostingLDL"),
-    *("DeepLDLRegressor", "AutoLDL"),
-]
-CACHE = Path(__file__).parent / "defaults_cache"
-
 
 def drop_in(report, rival, ours, sets):
-    """Compare with what is replaced, on named data sets."""
     report.section(f"## {type(ours).__name__} for {type(rival).__name__}")
     kind, measure, method = KFold, mean_absolute_error, "predict"
     if isinstance(rival, LogisticRegression):
@@ -61,7 +43,6 @@ def drop_in(report, rival, ours, sets):
 
 
 def cost(report, sizes):
-    """Time the choice of a penalty."""
     report.section("## The cost of an automatic penalty")
     table = report.table(data="", chosen=".2g", standardised="", given=".2f", old_default=".2f")
     for n, p, c in sizes:
@@ -83,23 +64,6 @@ def cost(report, sizes):
     report.say("")
 
 
-def on_files(report):
-    """Divergences over those of the mean distribution on the same folds."""
-    report.section("## On the files")
-    kl = {row: pd.read_csv(CACHE / f"{row}.csv").set_index(["data", "fold"])["kl"] for row in ROWS}
-    table = report.table(estimator="", **dict.fromkeys(FILES, ""), mean="")
-    for row in ROWS[1:]:
-        both = pd.concat([kl[row], kl["mean"]], axis=1, keys=["own", "mean"], join="inner")
-        sums, n_folds = both.groupby("data").sum(), both.groupby("data").size()
-        ratios = sums["own"] / sums["mean"]
-        cells = {
-            data: f"{ratio:.3f}" + f" ({n_folds[data]})" * int(n_folds[data] < 10)
-            for data, ratio in ratios.items()
-        }
-        whole = f"{gmean(ratios):.4f}" if len(ratios) == len(FILES) else ""
-        table.row(estimator=row, **cells, mean=whole)
-
-
 def main(report, options):
     warnings.simplefilter("ignore")
     few, sizes = None, [(2_000, 250, 6), (100_000, 100, 10)]
@@ -108,7 +72,6 @@ def main(report, options):
     drop_in(report, Ridge(), LDLRegressor(), islice(regressions(), few))
     drop_in(report, LogisticRegression(), LDLClassifier(), islice(classifications(), few))
     cost(report, sizes)
-    on_files(report)
 
 
 if __name__ == "__main__":

@@ -51,7 +51,6 @@ def problem(data):
 
 
 def recover(row, setting, data):
-    """Recover the distributions of one data set, and score them."""
     X, D, known = problem(data)
     L = to_logical_labels(D)
     chosen = ""
@@ -78,7 +77,6 @@ def recover(row, setting, data):
 
 
 def enhance(kind, setting, X, L, D, known):
-    """Distributions of one setting, and the parameters that were chosen."""
     grid = {"normalization": NORMALIZATIONS, **GRIDS[kind]}
     candidates = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
     if setting != TUNED:
@@ -97,7 +95,6 @@ def enhance(kind, setting, X, L, D, known):
 
 
 def outcomes(rows, names, kept):
-    """One line per data set and row."""
     worker = Worker()
     for data, (row, setting) in product(names, rows):
         key = f"{data} | {row} | {setting}"

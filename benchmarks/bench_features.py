@@ -55,7 +55,6 @@ class Learner:
         return False
 
     def for_checks(self):
-        """Return what scikit-learn's checks are run on."""
         return as_regressor(self.make())
 
 
@@ -113,7 +112,6 @@ def in_search(learner):
 
 
 def has_parameters(learner):
-    """Parameters can be listed, set and cloned."""
     names = learner.make().get_params().keys()
     return bool(names) and clone(learner.make()).get_params().keys() == names
 

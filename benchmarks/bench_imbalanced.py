@@ -92,7 +92,6 @@ SCORERS = {f"{form} | {m}": partial(value, form, m) for form in (NONE, *FORMS) f
 
 
 def rows(n_labels, max_epochs):
-    """All rows by name, with their scalers."""
     constant = DummyRegressor(strategy="constant", constant=np.full(n_labels, 1 / n_labels))
     neighbours = make_pipeline(StandardScaler(), ldl.KNeighborsLDL(n_neighbors=10))
     cv, options = ldl.BFGSLDLCV(cv=SHUFFLED), {"max_epochs": max_epochs, "random_state": 0}
@@ -148,7 +147,6 @@ def spread(values, star):
 
 
 def test(values, reference):
-    """Test a difference between folds; return the p-value and its direction."""
     difference = values.to_numpy() - reference.to_numpy()
     if not difference.any():
         return None
@@ -157,7 +155,6 @@ def test(values, reference):
 
 
 def tables(report, name, scores):
-    """Write the KL of learners by corrections, and all measures."""
     sign = np.array([-1 if measure in SIMILARITIES else 1 for measure in MEASURES])
     losses = {row: sign * part.mean() for row, part in scores.items()}
     # Rows that know nothing of the labels of the test.

@@ -52,7 +52,6 @@ class Truth(RegressorMixin, BaseEstimator):
         return np.log(self.average(X[:, 0], lambda part: part.pdf(y)))
 
     def quantile(self, X, q):
-        """Bisect."""
         low, high = np.full((len(X), len(q)), -50.0), np.full((len(X), len(q)), 50.0)
         for _ in range(60):
             middle = (low + high) / 2
@@ -76,7 +75,6 @@ class Histogram(RegressorMixin, BaseEstimator):
     """Densities that are constant in the cells of `grid_`; this one is that of the values."""
 
     def fit(self, X, y):
-        """Count values in 50 cells."""
         counts, edges = np.histogram(y, 50)
         self.grid_, self.weight_ = (edges[1:] + edges[:-1]) / 2, counts / len(y)
         return self
@@ -125,7 +123,6 @@ def searched(model, **candidates):
 
 
 def models(problem, y, seed, max_epochs):
-    """Name -> model, for training values `y`."""
     net = {**PRESETS["plain"], "max_epochs": max_epochs, "random_state": seed}
     net |= {"batch_size": 200, "lr": 0.03, "lr_schedule": "cosine"}
     steps = np.array([25, 50, 100, 200])
@@ -165,7 +162,6 @@ SCORERS = {name: partial(one_of, i) for i, name in enumerate([*MEASURES, "fit_s"
 
 
 def scores(name, seed, n_train, n_test, max_epochs, **more):
-    """Measures of all models for one seed."""
     rng = np.random.default_rng(seed)
     (X, y), (X_test, y_test) = (PROBLEMS[name].draw(n, rng) for n in (n_train, n_test))
     data = {name: (np.concatenate([X, X_test]), np.concatenate([y, y_test]))}

@@ -37,7 +37,6 @@ def make_block(number, n_rows=BLOCK, p=P, n_labels=C):
 
 
 def collection(folder, name, n_rows, n_columns):
-    """Dask array of the first rows of the files."""
     sizes = [BLOCK] * (n_rows // BLOCK) + ([n_rows % BLOCK] if n_rows % BLOCK else [])
     read = dask.delayed(np.load, pure=True)
     blocks = [
@@ -66,7 +65,6 @@ def resident(pid):
 
 
 def fit(X, D, pids=()):
-    """Fitted model, seconds by the clock and peak memory in MB."""
     memory = Memory([os.getpid(), *pids])
     memory.start()
     start = time.perf_counter()
@@ -83,7 +81,6 @@ def in_memory(X, D, n_threads=None):
 
 
 def with_workers(X, D, n_workers, *, persist=True):
-    """Fit with a cluster of worker processes on this machine."""
     options = {"threads_per_worker": 1, "memory_limit": 0, "dashboard_address": ":0"}
     with LocalCluster(n_workers=n_workers, **options) as cluster, Client(cluster) as client:
         if persist:

@@ -47,7 +47,6 @@ def prepare(name, form=STANDARDISED):
 
 
 def objective(X, D, alpha, coef, intercept):
-    """Value of the objective and norm of its gradient."""
     L = log_softmax(X @ coef.T + intercept, axis=1)
     gradient = (np.exp(L) - D) / len(D)
     value = (xlogy(D, D) - D * L).sum() / len(D) + alpha / 2 * (coef**2).sum()
@@ -107,7 +106,6 @@ def race(seconds, *calls):
 
 
 def peak_memory(function, *args):
-    """Peak of what a call allocates, in MB (arrays included)."""
     tracemalloc.start()
     try:
         function(*args)
