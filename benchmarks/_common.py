@@ -28,8 +28,7 @@ SIX = {measures.heading(measure): measure for measure in measures.SIX}
 #: Headings of those that are better when high.
 SIMILARITIES = [name for name, measure in SIX.items() if measure in measures.SIMILARITIES]
 PAGES = Path(__file__).parents[1] / "doc" / "benchmarks"
-#: Small data that need no file.
-ARTIFICIAL = "artificial"
+ARTIFICIAL = "artificial"  # small, and needs no file
 
 
 def processor() -> str:
@@ -51,10 +50,9 @@ def machine() -> str:
 
 def data_folder() -> Path:
     """Folder of the real files, from the environment variable SKLEARN_LDL_DATA."""
-    folder = os.environ.get("SKLEARN_LDL_DATA")
-    if not folder:
-        raise SystemExit("Set SKLEARN_LDL_DATA to the folder with the .mat files.")
-    return Path(folder)
+    if folder := os.environ.get("SKLEARN_LDL_DATA"):
+        return Path(folder)
+    raise SystemExit("Set SKLEARN_LDL_DATA to the folder with the .mat files.")
 
 
 def load(name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -71,8 +69,7 @@ def load(name: str) -> tuple[np.ndarray, np.ndarray]:
 def compared(estimators: dict, datasets: dict, **options: Any) -> pd.DataFrame:
     """Scores of folds by `compare`, of what was asked for alone; a fold that fails is an error."""
     comparison = compare(estimators, datasets, **options)
-    failures = [failed for failed in comparison.failures if failed["estimator"] in estimators]
-    if failures:
+    if failures := [f for f in comparison.failures if f["estimator"] in estimators]:
         raise RuntimeError(str(failures[0]))
     scores = comparison.scores
     return scores[scores["estimator"].isin(list(estimators))]

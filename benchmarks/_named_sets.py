@@ -42,9 +42,8 @@ def regressions():
     yield "an outlier", X, np.append(X[:-1, 0] + 0.5 * rng.normal(size=399), 50.0)
     X = rng.normal(size=(300, 6))
     yield "counts", X, rng.poisson(np.exp(0.5 * X[:, 0] + 1)).astype(float)
-    scale = 10.0 ** np.arange(-3, 5)
     X = rng.normal(size=(300, 8))
-    yield "eight scales", X * scale, X.sum(axis=1) + 2 * rng.normal(size=300)
+    yield "eight scales", X * 10.0 ** np.arange(-3, 5), X.sum(axis=1) + 2 * rng.normal(size=300)
     yield "noise", rng.normal(size=(300, 20)), rng.normal(size=300)
 
 
@@ -69,9 +68,8 @@ def classifications():
     X, y = datasets.load_diabetes(return_X_y=True)
     yield "diabetes, high", X, y > 140
     rng = np.random.RandomState(1)
-    scale = 10.0 ** np.arange(-2, 4)
     X = rng.normal(size=(300, 6))
-    yield "six scales", X * scale, X.sum(axis=1) > rng.normal(size=300)
+    yield "six scales", X * 10.0 ** np.arange(-2, 4), X.sum(axis=1) > rng.normal(size=300)
     yield "noise", rng.normal(size=(300, 20)), rng.randint(0, 3, 300)
     X = rng.poisson(1, size=(400, 200)).astype(float)
     margin = X[:, :3].sum(axis=1) - X[:, 3:6].sum(axis=1) + rng.normal(size=400)

@@ -104,11 +104,8 @@ def scores(noise, seed, weights, votes, max_epochs, **more):
     net = {**PRESETS["plain"], "batch_size": 100, "max_epochs": max_epochs, "random_state": seed}
     stopping = {**net, "early_stopping": True, "validation_fraction": 0.2}
     graph = partial(AuxGraphLDLClassifier, **net)
-    searches = {
-        VOTE: search(Vote(net=net), OWN, n_neighbors=votes),
-        SEARCH: search(graph(), OWN, aux_weight=weights),
-    }
-    found = fit(searches)
+    searched = search(graph(), OWN, aux_weight=weights)
+    found = fit({VOTE: search(Vote(net=net), OWN, n_neighbors=votes), SEARCH: searched})
     n_votes, weight = found["chosen"]
     own_labels = FunctionTransformer(np.take, kw_args={"indices": range(64, 80), "axis": 1})
     rows = {
@@ -135,21 +132,18 @@ def main(report, options):
     noises, n_seeds, sizes = [0.0, 0.1, 0.2, 0.3, 0.4], 5, (WEIGHTS, VOTES, 60)
     if options.quick:
         noises, n_seeds, sizes = [0.4], 1, ([0.3, 3.0], [4, 20], 1)
-    cells = {}
+    columns = {}
     for noise in noises:
-        column = f"{noise:.0%} wrong"
         runs = [scores(noise, seed, *sizes, cache=options.cache) for seed in range(n_seeds)]
         accuracies = pd.DataFrame([run["accuracy"] for run in runs])
-        best = accuracies.mean().idxmax()
-        for name, values in accuracies.items():
-            cells.setdefault(name, {})[column] = spread(values, 1) + "*" * (name == best)
-        gain = accuracies[SEARCH] - accuracies[PLAIN]
-        cells.setdefault("gain of the search", {})[column] = spread(gain, 1)
-        median = np.median([run["chosen"][SEARCH] for run in runs])
-        cells.setdefault("weight chosen", {})[column] = f"{median:g}"
-    table = report.table(method="", **dict.fromkeys(cells[SEARCH], ""))
-    for name, row in cells.items():
-        table.row(method=name, **row)
+        cells = {name: spread(values, 1) for name, values in accuracies.items()}
+        cells[accuracies.mean().idxmax()] += "*"
+        cells["gain of the search"] = spread(accuracies[SEARCH] - accuracies[PLAIN], 1)
+        cells["weight chosen"] = f"{np.median([run['chosen'][SEARCH] for run in runs]):g}"
+        columns[f"{noise:.0%} wrong"] = cells
+    table = report.table(method="", **dict.fromkeys(columns, ""))
+    for name in cells:
+        table.row(method=name, **{column: columns[column][name] for column in columns})
 
 
 if __name__ == "__main__":

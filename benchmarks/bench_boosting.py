@@ -25,12 +25,6 @@ def simulated(n_rows, seed):
     return X[:n_rows], D[:n_rows], X[n_rows:], D[n_rows:]
 
 
-def real_folds(name, n_folds, n_used):
-    X, D = load(name)
-    parts = KFold(n_folds, shuffle=True, random_state=0).split(X)
-    return [(X[a], D[a], X[b], D[b]) for a, b in parts][:n_used]
-
-
 def ours(X, D, X_new, n_rounds, seed, *, engine):
     options = {"learning_rate": RATE, "max_depth": DEPTH, "subsample": SHARE, "engine": engine}
     options |= {"max_features": "sqrt", "early_stopping": False, "n_jobs": 1}
@@ -114,7 +108,9 @@ def main(report, options):
         race(table, f"{n_rows:,} rows", [simulated(n_rows, 0)], 400, OURS)
     for name, n_used in (("SCUT_FBP", 3), ("Natural_Scene", 3), ("Movie", 1)):
         learners = OURS if name != "Movie" else dict(list(OURS.items())[:1])
-        race(table, name, real_folds(name, 3, n_used), 400, learners)
+        X, D = load(name)
+        parts = list(KFold(3, shuffle=True, random_state=0).split(X))[:n_used]
+        race(table, name, [(X[a], D[a], X[b], D[b]) for a, b in parts], 400, learners)
 
 
 if __name__ == "__main__":

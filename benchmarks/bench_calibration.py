@@ -17,9 +17,7 @@ import sklearn_ldl as ldl
 from sklearn_ldl import metrics
 from sklearn_ldl.deep import PRESETS
 
-NOISE = 0.4
-N_TRAIN = 500
-N_TEACHERS = 5
+NOISE, N_TRAIN, N_TEACHERS = 0.4, 500, 5
 RECIPE = {**PRESETS["plain"], "optimizer": "sgd", "lr": 0.05, "weight_decay": 5e-4}
 RECIPE |= {"batch_size": 64, "lr_schedule": "multistep", "max_epochs": 240}
 SCORERS = {
@@ -38,17 +36,10 @@ class ConvNet(nn.Sequential):
     """Two convolutions with batch normalisation."""
 
     def __init__(self, n_labels: int):
-        super().__init__(
-            nn.Conv2d(1, 16, 3, padding=1, bias=False),
-            nn.BatchNorm2d(16),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-            nn.Conv2d(16, 32, 3, padding=1, bias=False),
-            nn.BatchNorm2d(32),
-            nn.ReLU(),
-            nn.Flatten(),
-            nn.Linear(32 * 4 * 4, n_labels),
-        )
+        first = nn.Conv2d(1, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU()
+        second = nn.Conv2d(16, 32, 3, padding=1, bias=False), nn.BatchNorm2d(32), nn.ReLU()
+        last = nn.Flatten(), nn.Linear(32 * 4 * 4, n_labels)
+        super().__init__(*first, nn.MaxPool2d(2), *second, *last)
 
 
 def images(X):

@@ -14,8 +14,7 @@ from sklearn_ldl import DeepLDLRegressor
 from sklearn_ldl.deep import PRESETS
 
 SIZES = {"Movie": (7755, 1869, 5), "SCUT-FBP": (1500, 300, 10)}
-BATCH = 50
-LR = 0.01
+BATCH, LR = 50, 0.01
 
 
 def network(n_features, n_labels):
@@ -71,8 +70,8 @@ def package(X, D, n_epochs, device):
     DeepLDLRegressor(**recipe | {"batch_size": BATCH, "device": device}).fit(X, D)
 
 
-COMPETITORS = {"hand-written loop": by_hand, "DataLoader": data_loader, "skorch": plain_skorch}
-COMPETITORS["DeepLDLRegressor"] = package
+NAMES = ("hand-written loop", "DataLoader", "skorch", "DeepLDLRegressor")
+COMPETITORS = dict(zip(NAMES, (by_hand, data_loader, plain_skorch, package), strict=True))
 
 
 def seconds(fit, X, D, n_epochs, device):
@@ -90,9 +89,8 @@ def main(report, options):
         **{"size": "", "trained by": "", "ms per epoch": ".2f"},
         **{"time / hand-written": ".2f", "skorch / time": ".2f"},
     )
-    n_rounds, n_steps, sizes = (
-        (1, 50, {"small": (500, 30, 5)}) if options.quick else (9, 3000, SIZES)
-    )
+    small = 1, 50, {"small": (500, 30, 5)}
+    n_rounds, n_steps, sizes = small if options.quick else (9, 3000, SIZES)
     rng = np.random.default_rng(0)
     for size, (n, p, n_labels) in sizes.items():
         X = rng.standard_normal((n, p)).astype(np.float32)

@@ -70,10 +70,11 @@ def recover(row, setting, data):
             P = P / P.sum(axis=1, keepdims=True)
         else:
             P, chosen = enhance(row, setting, X, L, D, known)
-    line = {"seconds": time.process_time() - start, "chosen": chosen}
-    if not np.isfinite(P).all():
-        return line | {"failure": "NaN"}
-    return line | {name: getattr(metrics, SIX[name])(D[~known], P[~known]) for name in SIX}
+    line = {"seconds": time.process_time() - start, "chosen": chosen, "failure": "NaN"}
+    if np.isfinite(P).all():
+        line["failure"] = None
+        line |= {name: getattr(metrics, SIX[name])(D[~known], P[~known]) for name in SIX}
+    return line
 
 
 def enhance(kind, setting, X, L, D, known):
@@ -81,17 +82,12 @@ def enhance(kind, setting, X, L, D, known):
     candidates = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
     if setting != TUNED:
         candidates = [{"normalization": setting}]
-    best, result = np.inf, None
-    for candidate in candidates:
-        enhancer = getattr(enhancement, kind)(**candidate)
-        if "random_state" in enhancer.get_params():
-            enhancer.set_params(random_state=0)
-        P = enhancer.fit_transform(X, L)
-        score = metrics.kl_divergence(D[known], P[known])
-        if score < best:
-            text = ", ".join(f"{name}={value}" for name, value in candidate.items())
-            best, result = score, (P, text if setting == TUNED else "")
-    return result
+    seed = {"random_state": 0} if kind == "FCMEnhancer" else {}
+    enhancers = [getattr(enhancement, kind)(**candidate, **seed) for candidate in candidates]
+    found = [enhancer.fit_transform(X, L) for enhancer in enhancers]
+    best = int(np.argmin([metrics.kl_divergence(D[known], P[known]) for P in found]))
+    text = ", ".join(f"{name}={value}" for name, value in candidates[best].items())
+    return found[best], text if setting == TUNED else ""
 
 
 def outcomes(rows, names, kept):
@@ -117,8 +113,8 @@ def main(report, options):
     frame = pd.DataFrame([empty | line for line in outcomes(rows, names, kept)])
     losses = frame[list(SIX)] * [-1 if name in SIMILARITIES else 1 for name in SIX]
     best = losses == losses.groupby(frame["data"]).transform("min")
-    shown = ("data", "enhancer", "setting", *SIX, "seconds", "chosen")
-    table = report.table(**dict.fromkeys(shown, ""))
+    columns = ("data", "enhancer", "setting", *SIX, "seconds", "chosen")
+    table = report.table(**dict.fromkeys(columns, ""))
     for i, line in frame.iterrows():
         cells = {m: line["failure"] or f"{line[m]:.4f}" + "*" * int(best.loc[i, m]) for m in SIX}
         seconds = None if np.isnan(line["seconds"]) else f"{line['seconds']:.2f}"

@@ -7,9 +7,8 @@ from _common import run
 
 from sklearn_ldl import AuxGraphNeighbors
 
-N_COLUMNS = [2, 8, 32, 128]
+N_COLUMNS, N_LATENT = [2, 8, 32, 128], 8
 N_ROWS = [10_000, 20_000, 40_000, 80_000]
-N_LATENT = 8
 
 
 def auxiliary_labels(n_rows, n_columns):

@@ -3,6 +3,7 @@
 from functools import partial
 
 import numpy as np
+import pandas as pd
 from _common import ARTIFICIAL, CACHE, SIMILARITIES, SIX, compared, load, run
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.dummy import DummyRegressor
@@ -156,16 +157,13 @@ def test(values, reference):
 
 def tables(report, name, scores):
     sign = np.array([-1 if measure in SIMILARITIES else 1 for measure in MEASURES])
-    losses = {row: sign * part.mean() for row, part in scores.items()}
-    # Rows that know nothing of the labels of the test.
-    fair = [row for row in losses if row[0] != ORACLE and row[1] != TRUE_PRIOR]
-    best = {m: min(losses[row][m] for row in fair) for m in MEASURES}
-    starred = {
-        row: {m: row in fair and losses[row][m] == best[m] for m in MEASURES} for row in losses
-    }
+    losses = pd.DataFrame({row: sign * part.mean() for row, part in scores.items()})
+    # Among rows that know nothing of the labels of the test.
+    fair = losses * [np.nan if ORACLE in row or TRUE_PRIOR in row else 1 for row in losses]
+    best = fair.eq(fair.min(axis=1), axis=0)
     overview = {learner: {} for learner, _ in scores}
     for (learner, form), part in scores.items():
-        star = "*" * int(starred[learner, form][KL])
+        star = "*" * int(best[learner, form][KL])
         overview[learner][form] = f"{part[KL].mean():.4f}{star}"
     for method, (_, kl) in PUBLISHED.get(name, {}).items():
         overview[f"{method}, published"] = {NONE: f"{kl:.4f}"}
@@ -176,11 +174,10 @@ def tables(report, name, scores):
     p_values = {"p, uniform constant": "", "p, no correction": ""}
     measures = dict.fromkeys(MEASURES, "")
     table = report.table(learner="", correction="", **measures, better="", **p_values)
-    six = list(SIX)
     for (learner, form), part in scores.items():
-        better = losses[learner, form][six] < losses[UNIFORM, NONE][six]
+        better = (losses[learner, form] < losses[UNIFORM, NONE])[list(SIX)]
         p = (test(part[KL], scores[row][KL]) for row in ((UNIFORM, NONE), (learner, NONE)))
-        cells = {m: spread(part[m], starred[learner, form][m]) for m in MEASURES}
+        cells = {m: spread(part[m], best[learner, form][m]) for m in MEASURES}
         cells |= dict(zip(p_values, p, strict=True))
         table.row(learner=learner, correction=form, **cells, better=int(better.sum()))
     for method, (chebyshev, kl) in PUBLISHED.get(name, {}).items():
@@ -194,12 +191,12 @@ def main(report, options):
     how = {"scoring": SCORERS, "cache": options.cache, "n_jobs": options.n_jobs}
     for name in [ARTIFICIAL] if options.quick else options.data:
         X, D = load(name)
+        found, folds = rows(D.shape[1], 2 if options.quick else 300), KFold(2)
         if options.quick:
-            folds, found = KFold(2), rows(D.shape[1], 2)
             few = (UNIFORM, ORACLE, "BFGSLDL, alpha 1", "OFR-DB, all epochs")
             found = {row: found[row] for row in few}
         else:
-            folds, found = ImbalancedKFold(**IMBALANCED_PROTOCOLS[name]), rows(D.shape[1], 300)
+            folds = ImbalancedKFold(**IMBALANCED_PROTOCOLS[name])
         report.say(f"### {name}", "")
         tables(report, name, by_row(compared(found, {name: (X, D)}, cv=folds, **how)))
 

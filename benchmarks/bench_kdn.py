@@ -1,7 +1,5 @@
 """Coverage of prediction intervals."""
 
-from functools import partial
-
 import numpy as np
 import pandas as pd
 from _common import CACHE, compared, run, spread
@@ -16,7 +14,6 @@ from sklearn_ldl.deep.values.kdn import KernelDensityRegressor
 from sklearn_ldl.deep.values.mixtures import KernelMixture
 
 LEVELS = np.array([0.5, 0.8, 0.9, 0.95])
-FLOOR = -20.0
 #: Measure -> digits.
 MEASURES = {
     **dict.fromkeys(("50%", "80%", "90%", "95%", "by x"), 1),
@@ -114,7 +111,7 @@ class LabelDistributions(Histogram):
 
 
 def log_score(model, X, y):
-    return np.maximum(model.log_density(X, y), FLOOR).mean()
+    return np.maximum(model.log_density(X, y), -20.0).mean()
 
 
 def searched(model, **candidates):
@@ -154,11 +151,10 @@ def measured(model, X, y):
     return model.measured_
 
 
-def one_of(position, model, X, y):
-    return measured(model, X, y)[position]
-
-
-SCORERS = {name: partial(one_of, i) for i, name in enumerate([*MEASURES, "fit_s"])}
+SCORERS = {
+    name: lambda model, X, y, i=i: measured(model, X, y)[i]
+    for i, name in enumerate([*MEASURES, "fit_s"])
+}
 
 
 def scores(name, seed, n_train, n_test, max_epochs, **more):

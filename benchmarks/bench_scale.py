@@ -23,8 +23,7 @@ from sklearn_ldl import BFGSLDL
 
 P, C, BLOCK = 100, 10, 100_000
 SIZES = [10**4, 10**5, 5 * 10**5, 10**6, 10**7, 2 * 10**7]
-# More rows are not copied into memory as a whole.
-MOST_IN_MEMORY = 10**7
+MOST_IN_MEMORY = 10**7  # of rows that are copied there as a whole
 
 
 def make_block(number, n_rows=BLOCK, p=P, n_labels=C):
@@ -120,14 +119,13 @@ def main(report, options):
                 if n_rows > MOST_IN_MEMORY and setting != FROM_FILES:
                     continue
                 model, seconds, megabytes = fit_in(*data)
-                n = model.n_evaluations_
-                ratio = difference = None
+                n, more = model.n_evaluations_, (None, megabytes, None)
                 if reference:
-                    ratio = seconds / reference[1]
                     difference = np.abs(model.coef_ - reference[0].coef_).max()
+                    more = (seconds / reference[1], megabytes, difference)
                 reference = reference or (model, seconds)
-                values = (n_rows, setting, n, seconds, 1e3 * seconds / n, ratio, megabytes)
-                table.row(**dict(zip(table.columns, (*values, difference), strict=True)))
+                values = (n_rows, setting, n, seconds, 1e3 * seconds / n, *more)
+                table.row(**dict(zip(table.columns, values, strict=True)))
 
 
 if __name__ == "__main__":

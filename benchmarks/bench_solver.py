@@ -24,10 +24,8 @@ FILES = ["SCUT_FBP", "emotion6", "Natural_Scene", "Yeast_alpha", "SJAFFE", "Movi
 RAW, STANDARDISED, CSR = "raw", "standardised", "raw, CSR"
 CASES = [(name, STANDARDISED) for name in [*FILES, "FG-Net", "synthetic"]]
 CASES += [("Movie", RAW), ("Movie", CSR), ("synthetic", RAW)]
-# Operations beyond which a Hessian of scikit-learn's newton-cholesky is not formed.
-MAX_HESSIAN = 5e10
-# Copied rows beyond this many numbers are not tried.
-MAX_COPIES = 3e8
+# Operations for a Hessian, and numbers in copied rows, beyond which scikit-learn is not tried.
+MAX_HESSIAN, MAX_COPIES = 5e10, 3e8
 
 
 def synthetic(n=100_000, p=200, n_labels=10):
@@ -107,11 +105,10 @@ def race(seconds, *calls):
 
 def peak_memory(function, *args):
     tracemalloc.start()
-    try:
-        function(*args)
-        return tracemalloc.get_traced_memory()[1] / 1e6
-    finally:
-        tracemalloc.stop()
+    function(*args)
+    peak = tracemalloc.get_traced_memory()[1] / 1e6
+    tracemalloc.stop()
+    return peak
 
 
 def solvers(report, options):
@@ -148,25 +145,18 @@ def solvers(report, options):
 
 def against_python_ldl(report, options):
     """Run SA_BFGS as it comes (no penalty, 500 iterations), on the same standardised features."""
-    models = {
-        "our_KL": BFGSLDL(alpha=0.01),
-        "our_CV_KL": BFGSLDLCV(),
-        "their_KL": PythonLDL("SA_BFGS"),
-        "mean": "mean",
-    }
-    table = report.table(
-        data="", their_time=".1f", **dict.fromkeys([*models][:3], ".4f"), mean_KL=".4f"
-    )
+    our, their = BFGSLDL(alpha=0.01), PythonLDL("SA_BFGS")
+    models = {"our_KL": our, "our_CV_KL": BFGSLDLCV(), "their_KL": their, "mean": "mean"}
+    digits = dict.fromkeys([*models][:3], ".4f")
+    table = report.table(data="", their_time=".1f", **digits, mean_KL=".4f")
     folds = KFold(5, shuffle=True, random_state=0)
     for name in [ARTIFICIAL] if options.quick else FILES:
         X, D = prepare(name)
-        their, our = models["their_KL"], models["our_KL"]
-        ratios = [
-            best_time(1, their.fit, X, D)[0] / best_time(1, our.fit, X, D)[0] for _ in range(3)
-        ]
+        times = [[best_time(1, m.fit, X, D)[0] for m in (their, our)] for _ in range(3)]
         scores = compared(models, {name: (X, D)}, cv=folds, scoring="kl_divergence")
         kl = scores.groupby("estimator")["kl_divergence"].mean()
-        table.row(data=name, their_time=np.median(ratios), **kl, mean_KL=kl["mean"])
+        ratio = np.median([t / o for t, o in times])
+        table.row(data=name, their_time=ratio, **kl, mean_KL=kl["mean"])
 
 
 def main(report, options):
