@@ -47,6 +47,8 @@ def test_quick(script):
     missing = re.search(rf"No module named '({EXTRAS})[.']", run.stderr)
     if run.returncode and missing:
         pytest.skip(f"{missing[1]} is not installed")
+    if run.returncode and "Set SKLEARN_LDL_DATA" in run.stderr:
+        pytest.skip("real files are needed")
     assert run.returncode == 0, run.stderr
     title, *lines = run.stdout.splitlines()
     assert title.startswith("# ")
