@@ -16,8 +16,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from sklearn_ldl import CPNN, IISLDL, LDLLCLR, LDLSCL, LDLSF, LDSVR, enhancement
 
-ONCE = ("",)
-TOLERANCES = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
+ONCE, TOLERANCES = ("",), (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
 
 
 class Duel(NamedTuple):

@@ -114,7 +114,7 @@ class Report:
     """Prints texts and tables as they come; what a page says by hand is taken from there."""
 
     def __init__(self, page: str = "") -> None:
-        self._by_hand = {title: text_by_hand(part) for title, part in sections(page).items()}
+        self._page = sections(page)
         self._parts: list[list[str]] = []
 
     def say(self, *lines: str) -> None:
@@ -123,8 +123,14 @@ class Report:
 
     def section(self, heading: str, about: str = "") -> None:
         """Begin a section: a heading as in the page, a computed line, and the text of the page."""
-        texts = [text for text in (heading, about, self._by_hand.get(heading, "")) if text]
+        texts = [
+            text for text in (heading, about, text_by_hand(self._page.get(heading, ""))) if text
+        ]
         self.say("\n\n".join(texts), "")
+
+    def rows(self, heading: str) -> list[str]:
+        """Rows of the tables in a section of the page, as they are there."""
+        return re.findall(r"^\| .*", self._page.get(heading, ""), re.M)
 
     def table(self, **columns: str) -> Table:
         table = Table(**columns)

@@ -88,24 +88,22 @@ SCORERS = {
 }
 
 
-def faces():
-    bunch = load_ldl(data_folder() / "FG-Net.mat")
-    return np.asarray(bunch.data, dtype=np.float64), np.ravel(bunch.age).astype(float)
-
-
 def main(report, options):
-    data, seeds, folds, rows = faces, (0, 1, 2), FOLDS, ROWS
+    seeds, folds, rows = (0, 1, 2), FOLDS, ROWS
     if options.quick:
         X, y = make_regression(100, 5, random_state=0)
-        data, seeds, folds = lambda: (X, np.clip(30 + y / 10, 0, 69).round()), (0,), KFold(2)
+        y, seeds, folds = np.clip(30 + y / 10, 0, 69).round(), (0,), KFold(2)
         rows = {name: ROWS[name] for name in ("mean age", "RidgeCV", "BFGSLDL", "C-Net")}
+    else:
+        bunch = load_ldl(data_folder() / "FG-Net.mat")
+        X, y = np.asarray(bunch.data, dtype=np.float64), np.ravel(bunch.age).astype(float)
     how = {"cv": folds, "scoring": SCORERS, "cache": options.cache}
     frames = []
     for features, scaler in SCALERS.items():
         for seed in seeds:
             names = [name for name in rows if seed == 0 or name not in DETERMINISTIC]
             models = {name: make_pipeline(scaler(), rows[name](seed)) for name in names}
-            frames.append(compared(models, {features: data()}, **how).assign(seed=seed))
+            frames.append(compared(models, {features: (X, y)}, **how).assign(seed=seed))
     groups = pd.concat(frames).groupby(["dataset", "estimator", "seed"], sort=False)
     means = groups[list(SCORERS)].mean().reset_index()
     report.spreads(means, {"dataset": "features", "estimator": "method"}, dict.fromkeys(SCORERS, 3))

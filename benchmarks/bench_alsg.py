@@ -23,6 +23,11 @@ WEIGHTS, VOTES = [0.1, 0.3, 1.0, 3.0, 10.0], [4, 10, 20, 40]
 FEATURES = "features as auxiliary labels"
 PLAIN, SEARCH, VOTE = "cross entropy", "AuxGraph, search", "vote, search"
 
+SCORERS = {
+    "accuracy": lambda model, X, y: 100 * (model.predict(X) == y).mean(),
+    "chosen": lambda model, X, y: next(iter(getattr(model, "best_params_", {"": np.nan}).values())),
+}
+
 
 def data(seed):
     """Features with auxiliary labels, classes, training rows, test rows, and what draws noise."""
@@ -81,14 +86,6 @@ class Vote(ClassifierMixin, BaseEstimator):
         return self.net_.predict(X)
 
 
-def percent(model, X, y):
-    return 100 * (model.predict(X) == y).mean()
-
-
-def chosen(model, X, y):
-    return next(iter(getattr(model, "best_params_", {"": np.nan}).values()))
-
-
 def search(model, aux, **grid):
     grid = {f"estimator__{name}": values for name, values in grid.items()}
     return GridSearchCV(Parted(model, aux), grid, cv=3, error_score="raise")
@@ -99,7 +96,7 @@ def scores(noise, seed, weights, votes, max_epochs, **more):
     # The same draws whatever the noise: more noise only adds wrong labels.
     wrong, steps = rng.random(N_TRAIN) < noise, rng.integers(1, N_CLASSES, N_TRAIN)
     more |= {"corrupt": partial(noisy, wrong, steps), "cv": [(train, test)]}
-    more["scoring"] = {"accuracy": percent, "chosen": chosen}
+    more["scoring"] = SCORERS
     fit = partial(compared, datasets={f"{noise:.0%} wrong": (X, y)}, **more)
     net = {**PRESETS["plain"], "batch_size": 100, "max_epochs": max_epochs, "random_state": seed}
     stopping = {**net, "early_stopping": True, "validation_fraction": 0.2}

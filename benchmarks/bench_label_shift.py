@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pandas as pd
 from _common import run
 from joblib import Parallel, delayed
 from scipy.special import softmax
@@ -69,17 +70,13 @@ def divergences(shift, seed, n_target, forms=tuple(FORMS)):
     return found
 
 
-def means(runs):
-    return {form: float(np.mean([run[form] for run in runs])) for form in runs[0]}
-
-
 def main(report, options):
     n_seeds, sizes = (1, [100]) if options.quick else (20, [100, 1000])
     table = report.table(shift="", rows="d", **{NONE: ""}, **dict.fromkeys(FORMS, ""))
     for shift in ["strong", SELECTED] if options.quick else [*PRIORS, SELECTED]:
         for size in sizes:
             runs = (delayed(divergences)(shift, seed, size) for seed in range(n_seeds))
-            kl = means(Parallel(min(n_seeds, 2))(runs))
+            kl = pd.DataFrame(Parallel(min(n_seeds, 2))(runs)).mean()
             cells = {form: f"{kl[form]:.4f} ({kl[form] / kl[NONE]:.2f})" for form in FORMS}
             table.row(shift=shift, rows=size, **{NONE: f"{kl[NONE]:.4f}"}, **cells)
 

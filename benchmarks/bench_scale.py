@@ -4,6 +4,7 @@ Blocks of 100,000 rows lie in files, of which 10 million rows take 4.4 GB.
 """
 
 import os
+import re
 import tempfile
 import threading
 import time
@@ -46,7 +47,7 @@ def collection(folder, name, n_rows, n_columns):
 
 
 class Memory(threading.Thread):
-    """Samples the largest resident size of this process and of the workers, in MB."""
+    """Samples the largest resident size of any process, without pages of files, in MB."""
 
     def __init__(self, pids):
         super().__init__(daemon=True)
@@ -54,13 +55,9 @@ class Memory(threading.Thread):
 
     def run(self):
         while not self.done.wait(0.1):
-            self.peak = max(self.peak, *map(resident, self.pids))
-
-
-def resident(pid):
-    """Resident size without pages of files, in MB; 0 for a process that has ended."""
-    status = Path(f"/proc/{pid}/status")
-    return int(status.read_text().split("RssAnon:")[1].split()[0]) / 1e3 if status.exists() else 0.0
+            for path in (Path(f"/proc/{pid}/status") for pid in self.pids):
+                found = re.search(r"RssAnon:\s*(\d+)", path.read_text() if path.exists() else "")
+                self.peak = max(self.peak, int(found[1]) / 1e3 if found else 0.0)
 
 
 def fit(X, D, pids=()):

@@ -6,6 +6,7 @@ import warnings
 from functools import partial
 
 import numpy as np
+import pandas as pd
 import scipy.sparse as sp
 from _common import ARTIFICIAL, best_time, compared, load, processor, run
 from _rivals import PythonLDL
@@ -111,14 +112,22 @@ def peak_memory(function, *args):
     return peak
 
 
+def keep_others(report, heading, table, options):
+    """Take over rows of the page on files that are not measured now."""
+    for line in report.rows(heading)[1:]:
+        if not options.quick and line[2:].partition(" ")[0] not in options.files:
+            table.emit(line)
+
+
 def solvers(report, options):
     table = report.table(
         data="", alpha="g", objective=".8f", gradient=".0e", evaluations="d", plain="d",
         plain_excess=".0e", plain_time=".1f", sklearn_time=".1f", sklearn_solver="", MB=".0f",
         plain_MB=".0f", processor="",
     )  # fmt: skip
-    ratios = {"plain L-BFGS": [], "best scikit-learn": []}
-    for name, form in [(ARTIFICIAL, RAW)] if options.quick else CASES:
+    cases = [case for case in CASES if case[0] in options.files]
+    keep_others(report, "## Solvers", table, options)
+    for name, form in [(ARTIFICIAL, RAW)] if options.quick else cases:
         X, D = prepare(name, form)
         for alpha in ALPHAS[:1] if options.quick else ALPHAS:
             ours = BFGSLDL(alpha=alpha)
@@ -132,15 +141,21 @@ def solvers(report, options):
                 "MB": peak_memory(ours.fit, X, D),
                 "plain_MB": peak_memory(plain, X, D, alpha, 20),
             }
-            ratios["plain L-BFGS"].append(row["plain_time"])
-            if fastest := best_scikit_learn(X, D, alpha, value):
+            fastest = None if options.without_sklearn else best_scikit_learn(X, D, alpha, value)
+            if fastest:
                 row["sklearn_time"], row["sklearn_solver"] = fastest[0] / seconds, fastest[1]
-                ratios["best scikit-learn"].append(row["sklearn_time"])
             row |= {"evaluations": ours.n_evaluations_, "plain": evaluations}
             row |= {"data": f"{name} {form}", "processor": processor()}
             table.row(alpha=alpha, objective=value, gradient=norm, **row)
-    means = ", ".join(f"{who} {gmean(v):.1f} ({len(v)} cases)" for who, v in ratios.items() if v)
-    report.say("", f"Geometric mean of the time ratios on {processor()}: {means}", "")
+    cells = [[cell.strip() for cell in line[1:-1].split("|")] for line in table.lines[2:]]
+    frame = pd.DataFrame(cells, columns=list(table.columns)).replace("", np.nan)
+    means = frame.astype({"plain_time": float, "sklearn_time": float}).groupby("processor")
+    for name, group in means:
+        plains, copies = (group[c].dropna() for c in ("plain_time", "sklearn_time"))
+        mean = f"plain L-BFGS {gmean(plains):.1f} ({len(plains)} cases)"
+        mean += f", best scikit-learn {gmean(copies):.1f} ({len(copies)} cases)" * (len(copies) > 0)
+        report.say("", f"Geometric mean of the time ratios on {name}: {mean}")
+    report.say("")
 
 
 def against_python_ldl(report, options):
@@ -149,8 +164,9 @@ def against_python_ldl(report, options):
     models = {"our_KL": our, "our_CV_KL": BFGSLDLCV(), "their_KL": their, "mean": "mean"}
     digits = dict.fromkeys([*models][:3], ".4f")
     table = report.table(data="", their_time=".1f", **digits, mean_KL=".4f")
+    keep_others(report, "## python-ldl, and the error on test rows", table, options)
     folds = KFold(5, shuffle=True, random_state=0)
-    for name in [ARTIFICIAL] if options.quick else FILES:
+    for name in [ARTIFICIAL] if options.quick else [f for f in FILES if f in options.files]:
         X, D = prepare(name)
         times = [[best_time(1, m.fit, X, D)[0] for m in (their, our)] for _ in range(3)]
         scores = compared(models, {name: (X, D)}, cv=folds, scoring="kl_divergence")
@@ -168,4 +184,7 @@ def main(report, options):
 
 
 if __name__ == "__main__":
-    run(__doc__, main, "python-ldl")
+    every = list(dict.fromkeys(name for name, _ in CASES))
+    files = {"nargs": "+", "choices": every, "default": every, "help": "others are not measured"}
+    sklearn = {"action": "store_true", "help": "leave out the slowest rival"}
+    run(__doc__, main, "python-ldl", files=files, without_sklearn=sklearn)
