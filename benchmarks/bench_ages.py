@@ -17,9 +17,7 @@ from sklearn_ldl.datasets import load_ldl
 from sklearn_ldl.deep import PRESETS
 from sklearn_ldl.metrics import cumulative_score, epsilon_error
 
-N_LABELS = 70
 FOLDS = KFold(5, shuffle=True, random_state=0)
-INNER = KFold(3, shuffle=True, random_state=0)
 
 
 class OneFactor(TransformerMixin, BaseEstimator):
@@ -37,7 +35,7 @@ SCALERS = {"standardised": StandardScaler, "one factor": OneFactor}
 
 
 def ages(learner, decode="expectation", **gaussian):
-    distributor = ldl.GaussianLabelDistributor(grid=np.arange(N_LABELS), **gaussian)
+    distributor = ldl.GaussianLabelDistributor(grid=np.arange(70), **gaussian)
     return ldl.LDLRegressor(learner, distributor, decode=decode)
 
 
@@ -61,7 +59,8 @@ def tuned_linear(seed):
 
 
 def search(model, grid):
-    return GridSearchCV(model, grid, cv=INNER, scoring="neg_mean_absolute_error")
+    folds = KFold(3, shuffle=True, random_state=0)
+    return GridSearchCV(model, grid, cv=folds, scoring="neg_mean_absolute_error")
 
 
 ROWS = {

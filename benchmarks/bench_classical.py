@@ -19,8 +19,7 @@ LIMIT = 300.0
 FILES = ["SJAFFE", "SCUT_FBP", "emotion6", "Natural_Scene", "Yeast_alpha"]
 #: Files on which a method is fitted, where these are others.
 FILES_OF = {"IIS": FILES[:1], "LDLSF": [*FILES, "Movie"], "LDL-LCLR": [*FILES, "Movie"]}
-#: Fits are repeated until they have taken this long together, in seconds: clocks are coarse.
-SHORTEST = 0.1
+SHORTEST = 0.1  # seconds of repeated fits together: clocks are coarse
 
 
 @lru_cache(maxsize=1)

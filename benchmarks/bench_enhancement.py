@@ -30,7 +30,6 @@ GRIDS = {
     "GLLEEnhancer": {"graph_weight": [1e-2, 1.0, 10.0, 100.0]},
 }
 NORMALIZATIONS, TUNED = ("softmax", "sum"), "tuned"
-#: Enhancer and setting of the rows.
 ROWS = [
     *((UNIFORM, ""), (LOGICAL, "")),
     *((kind, setting) for kind in GRIDS for setting in (*NORMALIZATIONS, TUNED)),

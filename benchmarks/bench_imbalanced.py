@@ -1,7 +1,4 @@
-"""Imbalanced training sets: linear and deep learners, corrected for the shift of their labels.
-
-Published figures in the tables are those that the page has.
-"""
+"""Imbalanced training sets; published figures in the tables are those that the page has."""
 
 from functools import partial
 

@@ -15,10 +15,8 @@ from sklearn_ldl.deep.values.mixtures import KernelMixture
 
 LEVELS = np.array([0.5, 0.8, 0.9, 0.95])
 #: Measure -> digits.
-MEASURES = {
-    **dict.fromkeys(("50%", "80%", "90%", "95%", "by x"), 1),
-    **dict.fromkeys(("log-density", "width", "MAE"), 3),
-}
+MEASURES = dict.fromkeys(("50%", "80%", "90%", "95%", "by x"), 1)
+MEASURES |= dict.fromkeys(("log-density", "width", "MAE"), 3)
 
 
 class Truth(RegressorMixin, BaseEstimator):
