@@ -1,21 +1,14 @@
 """Data sets with values or class labels for drop-in comparisons: scikit-learn's, and simulated."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
-
 import numpy as np
-from numpy.typing import NDArray
 from sklearn import datasets
 
-Named = Iterator[tuple[str, NDArray, NDArray]]
 
-
-def regressions() -> Named:
+def regressions():
     """Yield name, features and values; none is close to linear (R2 of Ridge at most 0.9)."""
-    yield "diabetes, raw", *datasets.load_diabetes(return_X_y=True, scaled=False)
-    yield "diabetes", *datasets.load_diabetes(return_X_y=True)
     X, y = datasets.load_diabetes(return_X_y=True, scaled=False)
+    yield "diabetes, raw", X, y
+    yield "diabetes", *datasets.load_diabetes(return_X_y=True)
     yield "diabetes, 200 rows", X[:200], y[:200]
     X, Y = datasets.load_linnerud(return_X_y=True)
     yield "linnerud, waist", X, Y[:, 1]
@@ -27,13 +20,11 @@ def regressions() -> Named:
     yield "breast cancer, smoothness", cancer[:, [0, 1, 2, 3, 6, 7, 8, 9]], cancer[:, 4]
     digits = datasets.load_digits()
     yield "digits, value", digits.data, digits.target.astype(float)
-    yield "linear", *datasets.make_regression(500, 10, noise=60, random_state=0)
-    X, y = datasets.make_regression(500, 10, noise=60, random_state=0)
+    linear = datasets.make_regression
+    X, y = linear(500, 10, noise=60, random_state=0)
+    yield "linear", X, y
     yield "linear, features x 100", 100 * X, y
-    yield (
-        "linear, wide",
-        *datasets.make_regression(100, 50, n_informative=10, noise=50, random_state=1),
-    )
+    yield "linear, wide", *linear(100, 50, n_informative=10, noise=50, random_state=1)
     yield "friedman 1", *datasets.make_friedman1(300, noise=1, random_state=0)
     yield "friedman 2", *datasets.make_friedman2(300, noise=100, random_state=0)
     yield "friedman 3", *datasets.make_friedman3(300, noise=0.2, random_state=0)
@@ -51,13 +42,12 @@ def regressions() -> Named:
     yield "an outlier", X, np.append(X[:-1, 0] + 0.5 * rng.normal(size=399), 50.0)
     X = rng.normal(size=(300, 6))
     yield "counts", X, rng.poisson(np.exp(0.5 * X[:, 0] + 1)).astype(float)
-    scale = 10.0 ** np.arange(-3, 5)
     X = rng.normal(size=(300, 8))
-    yield "eight scales", X * scale, X.sum(axis=1) + 2 * rng.normal(size=300)
+    yield "eight scales", X * 10.0 ** np.arange(-3, 5), X.sum(axis=1) + 2 * rng.normal(size=300)
     yield "noise", rng.normal(size=(300, 20)), rng.normal(size=300)
 
 
-def classifications() -> Named:
+def classifications():
     """Yield name, features and class labels."""
     for load in (datasets.load_iris, datasets.load_wine, datasets.load_breast_cancer):
         yield load.__name__[5:].replace("_", " "), *load(return_X_y=True)
@@ -78,9 +68,8 @@ def classifications() -> Named:
     X, y = datasets.load_diabetes(return_X_y=True)
     yield "diabetes, high", X, y > 140
     rng = np.random.RandomState(1)
-    scale = 10.0 ** np.arange(-2, 4)
     X = rng.normal(size=(300, 6))
-    yield "six scales", X * scale, X.sum(axis=1) > rng.normal(size=300)
+    yield "six scales", X * 10.0 ** np.arange(-2, 4), X.sum(axis=1) > rng.normal(size=300)
     yield "noise", rng.normal(size=(300, 20)), rng.randint(0, 3, 300)
     X = rng.poisson(1, size=(400, 200)).astype(float)
     margin = X[:, :3].sum(axis=1) - X[:, 3:6].sum(axis=1) + rng.normal(size=400)

@@ -1,117 +1,72 @@
-"""Ages of faces (FG-Net): deep label distribution learning, its baselines, and linear models.
-
-Usage: ``SKLEARN_LDL_DATA=... python bench_ages.py [--quick] [--out FILE] [--plot FILE]``.
-"""
-
-from __future__ import annotations
-
-import argparse
-import warnings
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+"""Ages of faces (FG-Net)."""
 
 import numpy as np
-import torch
-from _common import Table, data_folder, machine
+import pandas as pd
+from _common import CACHE, compared, data_folder, run
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.datasets import make_regression
 from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import RidgeCV
-from sklearn.metrics import mean_absolute_error
-from sklearn.model_selection import GridSearchCV, KFold, cross_val_predict
-from sklearn.pipeline import Pipeline
+from sklearn.metrics import make_scorer, mean_absolute_error
+from sklearn.model_selection import GridSearchCV, KFold
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_ldl import (
-    BFGSLDL,
-    DeepLDLRegressor,
-    DeepRegressor,
-    GaussianLabelDistributor,
-    LDLRegressor,
-)
+import sklearn_ldl as ldl
 from sklearn_ldl.datasets import load_ldl
 from sklearn_ldl.deep import PRESETS
 from sklearn_ldl.metrics import cumulative_score, epsilon_error
-from sklearn_ldl.plotting import CumulativeScoreDisplay
 
-INTRODUCTION = """\
-# Ages of faces (FG-Net)
-
-Made by `{command}`.
-
-1002 faces aged 0 to 69, 251 features; five shuffled folds (seed 0), three seeds of the networks.
-The rows share people, so every method profits from having seen the same face at another age. Cells
-are means over folds; those with a deviation are means over seeds of that. MAE in years; CS(g), the
-share of errors of at most g years; epsilon-error with a standard deviation of 3 years.
-
-The features are principal components, the widest first. *Standardised*, the last of them, which are
-noise, count as much as the first; *one factor* divides all of them by one number and keeps their
-proportions. Every method is shown on both.
-
-All networks have one hidden layer of 100 units and 60 epochs of Adam at a rate of 1e-3. DLDL: ages
-become Gaussians of deviation 2 over a grid padded by 4 deviations, decoded by expectation. C-Net:
-cross entropy on the nearest age; LS: with a smoothing of 0.1; alpha: DLDL with the
-alpha-divergence; all three decoded by expectation as well, and for C-Net and LS also by arg-max,
-as published. R-Net: one output, tanh. BFGSLDL: linear, deviation 2, alpha 1e-3.
-
-*Tuned* rows choose on three folds of the training rows: the linear one deviation and penalty, the
-deep one the deviation and KL or cumulative loss of a layer of 400 units with half of them dropped,
-decoded by median. That recipe was picked among a dozen on the same five folds.
-"""
-SIGMA = 2.0
-N_LABELS = 70
 FOLDS = KFold(5, shuffle=True, random_state=0)
-INNER = KFold(3, shuffle=True, random_state=0)
 
 
 class OneFactor(TransformerMixin, BaseEstimator):
     """Divide all features by the standard deviation of all entries of the training rows."""
 
     def fit(self, X, y=None):
-        """Measure the deviation."""
         self.scale_ = np.std(X)
         return self
 
     def transform(self, X):
-        """Divide by it."""
         return X / self.scale_
 
 
 SCALERS = {"standardised": StandardScaler, "one factor": OneFactor}
 
 
-def ages(learner: BaseEstimator, decode: str = "expectation", **gaussian: Any) -> LDLRegressor:
-    distributor = GaussianLabelDistributor(grid=np.arange(N_LABELS), **gaussian)
-    return LDLRegressor(learner, distributor, decode=decode)
+def ages(learner, decode="expectation", **gaussian):
+    distributor = ldl.GaussianLabelDistributor(grid=np.arange(70), **gaussian)
+    return ldl.LDLRegressor(learner, distributor, decode=decode)
 
 
-def net(seed: int, **options: Any) -> dict[str, Any]:
+def net(seed, **options):
     return {**PRESETS["plain"], "lr": 1e-3, "max_epochs": 60, "random_state": seed, **options}
 
 
-def deep(seed: int, decode: str = "expectation", sigma=SIGMA, pad=4, **options: Any):
-    return ages(DeepLDLRegressor(**net(seed, **options)), decode, sigma=sigma, pad=pad)
+def deep(seed, decode="expectation", sigma=2.0, pad=4, **options):
+    return ages(ldl.DeepLDLRegressor(**net(seed, **options)), decode, sigma=sigma, pad=pad)
 
 
-def tuned_deep(seed: int) -> BaseEstimator:
+def tuned_deep(seed):
     settings = {"hidden_layer_sizes": (400,), "dropout": 0.5, "lr_schedule": "cosine"}
     grid = {"distributor__sigma": [3, 6], "estimator__loss": ["kl", "cad"]}
     return search(deep(seed, "median", pad=2, **settings), grid)
 
 
-def tuned_linear(seed: int) -> BaseEstimator:
+def tuned_linear(seed):
     grid = {"distributor__sigma": [4, 6, 8], "estimator__alpha": [1e-5, 1e-4, 1e-3, 1e-2]}
-    return search(ages(BFGSLDL(), pad=2), grid)
+    return search(ages(ldl.BFGSLDL(), pad=2), grid)
 
 
-def search(model: BaseEstimator, grid: dict[str, list]) -> GridSearchCV:
-    return GridSearchCV(model, grid, cv=INNER, scoring="neg_mean_absolute_error")
+def search(model, grid):
+    folds = KFold(3, shuffle=True, random_state=0)
+    return GridSearchCV(model, grid, cv=folds, scoring="neg_mean_absolute_error")
 
 
-ROWS: dict[str, Callable[[int], BaseEstimator]] = {
+ROWS = {
     "mean age": lambda seed: DummyRegressor(),
     "RidgeCV": lambda seed: RidgeCV(np.logspace(-3, 5, 30)),
-    "BFGSLDL": lambda seed: ages(BFGSLDL(alpha=1e-3), sigma=SIGMA, pad=4),
+    "BFGSLDL": lambda seed: ages(ldl.BFGSLDL(alpha=1e-3), sigma=2.0, pad=4),
     "BFGSLDL, tuned": tuned_linear,
     "DLDL": deep,
     "C-Net": lambda seed: deep(seed, sigma=0, pad=0),
@@ -119,75 +74,39 @@ ROWS: dict[str, Callable[[int], BaseEstimator]] = {
     "LS": lambda seed: deep(seed, sigma=0, pad=0, label_smoothing=0.1),
     "LS, arg-max": lambda seed: deep(seed, "argmax", sigma=0, pad=0, label_smoothing=0.1),
     "alpha": lambda seed: deep(seed, loss="alpha"),
-    "R-Net l1": lambda seed: DeepRegressor(**net(seed, loss="l1")),
-    "R-Net l2": lambda seed: DeepRegressor(**net(seed, loss="l2")),
-    "R-Net epsilon": lambda seed: DeepRegressor(**net(seed, loss="epsilon_insensitive")),
+    "R-Net l1": lambda seed: ldl.DeepRegressor(**net(seed, loss="l1")),
+    "R-Net l2": lambda seed: ldl.DeepRegressor(**net(seed, loss="l2")),
+    "R-Net epsilon": lambda seed: ldl.DeepRegressor(**net(seed, loss="epsilon_insensitive")),
     "DLDL, tuned": tuned_deep,
 }
 DETERMINISTIC = ("mean age", "RidgeCV", "BFGSLDL", "BFGSLDL, tuned")
-MEASURES: dict[str, Callable] = {
-    "MAE": mean_absolute_error,
-    **{f"CS({g})": lambda y, p, g=g: cumulative_score(y, p, g) for g in (1, 3, 5, 10)},
-    "epsilon-error": lambda y, p: epsilon_error(y, p, np.full(len(y), 3.0)),
+SCORERS = {
+    "MAE": make_scorer(mean_absolute_error),
+    **{f"CS({g})": make_scorer(cumulative_score, threshold=g) for g in (1, 3, 5, 10)},
+    "epsilon-error": make_scorer(lambda y, p: epsilon_error(y, p, np.full(len(y), 3.0))),
 }
 
 
-def predictions(model: BaseEstimator, X, y) -> np.ndarray:
-    """Out-of-fold predictions."""
-    with warnings.catch_warnings():
-        # The weak penalties of the grid stop at the iteration limit.
-        warnings.filterwarnings("ignore", message=".*converge.*")
-        return cross_val_predict(model, X, y, cv=FOLDS).ravel()
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one seed, no tuned rows")
-    parser.add_argument("--out", type=Path, help="also write the table to this file")
-    parser.add_argument("--plot", type=Path, help="also draw the cumulative scores to this file")
-    options = parser.parse_args()
-    command = "OMP_NUM_THREADS=1 python benchmarks/bench_ages.py"
-    command += f" --out {options.out}" if options.out else ""
-    text = [INTRODUCTION.format(command=command), f"{machine()}, torch {torch.__version__}", ""]
-    print("\n".join(text))
-    bunch = load_ldl(data_folder() / "FG-Net.mat")
-    X, y = np.asarray(bunch.data, dtype=np.float64), np.ravel(bunch.age).astype(float)
-    table = Table(features="", method="", **dict.fromkeys(MEASURES, ""))
-    curves: dict[str, np.ndarray] = {}
+def main(report, options):
+    seeds, folds, rows = (0, 1, 2), FOLDS, ROWS
+    if options.quick:
+        X, y = make_regression(100, 5, random_state=0)
+        y, seeds, folds = np.clip(30 + y / 10, 0, 69).round(), (0,), KFold(2)
+        rows = {name: ROWS[name] for name in ("mean age", "RidgeCV", "BFGSLDL", "C-Net")}
+    else:
+        bunch = load_ldl(data_folder() / "FG-Net.mat")
+        X, y = np.asarray(bunch.data, dtype=np.float64), np.ravel(bunch.age).astype(float)
+    how = {"cv": folds, "scoring": SCORERS, "cache": options.cache}
+    frames = []
     for features, scaler in SCALERS.items():
-        for method, build in ROWS.items():
-            if options.quick and "tuned" in method:
-                continue
-            seeds = [0] if options.quick or method in DETERMINISTIC else [0, 1, 2]
-            out = [predictions(Pipeline([("s", scaler()), ("m", build(s))]), X, y) for s in seeds]
-            cells = {}
-            for name, measure in MEASURES.items():
-                values = [
-                    np.mean([measure(y[test], p[test]) for _, test in FOLDS.split(X)]) for p in out
-                ]
-                cells[name] = f"{np.mean(values):.3f}"
-                if len(values) > 1:
-                    cells[name] += f" ± {np.std(values):.3f}"
-            table.row(features=features, method=method, **cells)
-            curves[f"{method}, {features}"] = out[0]
-    if options.out:
-        options.out.write_text("\n".join([*text, *table.lines]) + "\n")
-    if options.plot:
-        draw(y, curves, options.plot)
-
-
-def draw(y: np.ndarray, curves: dict[str, np.ndarray], path: Path) -> None:
-    """Cumulative scores at 1 to 30 years, of the first seed."""
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(7, 5))
-    for name, predicted in curves.items():
-        CumulativeScoreDisplay.from_predictions(
-            y, predicted, thresholds=np.arange(1, 31), name=name, ax=axes
-        )
-    axes.legend(fontsize="xx-small")
-    figure.savefig(path, dpi=150)
+        for seed in seeds:
+            names = [name for name in rows if seed == 0 or name not in DETERMINISTIC]
+            models = {name: make_pipeline(scaler(), rows[name](seed)) for name in names}
+            frames.append(compared(models, {features: (X, y)}, **how).assign(seed=seed))
+    groups = pd.concat(frames).groupby(["dataset", "estimator", "seed"], sort=False)
+    means = groups[list(SCORERS)].mean().reset_index()
+    report.spreads(means, {"dataset": "features", "estimator": "method"}, dict.fromkeys(SCORERS, 3))
 
 
 if __name__ == "__main__":
-    main()
+    run(__doc__, main, "torch", cache=CACHE)

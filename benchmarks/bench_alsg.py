@@ -1,74 +1,36 @@
-"""Noisy labels: graphs of auxiliary labels against cross entropy and simpler remedies.
+"""Auxiliary labels against noisy labels."""
 
-Usage: ``python benchmarks/bench_alsg.py [--quick] [--out FILE]``.
-"""
-
-from __future__ import annotations
-
-import argparse
-import sys
-from pathlib import Path
-from typing import Any, NamedTuple
+from functools import partial
 
 import numpy as np
-import torch
-from _common import Table, machine
-from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin
+import pandas as pd
+from _common import CACHE, compared, run, spread
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsClassifier
-from sklearn.preprocessing import normalize, scale
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, normalize, scale
 
 from sklearn_ldl import AuxGraphLDLClassifier, AuxGraphNeighbors, DeepLDLClassifier
 from sklearn_ldl.deep import PRESETS
 
-INTRODUCTION = """\
-# Auxiliary labels against noisy labels
-
-Made by `{command}`.
-
-Accuracy in percent on the clean labels of test rows, mean and standard deviation over {n_seeds}
-seeds of data and network. A share of the labels of 600 training rows (0 to 40 %, the columns) is
-replaced by another class drawn at random; the other 1197 rows are the test.
-
-The data are scikit-learn's digits (ten classes). Features: the 64 pixels in [0, 1] with Gaussian
-noise of deviation {pixel_noise}. Auxiliary labels, which know nothing of the class: the sums of the
-8 rows and 8 columns of the image before that noise, standardised, with Gaussian noise of deviation
-{aux_noise}; 15-NN on them says how much they tell, and is the only method here that has to know
-them at test time.
-
-All networks have the default settings, one hidden layer of 100 units and 60 epochs of Adam at
-1e-2, but batches of 100. *Search* means `GridSearchCV` in three folds of the training rows, scored
-on their noisy labels, over {weights} for `aux_weight` or {votes} for the number of voting
-neighbours. *Vote*: cross entropy on the average of a row's label and those of its neighbours in the
-auxiliary space, weighted by similarity. *Early stopping* holds 20 % of the noisy rows. The variants
-have the `aux_weight`, or number of neighbours, that the search has chosen for the original; "poor"
-auxiliary labels have twice the noise; "shuffled" ones belong to other rows. The best mean of a
-column has a star. At the bottom: gain of the search over cross entropy in points, and the median of
-the weight that it chose.
-"""
 N_TRAIN, N_CLASSES = 600, 10
 PIXEL_NOISE, AUX_NOISE = 0.1, 0.5
-NOISES = [0.0, 0.1, 0.2, 0.3, 0.4]
-WEIGHTS = [0.1, 0.3, 1.0, 3.0, 10.0]
-VOTES = [4, 10, 20, 40]
-PLAIN, SEARCH = "cross entropy", "AuxGraph, search"
+#: Columns of the features, and of the kinds of auxiliary labels behind them.
+PIXELS, OWN, POOR, SHUFFLED = slice(64), slice(64, 80), slice(80, 96), slice(96, 112)
+WEIGHTS, VOTES = [0.1, 0.3, 1.0, 3.0, 10.0], [4, 10, 20, 40]
+FEATURES = "features as auxiliary labels"
+PLAIN, SEARCH, VOTE = "cross entropy", "AuxGraph, search", "vote, search"
+
+SCORERS = {
+    "accuracy": lambda model, X, y: 100 * (model.predict(X) == y).mean(),
+    "chosen": lambda model, X, y: next(iter(getattr(model, "best_params_", {"": np.nan}).values())),
+}
 
 
-class Problem(NamedTuple):
-    """Training rows with noisy labels and auxiliary labels; test rows with clean ones."""
-
-    X: NDArray
-    y: NDArray
-    A: NDArray
-    A_poor: NDArray
-    X_test: NDArray
-    y_test: NDArray
-    A_test: NDArray
-
-
-def problem(noise: float, seed: int) -> Problem:
+def data(seed):
+    """Features with auxiliary labels, classes, training rows, test rows, and what draws noise."""
     rng = np.random.default_rng(seed)
     X, y = load_digits(return_X_y=True)
     X = X / 16
@@ -78,11 +40,31 @@ def problem(noise: float, seed: int) -> Problem:
     X = X + PIXEL_NOISE * rng.standard_normal(X.shape)
     order = rng.permutation(len(y))
     train, test = order[:N_TRAIN], order[N_TRAIN:]
-    # The same draws whatever the noise: more noise only adds wrong labels.
-    wrong = rng.random(N_TRAIN) < noise
-    other = (y[train] + rng.integers(1, N_CLASSES, N_TRAIN)) % N_CLASSES
-    labels = np.where(wrong, other, y[train])
-    return Problem(X[train], labels, A[train], A_poor[train], X[test], y[test], A[test])
+    A_shuffled = A.copy()
+    A_shuffled[train] = np.random.default_rng(seed).permutation(A[train])
+    return np.hstack([X, A, A_poor, A_shuffled]), y, train, test, rng
+
+
+def noisy(wrong, steps, X, y, _):
+    """Replace the labels of training rows by those so many steps further."""
+    return X, np.where(wrong, (y + steps) % N_CLASSES, y)
+
+
+class Parted(ClassifierMixin, BaseEstimator):
+    """A classifier on the pixels, which is given some of the other columns as auxiliary labels."""
+
+    def __init__(self, estimator, aux=None):
+        self.estimator = estimator
+        self.aux = aux
+
+    def fit(self, X, y):
+        aux = {} if self.aux is None else {"aux": X[:, self.aux]}
+        self.estimator_ = clone(self.estimator).fit(X[:, PIXELS], y, **aux)
+        self.classes_ = self.estimator_.classes_
+        return self
+
+    def predict(self, X):
+        return self.estimator_.predict(X[:, PIXELS])
 
 
 class Vote(ClassifierMixin, BaseEstimator):
@@ -93,7 +75,6 @@ class Vote(ClassifierMixin, BaseEstimator):
         self.net = net
 
     def fit(self, X, y, aux):
-        """Average labels, train the network."""
         labels = np.eye(N_CLASSES)[y]
         graph = AuxGraphNeighbors(self.n_neighbors).fit(aux).graph_
         self.classes_ = np.arange(N_CLASSES)
@@ -102,103 +83,65 @@ class Vote(ClassifierMixin, BaseEstimator):
         return self
 
     def predict(self, X):
-        """Predict classes."""
         return self.net_.predict(X)
 
 
-def accuracies(
-    data: Problem, seed: int, weights: list[float], votes: list[int]
-) -> tuple[dict[str, float], float]:
-    """Accuracies by method in percent, and the weight that the search chose."""
-    X, y, A = data[:3]
-    net: dict[str, Any] = {**PRESETS["plain"], "batch_size": 100, "random_state": seed}
-    stopping = {"early_stopping": True, "validation_fraction": 0.2}
+def search(model, aux, **grid):
+    grid = {f"estimator__{name}": values for name, values in grid.items()}
+    return GridSearchCV(Parted(model, aux), grid, cv=3, error_score="raise")
 
-    def test(model: BaseEstimator) -> float:
-        return 100 * model.score(data.X_test, data.y_test)
 
-    def plain(**options: Any) -> float:
-        return test(DeepLDLClassifier(**(net | options)).fit(X, y))
-
-    def graph(aux_weight: float, **options: Any) -> float:
-        model = AuxGraphLDLClassifier(aux_weight=aux_weight, **(net | options))
-        return test(model.fit(X, y, aux=A))
-
-    def search(model: BaseEstimator, grid: dict[str, list], aux: NDArray) -> GridSearchCV:
-        return GridSearchCV(model, grid, cv=3, error_score="raise").fit(X, y, aux=aux)
-
-    def search_weight(aux: NDArray) -> GridSearchCV:
-        return search(AuxGraphLDLClassifier(**net), {"aux_weight": weights}, aux)
-
-    found, voted = search_weight(A), search(Vote(net=net), {"n_neighbors": votes}, A)
-    chosen, n_votes = found.best_params_["aux_weight"], voted.best_params_["n_neighbors"]
-    neighbors = KNeighborsClassifier(15).fit(A, y)
-    shuffled = np.random.default_rng(seed).permutation(A)
-    scores = {
-        "15-NN on auxiliary labels": 100 * neighbors.score(data.A_test, data.y_test),
-        PLAIN: plain(),
-        "label smoothing 0.1": plain(label_smoothing=0.1),
-        "early stopping": plain(**stopping),
-        "vote of 4": test(Vote(4, net=net).fit(X, y, A)),
-        "vote, search": test(voted),
-        "vote, early stopping": test(Vote(n_votes, net={**(net | stopping)}).fit(X, y, A)),
-        **{f"AuxGraph, weight {weight:g}": graph(weight) for weight in weights},
-        SEARCH: test(found),
-        "AuxGraph, center_first": graph(chosen, direction="center_first"),
-        "AuxGraph, detach=False": graph(chosen, detach=False),
-        "AuxGraph, early stopping": graph(chosen, **stopping),
-        "AuxGraph, search, poor": test(search_weight(data.A_poor)),
-        "AuxGraph, search, shuffled": test(search_weight(shuffled)),
-        "AuxGraph, search, features as auxiliary labels": test(search_weight(X)),
+def scores(noise, seed, weights, votes, max_epochs, **more):
+    X, y, train, test, rng = data(seed)
+    # The same draws whatever the noise: more noise only adds wrong labels.
+    wrong, steps = rng.random(N_TRAIN) < noise, rng.integers(1, N_CLASSES, N_TRAIN)
+    more |= {"corrupt": partial(noisy, wrong, steps), "cv": [(train, test)]}
+    more["scoring"] = SCORERS
+    fit = partial(compared, datasets={f"{noise:.0%} wrong": (X, y)}, **more)
+    net = {**PRESETS["plain"], "batch_size": 100, "max_epochs": max_epochs, "random_state": seed}
+    stopping = {**net, "early_stopping": True, "validation_fraction": 0.2}
+    graph = partial(AuxGraphLDLClassifier, **net)
+    searched = search(graph(), OWN, aux_weight=weights)
+    found = fit({VOTE: search(Vote(net=net), OWN, n_neighbors=votes), SEARCH: searched})
+    n_votes, weight = found["chosen"]
+    own_labels = FunctionTransformer(np.take, kw_args={"indices": range(64, 80), "axis": 1})
+    rows = {
+        "15-NN on auxiliary labels": make_pipeline(own_labels, KNeighborsClassifier(15)),
+        PLAIN: Parted(DeepLDLClassifier(**net)),
+        "label smoothing 0.1": Parted(DeepLDLClassifier(label_smoothing=0.1, **net)),
+        "early stopping": Parted(DeepLDLClassifier(**stopping)),
+        "vote of 4": Parted(Vote(4, net=net), OWN),
+        VOTE: None,
+        "vote, early stopping": Parted(Vote(int(n_votes), net=stopping), OWN),
+        **{f"AuxGraph, weight {w:g}": Parted(graph(aux_weight=w), OWN) for w in weights},
+        SEARCH: None,
+        "AuxGraph, center_first": Parted(graph(aux_weight=weight, direction="center_first"), OWN),
+        "AuxGraph, detach=False": Parted(graph(aux_weight=weight, detach=False), OWN),
+        "AuxGraph, early stopping": Parted(graph(**stopping, aux_weight=weight), OWN),
     }
-    return scores, chosen
+    for kind, columns in {"poor": POOR, "shuffled": SHUFFLED, FEATURES: PIXELS}.items():
+        rows[f"{SEARCH}, {kind}"] = search(graph(), columns, aux_weight=weights)
+    others = fit({name: model for name, model in rows.items() if model is not None})
+    return pd.concat([found, others]).set_index("estimator").loc[list(rows)]
 
 
-def spread(values: NDArray) -> str:
-    return f"{values.mean():.1f} ± {values.std():.1f}"
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="one seed, small grids")
-    parser.add_argument("--out", type=Path, help="also write the table to this file")
-    options = parser.parse_args()
-    noises, n_seeds, weights, votes = NOISES, 5, WEIGHTS, VOTES
+def main(report, options):
+    noises, n_seeds, sizes = [0.0, 0.1, 0.2, 0.3, 0.4], 5, (WEIGHTS, VOTES, 60)
     if options.quick:
-        noises, n_seeds, weights, votes = [0.0, 0.4], 1, [0.3, 3.0], [4, 20]
-    command = "OMP_NUM_THREADS=1 python benchmarks/bench_alsg.py"
-    command += " --quick" if options.quick else ""
-    command += f" --out {options.out}" if options.out else ""
-    introduction = INTRODUCTION.format(
-        command=command,
-        n_seeds=n_seeds,
-        pixel_noise=PIXEL_NOISE,
-        aux_noise=AUX_NOISE,
-        weights=", ".join(f"{weight:g}" for weight in weights),
-        votes=", ".join(map(str, votes)),
-    )
-    text = [introduction, f"{machine()}, torch {torch.__version__}", ""]
-    print("\n".join(text))
-
-    cells: dict[str, dict[str, str]] = {}
+        noises, n_seeds, sizes = [0.4], 1, ([0.3, 3.0], [4, 20], 1)
+    columns = {}
     for noise in noises:
-        column = f"{noise:.0%} wrong"
-        print(f"{column} ...", file=sys.stderr)
-        runs = [accuracies(problem(noise, seed), seed, weights, votes) for seed in range(n_seeds)]
-        scores = {name: np.array([run[name] for run, _ in runs]) for name in runs[0][0]}
-        best = max(scores, key=lambda name, scores=scores: scores[name].mean())
-        for name, values in scores.items():
-            cells.setdefault(name, {})[column] = spread(values) + "*" * (name == best)
-        gain = scores[SEARCH] - scores[PLAIN]
-        cells.setdefault("gain of the search", {})[column] = spread(gain)
-        chosen = np.median([weight for _, weight in runs])
-        cells.setdefault("weight chosen", {})[column] = f"{chosen:g}"
-    table = Table(method="", **dict.fromkeys(cells[SEARCH], ""))
-    for name, row in cells.items():
-        table.row(method=name, **row)
-    if options.out:
-        options.out.write_text("\n".join([*text, *table.lines]) + "\n")
+        runs = [scores(noise, seed, *sizes, cache=options.cache) for seed in range(n_seeds)]
+        accuracies = pd.DataFrame([run["accuracy"] for run in runs])
+        cells = {name: spread(values, 1) for name, values in accuracies.items()}
+        cells[accuracies.mean().idxmax()] += "*"
+        cells["gain of the search"] = spread(accuracies[SEARCH] - accuracies[PLAIN], 1)
+        cells["weight chosen"] = f"{np.median([run['chosen'][SEARCH] for run in runs]):g}"
+        columns[f"{noise:.0%} wrong"] = cells
+    table = report.table(method="", **dict.fromkeys(columns, ""))
+    for name in cells:
+        table.row(method=name, **{column: columns[column][name] for column in columns})
 
 
 if __name__ == "__main__":
-    main()
+    run(__doc__, main, "torch", cache=CACHE)

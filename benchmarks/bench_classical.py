@@ -1,72 +1,29 @@
-"""Speed of the classical methods against python-ldl, at an objective that is at least as low.
+"""Speed of the classical methods against python-ldl, at an objective that is at least as low."""
 
-Usage: ``SKLEARN_LDL_DATA=... python benchmarks/bench_classical.py [--quick] [--methods NAME ...]
-[--files NAME ...] [--limit SECONDS] [--raw FILE] [--out FILE]``.
-"""
-
-from __future__ import annotations
-
-import argparse
-import sys
 import time
 import warnings
 from functools import lru_cache
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
-from _classical import COMPILED, ENHANCERS, LEARNERS, Duel
-from _common import Table, load, machine
+from _classical import COMPILED, ENHANCERS, LEARNERS
+from _common import ARTIFICIAL, CACHE, load, run
 from _rivals import algorithm, seed_everything
 from _worker import OverLimit, Worker
+from scipy.stats import gmean
 from sklearn.preprocessing import StandardScaler
 
+from sklearn_ldl.compare.cache import ScoreCache
 from sklearn_ldl.enhancement import to_logical_labels
 
-INTRODUCTION = """\
-# The classical methods against python-ldl
-
-Made by `{command}`.
-
-Both packages solve the same problem, on all rows of a file, with the same published
-hyper-parameters, ours converted from sums to means over rows. The objective is python-ldl's, in its
-scaling, computed by one function from both solutions. Ours is fitted with rising precision until
-its objective is as low as python-ldl's, up to one part in a million; the time is that of the last
-fit, its precision (a tolerance, or a number of sweeps or epochs) is in the table, and the ratio has
-a "!" where none was enough. Times are CPU seconds of one thread, without imports and compilation. A
-fit of python-ldl that reached the limit of CPU time was ended there: its time, with a ">", is that
-limit, and ours is that of the most precise fit within it.
-
-Features are standardised (Movie's, which are sparse, are raw), and for the enhancers divided by a
-constant that makes the mean squared distance one, for which the published widths were made. There
-are no intercepts: LDLSF, which needs one, has a column of ones.
-
-- IIS: maximum entropy without penalty.
-- LDLSF: with python-ldl's signed correlations. Its row sums are brought to one before the objective
-  is computed.
-- LDL-LCLR: without the local term, with which nothing bounds the objective from below.
-- CPNN: mean KL divergence on the training rows, which is what it minimises.
-- LDL-SCL and LDSVR: the packages bound the codes in different ways, and have different losses.
-  Shown is the mean KL divergence of predictions on the training rows, which neither minimises.
-- FCM: the objective is that of the clusters, which have many local minima; with the published
-  exponent the lowest is where all centres coincide. Enhancers get the fewest labels that
-  have half of the mass.
-- KM and LP are closed forms, without an objective.
-- ML: on the graph that python-ldl builds. GLLE: without its stochastic term.
-"""
+LIMIT = 300.0
 FILES = ["SJAFFE", "SCUT_FBP", "emotion6", "Natural_Scene", "Yeast_alpha"]
 #: Files on which a method is fitted, where these are others.
-FILES_OF = {"IIS": ["SJAFFE"], "LDLSF": [*FILES, "Movie"], "LDL-LCLR": [*FILES, "Movie"]}
-#: Fits are repeated until they have taken this long together, in seconds: clocks are coarse.
-SHORTEST = 0.1
-COLUMNS = ["method", "data", "their_s", "our_s", "their_objective", "our_objective", "precision"]
+FILES_OF = {"IIS": FILES[:1], "LDLSF": [*FILES, "Movie"], "LDL-LCLR": [*FILES, "Movie"]}
+SHORTEST = 0.1  # seconds of repeated fits together: clocks are coarse
 
 
 @lru_cache(maxsize=1)
-def problem(method: str, data: str) -> Duel:
-    """Both fits of a method on a file."""
+def problem(method, data):
     X, D = load(data)
     if data != "Movie":
         X = StandardScaler().fit_transform(X)
@@ -76,7 +33,7 @@ def problem(method: str, data: str) -> Duel:
     return LEARNERS[method](X, D)
 
 
-def fit(method: str, data: str, precision: Any = None) -> tuple[float, float]:
+def fit(method, data, precision=None):
     """CPU time and objective of python-ldl, or of ours with a precision."""
     duel = problem(method, data)
     if precision is None and method in COMPILED:
@@ -93,108 +50,63 @@ def fit(method: str, data: str, precision: Any = None) -> tuple[float, float]:
     return seconds / n_fits, duel.objective(solution) if duel.objective else np.nan
 
 
-def compare(worker: Worker, limit: float, method: str, data: str) -> dict[str, Any]:
-    """Fit both, and return their times and objectives."""
+def race(worker, limit, method, data):
+    """Find times and objectives of both; NaN for what was over the limit, or has no objective."""
     try:
-        their_s, theirs = worker.call(limit, fit, method, data)
+        (their_s, theirs), ended = worker.call(limit, fit, method, data), False
     except OverLimit:
-        their_s, theirs = limit, None
-    line = [method, data, their_s, limit, theirs, None, "over limit"]
+        their_s, theirs, ended = limit, np.nan, True
+    line = {"their_s": their_s, "theirs": theirs, "ended": ended}
+    line |= {"our_s": limit, "ours": np.nan, "precision": "over limit", "missed": False}
     for precision in problem(method, data).precisions:
         try:
             our_s, ours = worker.call(limit, fit, method, data, precision)
         except OverLimit:
             break
-        line = [method, data, their_s, our_s, theirs, ours, precision]
-        if theirs is not None and (np.isnan(ours) or is_as_low(ours, theirs)):
+        # Up to one part in a million.
+        missed = not (ended or np.isnan(ours) or ours <= theirs + 1e-6 * abs(theirs))
+        line |= {"our_s": our_s, "ours": ours, "precision": precision, "missed": missed}
+        if not (ended or missed):
             break
-    return dict(zip(COLUMNS, line, strict=True))
+    return line
 
 
-def is_as_low(ours: float, theirs: float) -> bool:
-    """Whether an objective is not above another, up to one part in a million."""
-    return ours <= theirs + 1e-6 * abs(theirs)
+def cells(line):
+    bound = ">" * line["ended"]
+    return {
+        "python_ldl_s": f"{bound}{line['their_s']:.3f}",
+        "ours_s": line["our_s"],
+        "ratio": f"{bound}{line['their_s'] / line['our_s']:.1f}" + " !" * line["missed"],
+        "python_ldl_objective": None if np.isnan(line["theirs"]) else line["theirs"],
+        "our_objective": None if np.isnan(line["ours"]) else line["ours"],
+        "precision": f"{line['precision']}",
+    }
 
 
-def run(methods: list[str], files: list[str], limit: float, raw: Path | None) -> pd.DataFrame:
-    """One line per method and file; those in `raw` are not repeated, and new ones are added."""
-    known = pd.read_csv(raw) if raw and raw.exists() else pd.DataFrame(columns=COLUMNS)
-    done = set(known[["method", "data"]].itertuples(index=False, name=None))
-    worker, frames = Worker(), [known]
+def main(report, options):
+    methods, limit = options.methods, LIMIT
+    if options.quick:
+        methods, limit = ["IIS", "LDLSF", "LDSVR", "FCM", "KM", "GLLE"], 1.0
+    algorithm("KM")  # is imported before the worker begins
+    kept, worker, means = ScoreCache(None if options.quick else options.cache), Worker(), []
+    times = {"python_ldl_s": "", "ours_s": ".3f", "ratio": ""}
+    objectives = {"python_ldl_objective": ".6g", "our_objective": ".6g"}
+    table = report.table(method="", data="", **times, **objectives, precision="")
     for method in methods:
-        for data in FILES_OF.get(method, FILES):
-            if data in files and (method, data) not in done:
-                frame = pd.DataFrame([compare(worker, limit, method, data)], columns=COLUMNS)
-                print(*frame.iloc[0], file=sys.stderr, flush=True)
-                frames.append(frame)
-                if raw:
-                    frame.to_csv(raw, mode="a", header=not raw.exists(), index=False)
-    frame = pd.concat(frames, ignore_index=True)
-    objectives = ["their_objective", "our_objective"]
-    frame[objectives] = frame[objectives].astype(float)
-    return frame[frame["method"].isin(methods) & frame["data"].isin(files)]
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    everything = [*LEARNERS, *ENHANCERS]
-    parser.add_argument("--methods", nargs="+", choices=everything, default=everything)
-    parser.add_argument("--files", nargs="+", choices=[*FILES, "Movie"], default=[*FILES, "Movie"])
-    parser.add_argument("--quick", action="store_true", help="two files, 20 s a fit")
-    parser.add_argument("--limit", type=float, default=300.0, help="CPU seconds of one fit")
-    parser.add_argument("--out", type=Path, help="also write the table to this file")
-    parser.add_argument("--raw", type=Path, help="CSV file of all values, to resume a run from")
-    options = parser.parse_args()
-    files, limit = (FILES[:2], 20.0) if options.quick else (options.files, options.limit)
-
-    command = "OMP_NUM_THREADS=1 python benchmarks/bench_classical.py"
-    command += " --quick" if options.quick else ""
-    command += f" --out {options.out}" if options.out else ""
-    frame = run(options.methods, files, limit, options.raw)
-    text = [
-        INTRODUCTION.format(command=command),
-        f"{machine()}, python-ldl {version('python-ldl')}, Keras {version('keras')} with torch "
-        f"{version('torch')}",
-        "",
-    ]
-    print("\n".join(text))
-    table = Table(
-        method="",
-        data="",
-        python_ldl_s="",
-        ours_s=".3f",
-        ratio="",
-        python_ldl_objective=".6g",
-        our_objective=".6g",
-        precision="",
-    )
-    means = []
-    for method in options.methods:
-        lines = frame[frame["method"] == method]
-        for line in sorted(
-            lines.to_dict("records"), key=lambda x: [*FILES, "Movie"].index(x["data"])
-        ):
-            theirs, ours = line["their_objective"], line["our_objective"]
-            ended = bool(np.isnan(theirs) and not np.isnan(ours))
-            missed = not (ended or np.isnan(ours) or is_as_low(ours, theirs))
-            table.row(
-                method=method,
-                data=line["data"],
-                python_ldl_s=">" * ended + f"{line['their_s']:.3f}",
-                ours_s=line["our_s"],
-                ratio=">" * ended + f"{line['their_s'] / line['our_s']:.1f}" + " !" * missed,
-                python_ldl_objective=None if np.isnan(theirs) else theirs,
-                our_objective=None if np.isnan(ours) else ours,
-                precision="" if pd.isna(line["precision"]) else f"{line['precision']}",
-            )
-        if len(lines):
-            mean = np.exp(np.log(lines["their_s"] / lines["our_s"]).mean())
-            means.append(f"- {method}: {mean:.1f} on {len(lines)} files")
-    summary = ["", "Geometric means of the ratios:", "", *means]
-    print("\n".join(summary))
-    if options.out:
-        options.out.write_text("\n".join([*text, *table.lines, *summary]) + "\n")
+        ratios = []
+        for data in [ARTIFICIAL] if options.quick else FILES_OF.get(method, FILES):
+            key = f"{method} | {data} | {limit:g} s"
+            line = kept.get(key)
+            if line is None:
+                line = race(worker, limit, method, data)
+                kept.add(key, line)
+            ratios.append(line["their_s"] / line["our_s"])
+            table.row(method=method, data=data, **cells(line))
+        means.append(f"- {method}: {gmean(ratios):.1f} on {len(ratios)} files")
+    report.say("", "Geometric means of the ratios:", "", *means)
 
 
 if __name__ == "__main__":
-    main()
+    every = [*LEARNERS, *ENHANCERS]
+    methods = {"nargs": "+", "choices": every, "default": every, "help": "default: all"}
+    run(__doc__, main, "python-ldl", "keras", "torch", cache=CACHE, methods=methods)

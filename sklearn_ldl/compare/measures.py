@@ -85,7 +85,7 @@ def measures_of(
         For a name that neither the package nor scikit-learn has.
     """
     if isinstance(scoring, Mapping):
-        return [Measure(name, scorer, False, is_own=True) for name, scorer in scoring.items()]
+        return [_own(name, scorer) for name, scorer in scoring.items()]
     names = [scoring] if isinstance(scoring, str) else scoring or DEFAULTS[role]
     return [_measure(name) for name in dict.fromkeys(names)]
 
@@ -96,6 +96,12 @@ def with_all_of(role: str, measures: list[Measure]) -> list[Measure]:
         return measures
     asked = [measure.name for measure in measures]
     return measures + [_measure(name) for name in _KEPT[role] if name not in asked]
+
+
+def _own(name: str, scorer: Callable) -> Measure:
+    """Take a scorer that negates a loss for that loss, unless its name says so."""
+    negates = getattr(scorer, "_sign", 1) < 0
+    return Measure(name, scorer, negates and not name.startswith("neg_"), is_own=True)
 
 
 def _measure(name: str) -> Measure:

@@ -75,7 +75,8 @@ def compare(
         How often rows are divided into folds anew.
     scoring : str, list of str or dict of scorers, default=None
         Measures: names of those of :mod:`sklearn_ldl.metrics`, names of scikit-learn's scorers
-        (with or without "neg\_"), or scorers by name. None means the six of the field for
+        (with or without "neg\_"), or scorers by name; one that negates a loss stands for that loss
+        unless its name begins with "neg\_". None means the six of the field for
         distributions, "log_loss" and "accuracy" for labels, and "mean_absolute_error",
         "root_mean_squared_error" and "r2" for values.
     tune : bool, default=False

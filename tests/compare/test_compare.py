@@ -10,6 +10,7 @@ from scipy.sparse import csr_matrix
 from scipy.stats import loguniform
 from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.metrics import make_scorer, mean_absolute_error
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold
 from sklearn.utils import Bunch
 
@@ -103,7 +104,16 @@ class TestScores:
         values = found.values("data", "mean", "mine")
         assert list(values) == [(repeat, fold) for repeat in (0, 1) for fold in range(4)]
         assert len(set(values.values())) == 8
-        assert found.measures == {"data": {"mine": False}}
+        assert found.measures == {"data": {"mine": True}}
+        assert min(values.values()) > 0
+
+    def test_scorers_that_negate_a_loss(self):
+        loss = make_scorer(mean_absolute_error, greater_is_better=False)
+        scoring = {"MAE": loss, "neg_MAE": loss, "plain": lambda model, X, y: 1.0}
+        found = compare("mean", (X, D), cv=2, scoring=scoring)
+        assert found.measures["data"] == {"MAE": True, "neg_MAE": False, "plain": False}
+        pair = [found.mean("data", "mean", name) for name in ("MAE", "neg_MAE")]
+        assert pair[0] == -pair[1] > 0
 
     def test_holdout(self):
         found = compare("mean", (X, D), cv=0.25)

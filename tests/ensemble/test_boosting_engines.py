@@ -1,7 +1,6 @@
 """LightGBM's trees beside scikit-learn's: the same method, parameters and attributes."""
 
 import pickle
-import subprocess
 import sys
 
 import numpy as np
@@ -18,7 +17,6 @@ from sklearn_ldl.ensemble.label_trees import LabelTrees, lightgbm_parameters
 from sklearn_ldl.ensemble.shared_trees import SharedTrees
 from sklearn_ldl.ensemble.training_rows import TrainingRows
 from sklearn_ldl.metrics import kl_divergence
-from tests import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -307,10 +305,3 @@ def test_each_engine_has_its_trees(data):
     model.set_params(engine="sklearn").fit(X, D)
     assert len(model.estimators_) == 3
     assert not hasattr(model, "booster_")
-
-
-def test_benchmark():
-    pytest.importorskip("lightgbm")
-    command = [sys.executable, ROOT / "benchmarks" / "bench_boosting.py", "--quick"]
-    run = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "GradientBoostingLDL, lightgbm" in run.stdout

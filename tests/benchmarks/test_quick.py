@@ -1,0 +1,63 @@
+"""Every benchmark runs with --quick, in some seconds, and prints tables without failures."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests import ROOT
+
+SCRIPTS = sorted((ROOT / "benchmarks").glob("bench_*.py"))
+#: python-ldl takes longer to import than all else together.
+SLOW = ("bench_classical", "bench_enhancement")
+#: Packages of extras, without which a benchmark cannot run.
+EXTRAS = "torch|skorch|keras|pyldl|skfuzzy|catboost|lightgbm|xgboost|dask|distributed|pynndescent"
+#: What stands in a cell in the place of a result.
+FAILED = re.compile(r"nan\b.*|NaN|\w+Error: .*|over (limit|\d+ s)")
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        pytest.param(path, id=path.stem, marks=pytest.mark.slow if path.stem in SLOW else ())
+        for path in SCRIPTS
+    ],
+)
+def test_quick(script):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    # Neither real files, which not everybody has, nor what an earlier run has left.
+    environment.pop("SKLEARN_LDL_DATA", None)
+    run = subprocess.run(
+        [sys.executable, script, "--quick"],
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    missing = re.search(rf"No module named '({EXTRAS})[.']", run.stderr)
+    if run.returncode and missing:
+        pytest.skip(f"{missing[1]} is not installed")
+    if run.returncode and "Set SKLEARN_LDL_DATA" in run.stderr:
+        pytest.skip("real files are needed")
+    assert run.returncode == 0, run.stderr
+    title, *lines = run.stdout.splitlines()
+    assert title.startswith("# ")
+    assert f"python benchmarks/{script.name} --quick`" in run.stdout
+    rules = [i for i, line in enumerate(lines) if set(line) == {"|", "-"}]
+    rows = [line for line in lines if line.startswith("|") and set(line) != {"|", "-"}]
+    assert len(rows) > len(rules) > 0
+    assert all(lines[i + 1].startswith("|") for i in rules)
+    cells = [cell.strip() for row in rows for cell in row.strip("|").split("|")]
+    assert not [cell for cell in cells if FAILED.fullmatch(cell)]
+
+
+def test_quick_figures_are_not_kept(tmp_path):
+    out = tmp_path / "deep.md"
+    command = [sys.executable, ROOT / "benchmarks" / "bench_graphs.py", "--quick", "--out", out]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 2
+    assert "its figures are not to be kept" in run.stderr
+    assert not out.exists()
