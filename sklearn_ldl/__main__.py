@@ -24,7 +24,7 @@ from sklearn_ldl.compare.estimators.listing import every_estimator, one_estimato
 from sklearn_ldl.compare.fits import Settings
 from sklearn_ldl.compare.measures import MEASURES, SIMILARITIES, SIX, decisive
 from sklearn_ldl.compare.options import add_file_options, file_options
-from sklearn_ldl.compare.problem import N_VOTES, Problem, artificial, load_problem
+from sklearn_ldl.compare.problem import N_VOTES, Problem, artificial, load_problems
 from sklearn_ldl.compare.report import best_of, draw, require_matplotlib, write_csv, write_tests
 from sklearn_ldl.compare.run import Plan, Progress
 from sklearn_ldl.compare.tables import LEGEND, latex, markdown, plain, tables_of
@@ -214,7 +214,7 @@ def _compare(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> 
         plan = _plan(arguments)
         n_folds = sum(len(task.contenders) * len(task.folds) for task in plan.tasks)
         progress = _progress(n_folds, quiet=arguments.quiet)
-        _check_out(arguments)
+        _check_out(arguments, plan)
         arguments.out.mkdir(parents=True, exist_ok=True)
     except (ImportError, OSError, ValueError) as exc:
         parser.error(str(exc))
@@ -259,11 +259,12 @@ def _plan(arguments: argparse.Namespace) -> Plan:
     )
 
 
-def _check_out(arguments: argparse.Namespace) -> None:
+def _check_out(arguments: argparse.Namespace, plan: Plan) -> None:
     """Raise a ValueError where results would take the place of data."""
-    for source in map(Path, arguments.sources):
-        result = arguments.out / f"{source.stem}.csv"
-        if result.exists() and source.exists() and result.samefile(source):
+    sources = [source for source in map(Path, arguments.sources) if source.exists()]
+    for task in plan.tasks:
+        result = arguments.out / f"{task.problem.name}.csv"
+        if result.exists() and any(map(result.samefile, sources)):
             raise ValueError(f"{result} would be overwritten by the results: choose another --out.")
 
 
@@ -275,7 +276,7 @@ def _problems(arguments: argparse.Namespace) -> list[Problem]:
         return [artificial(arguments.n_samples or 1000, arguments.seed)]
     if arguments.n_samples is not None:
         raise ValueError("--n-samples is for the artificial data, which a FILE replaces.")
-    return [load_problem(source, **given) for source in arguments.sources]
+    return load_problems(arguments.sources, **given)
 
 
 def _estimators(names: Sequence[str] | None) -> list[str] | dict[str, Any] | None:

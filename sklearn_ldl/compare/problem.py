@@ -144,6 +144,21 @@ def artificial(n_samples: int, seed: int) -> Problem:
     return Problem(ARTIFICIAL, *make_ldl(n_samples, n_votes=N_VOTES, random_state=seed))
 
 
+def load_problems(sources: Sequence[str], **options: Any) -> list[Problem]:
+    """Load files and public data sets; files of the same name are told apart by their folders.
+
+    Options are those of :func:`load_problem`.
+    """
+    stems = [Path(source).stem for source in sources]
+    problems = [load_problem(source, **options) for source in sources]
+    return [
+        replace(problem, name=f"{Path(source).resolve().parent.name}-{stem}")
+        if stems.count(stem) > 1
+        else problem
+        for source, stem, problem in zip(sources, stems, problems, strict=True)
+    ]
+
+
 def as_problem(data: Any, name: str) -> Problem:
     """Make a problem of a file, a public name, a pair, or a Bunch.
 

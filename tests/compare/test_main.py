@@ -215,6 +215,17 @@ class TestRealData:
         assert table.kl_divergence_mean["knn"] < table.kl_divergence_mean["mean"]
 
 
+def test_files_of_the_same_name_are_told_apart(tmp_path, compare, out):
+    for seed, folder in enumerate(("one", "two")):
+        (tmp_path / folder).mkdir()
+        X, D = make_ldl(60, random_state=seed)
+        np.savez(tmp_path / folder / "data.npz", features=X, labels=D)
+    paths = [str(tmp_path / folder / "data.npz") for folder in ("one", "two")]
+    code, *_ = compare("compare", *paths, "--estimators", "bfgs-auto", "--cv", "2")
+    assert code == 0
+    assert {path.name for path in out.glob("*data.csv")} == {"one-data.csv", "two-data.csv"}
+
+
 class TestErrors:
     @pytest.mark.parametrize(
         ("argv", "message"),

@@ -224,7 +224,8 @@ METHODS: dict[str, Entry] = {
         "mixture of five kinds of learners (StackingLDL)",
         _stack,
         "StackingLDL",
-        scalings=THREE_SCALINGS,
+        {"pool": ["linear", "log"]},
+        THREE_SCALINGS,
     ),
     "auto": Entry(
         "mixture of all kinds of learners, one minute a fit (AutoLDL)",
