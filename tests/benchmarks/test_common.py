@@ -1,12 +1,9 @@
 """What the scripts of the benchmarks share."""
 
-import importlib
 import sys
 
 import numpy as np
 import pytest
-
-from tests import ROOT
 
 pd = pytest.importorskip("pandas")
 
@@ -41,16 +38,6 @@ About it.
 |---|
 | 1 |
 """
-
-
-@pytest.fixture
-def load(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    before = set(sys.modules)
-    yield importlib.import_module
-    for name in set(sys.modules) - before:
-        if name.startswith(("_", "bench_")) and "." not in name:
-            del sys.modules[name]
 
 
 def test_tables_are_replaced_and_texts_stay(load, tmp_path, monkeypatch, capsys):

@@ -1,26 +1,11 @@
 """The table of all methods: what is fitted, what is kept, and what the page says of it."""
 
-import importlib
-import sys
-
 import numpy as np
 import pytest
-
-from tests import ROOT
 
 pytest.importorskip("pandas")
 
 FILE = "artificial"
-
-
-@pytest.fixture
-def load(monkeypatch):
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    before = set(sys.modules)
-    yield importlib.import_module
-    for name in set(sys.modules) - before:
-        if name.startswith(("_", "bench_")) and "." not in name:
-            del sys.modules[name]
 
 
 class Worker:
