@@ -28,6 +28,8 @@ from sklearn_ldl.wrappers.base import (
     own_targets,
 )
 
+# Tolerance of the default learner of points.
+_TOL_OF_POINTS = 1e-5
 # Standard deviations in the range of the values, by the number of dimensions.
 _DEFAULT_SIGMAS = (25, 12, 6)
 
@@ -185,8 +187,9 @@ class LDLRegressor(PointsMixin, TargetWrapper):
     estimator : estimator, default=None
         Any regressor of distributions, which may be a pipeline; None means
         :class:`~sklearn_ldl.SmoothBFGSLDL` on the grid of the distributor (without a grid,
-        :class:`~sklearn_ldl.BFGSLDL`), which chooses its penalty, and whether to standardise. To
-        search over a parameter of it, such as ``estimator__alpha``, give it.
+        :class:`~sklearn_ldl.BFGSLDL`), which chooses its penalty, and whether to standardise; with
+        ``tol=1e-5`` for points. To search over a parameter of it, such as ``estimator__alpha``,
+        give it.
     distributor : transformer of targets, default=None
         Turns values into distributions over a grid, as
         :class:`~sklearn_ldl.GaussianLabelDistributor` does, and back by its `inverse_transform`.
@@ -337,7 +340,10 @@ class LDLRegressor(PointsMixin, TargetWrapper):
         grid = getattr(self.distributor_, "grid_", None)
         if grid is None:
             return super()._new_learner(y)
-        return clone(given_or_default(self.estimator, partial(SmoothBFGSLDL, grid=grid)))
+        # Most labels of a grid of points are hardly ever seen. Below this, predictions move by less
+        # than a hundredth of what targets vary by, and the search takes ten times as long.
+        options = {} if grid.ndim == 1 else {"tol": _TOL_OF_POINTS}
+        return clone(given_or_default(self.estimator, partial(SmoothBFGSLDL, grid=grid, **options)))
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Predict values, decoded from the predicted distributions.

@@ -322,3 +322,14 @@ def test_members_come_in_the_order_of_the_labels():
     model = LDLClassifier(frozen).fit(X, np.array(names)[D.argmax(axis=1)])
     mean = model.predict_members(X).mean(axis=0)
     assert np.corrcoef(mean[:, 0], D[:, 2])[0, 1] > 0.5
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_default_learner_of_points_converges():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((200, 4))
+    Y = X[:, :2] + 0.3 * rng.standard_normal((200, 2))
+    model = LDLRegressor().fit(X, Y)
+    assert model.score(X, Y) > 0.8
+    finer = LDLRegressor(SmoothBFGSLDL(grid=model.grid_, tol=1e-6, max_iter=20_000)).fit(X, Y)
+    assert np.abs(finer.predict(X) - model.predict(X)).max() < 0.01 * Y.std()
