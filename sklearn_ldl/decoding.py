@@ -469,3 +469,30 @@ def in_order_of_grid(D: Any, grid: NDArray[np.float64]) -> Any:
     if names is None or grid.ndim != 1 or set(names) != set(values):
         return D
     return columns_in_order(D, values, of_y="D", of_names="grid")
+
+
+def in_order_of_names(grid: NDArray[np.float64], names: NDArray | None) -> NDArray[np.float64]:
+    """Bring a grid, where its values are the names of the labels, into their order.
+
+    Parameters
+    ----------
+    grid : ndarray of shape (n_labels,) or (n_labels, n_dims)
+        As returned by :func:`check_grid`.
+    names : ndarray of shape (n_labels,) or None
+        Names of the labels, if there are some.
+
+    Returns
+    -------
+    grid : ndarray of the same shape
+        The same values.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ldl.decoding import in_order_of_names
+    >>> in_order_of_names(np.array([20.0, 30.0]), np.array([30, 20]))
+    array([30., 20.])
+    """
+    if names is None or grid.ndim != 1 or set(names) != set(grid.tolist()):
+        return grid
+    return names.astype(np.float64)

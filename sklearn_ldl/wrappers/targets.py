@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
@@ -345,7 +347,9 @@ class LDLRegressor(PointsMixin, TargetWrapper):
         grid = getattr(self.distributor_, "grid_", None)
         if grid is None:
             return super()._new_learner(y)
-        return clone(given_or_default(self.estimator, partial(SmoothBFGSLDL, grid=grid)))
+        learner = clone(given_or_default(self.estimator, partial(SmoothBFGSLDL, grid=grid)))
+        _hand_over(grid, learner)
+        return learner
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Predict values, decoded from the predicted distributions.
@@ -398,6 +402,15 @@ class LDLRegressor(PointsMixin, TargetWrapper):
         y = decoding.quantile(D, self.grid_, q)
         # As predictions are, to where the grid ends without its padding.
         return np.clip(y, *getattr(self.distributor_, "range_", (-np.inf, np.inf)))
+
+
+def _hand_over(grid: NDArray[np.float64], learner: Any) -> None:
+    """Tell a learner, inside of pipelines and searches, where the labels are, if it asks."""
+    while learner is not None and not isinstance(learner, FrozenEstimator):
+        if hasattr(learner, "_take_grid"):
+            return learner._take_grid(grid)
+        last = isinstance(learner, Pipeline)
+        learner = learner[-1] if last else getattr(learner, "estimator", None)
 
 
 def _default_distributor(y: NDArray[np.float64]) -> GaussianLabelDistributor:
