@@ -88,8 +88,8 @@ plt.show()
 # - the same with penalty and standard deviation from a grid search,
 # - the same with the standard deviation of the guesses, one for every face,
 # - a network with one hidden layer,
-# - the same network with two losses that practitioners of ages use: the divergence plus the absolute
-#   error of the decoded age (DLDL-v2), and the mean-variance loss.
+# - the same network with two losses that practitioners of ages use: the divergence plus the
+#   absolute error of the decoded age (DLDL-v2), and the mean-variance loss.
 #
 # Against them: linear regression, support vector regression, networks with one output, and
 # classification of ages rounded to years. ``predict`` of the classifier picks the most probable
@@ -216,8 +216,8 @@ plt.show()
 # %%
 # Intervals
 # ---------
-# The same as numbers: intervals that the predicted distributions give a probability of 80 %, and how
-# many of the test faces they contain.
+# The same as numbers: intervals that the predicted distributions give a probability of 80 %, and
+# how many of the test faces they contain.
 
 unsure = {"LDL, guesses": guessed, **{name: models[name] for name in models if "LDL, net" in name}}
 intervals = {name: model.interval(X_test, coverage=0.8).T for name, model in unsure.items()}
@@ -242,9 +242,9 @@ plt.show()
 
 # %%
 # Distributions of guesses are about what single people say, and the target is the mean of ten: the
-# intervals contain more than 80 % of the means. The other targets are as wide as `sigma` makes them,
-# 3 years. What a loss adds shows in the width, and hardly in the error of the decoded age. The
-# expectation loss weighs a year of error as a nat, against which the shape of the distribution
+# intervals contain more than 80 % of the means. The other targets are as wide as `sigma` makes
+# them, 3 years. What a loss adds shows in the width, and hardly in the error of the decoded age.
+# The expectation loss weighs a year of error as a nat, against which the shape of the distribution
 # counts little, and intervals get too wide; the mean-variance loss asks for narrow ones. For
 # intervals that keep a promise see :ref:`sphx_glr_auto_examples_plot_conformal_ages.py`.
 
