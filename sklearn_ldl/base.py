@@ -20,6 +20,7 @@ from sklearn_ldl._core.label_names import (
 )
 from sklearn_ldl._core.samples import validate_samples
 from sklearn_ldl._core.simplex import check_distribution, log_softmax, safe_log, softmax
+from sklearn_ldl._core.sklearn_compat import available_if
 from sklearn_ldl.metrics import d2_kl_score
 
 
@@ -155,6 +156,31 @@ class PointsMixin(RegressorMixin):
             1 is perfect, 0 no better than the mean of `y`.
         """
         return super().score(X, points_in_order(self, y), sample_weight=sample_weight)
+
+    @available_if(lambda self: hasattr(self, "quantile"))
+    def interval(self, X: Any, coverage: float = 0.9) -> NDArray[np.float64]:
+        """Central prediction intervals, with the same probability left out on both sides.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        coverage : float in (0, 1), default=0.9
+            Predicted probability of an interval.
+
+        Returns
+        -------
+        bounds : ndarray of shape (n_samples, 2)
+            Lower and upper ends, in the units of `y`.
+
+        Raises
+        ------
+        ValueError
+            If `coverage` is out of range, or the model was fitted to points.
+        """
+        if not 0 < coverage < 1:
+            raise ValueError(f"coverage must lie in (0, 1), got {coverage!r}.")
+        return self.quantile(X, [(1 - coverage) / 2, (1 + coverage) / 2])
 
 
 class SoftmaxPredictionMixin(LabelDistributionMixin):

@@ -3,6 +3,7 @@
 Every rule takes the distributions `D` of shape (n_samples, n_labels) and the `grid` of values that
 the labels stand for: ``(n_labels,)`` scalars such as ages, or ``(n_labels, n_dims)`` points such as
 poses. A list of points need not fill a rectangle, and a grid need not be sorted.
+:func:`quantile` says how unsure a value is.
 
 ============= ==================================================== ===============================
 rule          decodes to                                           best for
@@ -26,10 +27,11 @@ from sklearn.utils import check_array
 
 from sklearn_ldl._core.label_names import columns_in_order, names_of
 from sklearn_ldl._core.peaks import highest_peaks, product_axes
+from sklearn_ldl._core.quantiles import cell_quantiles, check_levels
 from sklearn_ldl._core.simplex import check_distribution
 from sklearn_ldl._core.underflow import underflow_is_zero
 
-__all__ = ["argmax", "decode", "expectation", "median", "mode", "threshold_sets"]
+__all__ = ["argmax", "decode", "expectation", "median", "mode", "quantile", "threshold_sets"]
 
 Rule = Literal["argmax", "expectation", "median", "mode"]
 
@@ -285,6 +287,59 @@ def mode(D: ArrayLike, grid: ArrayLike, *, bandwidth: float | None = None) -> ND
 
 
 @underflow_is_zero
+def quantile(D: ArrayLike, grid: ArrayLike, q: ArrayLike) -> NDArray[np.float64]:
+    r"""Quantiles of distributions over values, between the labels.
+
+    A label stands for the values that are nearest to it, and its degree is spread evenly over
+    them: the distribution function rises linearly between the midpoints of neighbours, by the
+    degree of each label. The cells at the ends are as long beyond their label as before it, and
+    what falls there is moved to the end of the grid.
+
+    Parameters
+    ----------
+    D : array-like of shape (n_samples, n_labels)
+        Label distributions.
+    grid : array-like of shape (n_labels,)
+        Values of the labels, in any order.
+    q : float or array-like of shape (n_quantiles,)
+        Levels in (0, 1).
+
+    Returns
+    -------
+    y : ndarray of shape (n_samples,) or (n_samples, n_quantiles)
+        Inside the range of the grid, and never falling with the level.
+
+    Raises
+    ------
+    ValueError
+        If `D` is not a label distribution, `grid` does not fit it or holds points of several
+        dimensions, or `q` is out of range.
+
+    See Also
+    --------
+    median : The label that the quantile at one half belongs to.
+    sklearn_ldl.LDLRegressor.quantile : Those of predicted distributions.
+
+    Examples
+    --------
+    >>> from sklearn_ldl.decoding import quantile
+    >>> quantile([[0.25, 0.5, 0.25]], [10, 20, 30], [0.25, 0.5, 0.75])
+    array([[15., 20., 25.]])
+    """
+    D, grid = _check(D, grid)
+    q = check_levels(q)
+    if grid.ndim > 1:
+        raise ValueError(f"Quantiles are those of values, but grid has {grid.shape[1]} dimensions.")
+    order = np.argsort(grid)
+    grid = grid[order]
+    middles = (grid[:-1] + grid[1:]) / 2
+    low = np.concatenate([[2 * grid[0] - middles[0]], middles])
+    high = np.concatenate([middles, [2 * grid[-1] - middles[-1]]])
+    y = cell_quantiles(D[:, order], low, high, np.atleast_1d(q))
+    return y.clip(grid[0], grid[-1]).reshape(len(D), *q.shape)
+
+
+@underflow_is_zero
 def threshold_sets(
     D: ArrayLike, threshold: float, *, empty: Literal["allow", "top1"] = "allow"
 ) -> NDArray[np.bool_]:
@@ -414,3 +469,30 @@ def in_order_of_grid(D: Any, grid: NDArray[np.float64]) -> Any:
     if names is None or grid.ndim != 1 or set(names) != set(values):
         return D
     return columns_in_order(D, values, of_y="D", of_names="grid")
+
+
+def in_order_of_names(grid: NDArray[np.float64], names: NDArray | None) -> NDArray[np.float64]:
+    """Bring a grid, where its values are the names of the labels, into their order.
+
+    Parameters
+    ----------
+    grid : ndarray of shape (n_labels,) or (n_labels, n_dims)
+        As returned by :func:`check_grid`.
+    names : ndarray of shape (n_labels,) or None
+        Names of the labels, if there are some.
+
+    Returns
+    -------
+    grid : ndarray of the same shape
+        The same values.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ldl.decoding import in_order_of_names
+    >>> in_order_of_names(np.array([20.0, 30.0]), np.array([30, 20]))
+    array([30., 20.])
+    """
+    if names is None or grid.ndim != 1 or set(names) != set(grid.tolist()):
+        return grid
+    return names.astype(np.float64)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.spatial.distance import cdist
+from scipy.stats import norm
 
 from sklearn_ldl._core.simplex import normalize
 from sklearn_ldl.decoding import (
@@ -17,6 +18,7 @@ from sklearn_ldl.decoding import (
     label_spacing,
     median,
     mode,
+    quantile,
     threshold_sets,
 )
 
@@ -308,3 +310,62 @@ def test_label_spacing_of_points():
     # All combinations of some coordinates, in any order.
     assert_allclose(label_spacing(np.array([[0.0, 9], [4, 1], [0, 1], [4, 9]])), [4, 4, 4, 4])
     assert_allclose(label_spacing(np.array([5.0, 0.0, 4.0])), [1, 4, 1])
+
+
+# --- quantiles
+
+
+def test_quantiles_spread_a_degree_over_its_cell_and_stop_at_the_ends():
+    D = [[0.25, 0.5, 0.25, 0], [0, 0, 0, 1]]
+    expected = [[10, 15, 20, 25, 32], [36, 37.5, 40, 40, 40]]
+    assert_allclose(quantile(D, AGES, [0.1, 0.25, 0.5, 0.75, 0.925]), expected)
+    assert_allclose(quantile(D, AGES, 0.5), [20, 40])
+
+
+def test_quantiles_of_an_uneven_grid_in_any_order():
+    grid = np.array([0.0, 1.0, 4.0, 5.0])
+    D = np.array([[0.1, 0.3, 0.4, 0.2]])
+    # Cells from -0.5 to 0.5, to 2.5, to 4.5, to 5.5.
+    levels = np.array([0.1, 0.25, 0.4, 0.6, 0.9])
+    expected = [[0.5, 1.5, 2.5, 3.5, 5.0]]
+    assert_allclose(quantile(D, grid, levels), expected)
+    order = [2, 0, 3, 1]
+    assert_allclose(quantile(D[:, order], grid[order], levels), expected)
+
+
+def test_a_quantile_on_a_gap_is_its_lower_end():
+    assert_allclose(quantile([[0.5, 0, 0, 0.5]], AGES, [0.5, 0.5 + 1e-9]), [[15, 35]], atol=1e-6)
+
+
+@settings(max_examples=50, deadline=None)
+@given(D=distributions, q=st.lists(st.floats(1e-300, 1 - 1e-16), min_size=2, max_size=5))
+def test_quantiles_rise_inside_the_grid(D, q):
+    grid = np.arange(D.shape[1]) ** 2.0
+    y = quantile(D, grid, np.sort(q))
+    assert (np.diff(y, axis=1) >= 0).all()
+    assert ((grid[0] <= y) & (y <= grid[-1])).all()
+    # Not more than half a cell from the label that the median picks.
+    assert (np.abs(quantile(D, grid, 0.5) - median(D, grid)) <= np.diff(grid).max() / 2).all()
+
+
+def test_quantiles_of_a_fine_normal_distribution():
+    grid = np.linspace(0, 100, 401)
+    levels = np.array([0.01, 0.2, 0.5, 0.9])
+    y = quantile(gaussian_rows([40.1], grid, 3.0), grid, levels)
+    assert_allclose(y, [norm.ppf(levels, 40.1, 3)], atol=0.005)
+
+
+def test_points_have_no_quantiles():
+    with pytest.raises(ValueError, match="those of values, but grid has 2 dimensions"):
+        quantile([[0.25, 0.25, 0.25, 0.25]], POSES, 0.5)
+
+
+@pytest.mark.parametrize("q", [0, 1, -0.1, np.nan, [[0.5]]])
+def test_levels_out_of_range(q):
+    with pytest.raises(ValueError, match=r"q must be a number or a vector of numbers in \(0, 1\)"):
+        quantile([[0.5, 0.5]], [0, 1], q)
+
+
+def test_quantiles_match_columns_by_name():
+    D = pd.DataFrame([[0.25, 0.5, 0.25]], columns=[30, 20, 10])
+    assert_allclose(quantile(D, [10, 20, 30], [0.25, 0.75]), [[15, 25]])

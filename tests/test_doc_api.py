@@ -33,6 +33,7 @@ NO_REFERENCE = {
     "datasets.read_npz": "a reader",
     "decoding.decode": "applies one of the rules, which have theirs",
     "decoding.median": "a textbook matter",
+    "decoding.quantile": "a textbook matter",
     "deep.CheckpointError": "an error",
     "deep.DeepClassifier": "what classifiers share, each with its own source",
     "deep.DeepDistributionRegressor": "what regressors share, each with its own source",

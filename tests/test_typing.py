@@ -91,6 +91,7 @@ assert_type(LDLClassifier(model).fit(X, y), LDLClassifier)
 assert_type(LDLClassifier(model).predict(X), Array)
 assert_type(LDLClassifier(model).decision_function(X), Array)
 assert_type(LDLRegressor(decode="median").fit(X, y).predict(X), Floats)
+assert_type(LDLRegressor().quantile(X, 0.5), Floats)
 assert_type(LabelEnhancementClassifier(enhancer=GLLEEnhancer()).fit(X, D).predict_proba(X), Floats)
 
 # transformers of targets

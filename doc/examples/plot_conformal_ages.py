@@ -116,12 +116,6 @@ def deviation(X):
     return np.sqrt(P @ grid**2 - (P @ grid) ** 2)
 
 
-def quantile(X, q):
-    """Return a quantile of it; the mass of a label is spread over the year around it."""
-    cumulated = ldl.predict_proba(X).cumsum(axis=1)
-    return np.array([np.interp(q, row, ldl.grid_ + 0.5) for row in cumulated])
-
-
 def bounds(fitted, X_conformal, y_conformal, X_test):
     """Ask a conformal regressor of MAPIE for lower and upper ends."""
     intervals = fitted.conformalize(X_conformal, y_conformal).predict_interval(X_test)[1]
@@ -152,12 +146,12 @@ def unadjusted(function, level, X_conformal, y_conformal, X_test):
 
 
 METHODS = {
-    "LDL, as predicted": lambda *a: unadjusted(quantile, *a),
+    "LDL, as predicted": lambda *a: unadjusted(ldl.quantile, *a),
     "kernels, as predicted": lambda *a: unadjusted(kernels.quantile, *a),
     "ridge, split": lambda *a: split(ridge, *a),
     "LDL, split": lambda *a: split(ldl, *a),
     "LDL, normalised": normalised,
-    "LDL, quantiles": lambda *a: by_quantiles(quantile, *a),
+    "LDL, quantiles": lambda *a: by_quantiles(ldl.quantile, *a),
     "kernels, quantiles": lambda *a: by_quantiles(kernels.quantile, *a),
 }
 

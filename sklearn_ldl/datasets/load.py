@@ -108,7 +108,8 @@ def load_ldl(
     :math:`N(age, 3^2)` at the grid points. Ages near the ends of the grid lose up to 43 % of
     their mass there. A file whose labels are exactly those densities is accepted: each row is
     divided by its sum, which makes it the Gaussian truncated to the grid, and the Bunch keeps
-    `age` and `grid`, for instance to build distributions of another width.
+    `age` and `grid`, for instance to build distributions of another width. It does not say who is
+    on a face; :ref:`guide-ages` tells what the order of its rows says of that.
 
     Examples
     --------

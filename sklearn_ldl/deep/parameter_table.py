@@ -86,7 +86,9 @@ NET_PARAMETERS: dict[str, NetParameter] = {
         gradient; the divergence with fixed weights for the dominant label and for the others; the
         squared error of the probabilities; the alpha-divergence, four times the squared Hellinger
         distance; the Jeffreys or the Jensen-Shannon divergence; for ordered labels the cumulative
-        absolute distance or the squared earth mover's distance; or a callable ``(logits,
+        absolute distance or the squared earth mover's distance; for labels with values, such as
+        ages, the divergence plus the error of the expectation (DLDL-v2), or the cross entropy plus
+        the squared error of the mean and the variance; or a callable ``(logits,
         distributions) -> (n_samples,)`` on tensors.""",
     ),
     "label_smoothing": NetParameter(

@@ -12,7 +12,7 @@ from sklearn.utils import check_array
 from sklearn_ldl._core.callbacks import with_callbacks
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context
 from sklearn_ldl._solver.label_basis import basis_of, smooth_covariance
-from sklearn_ldl.decoding import check_grid
+from sklearn_ldl.decoding import check_grid, in_order_of_names
 from sklearn_ldl.linear.fitting import MaximumEntropyModel
 
 # Length scales that are tried, as shares of the range of the grid; 0 are independent labels.
@@ -182,9 +182,6 @@ class SmoothBFGSLDL(MaximumEntropyModel):
         grid = check_array(self.grid, ensure_2d=False, dtype=np.float64, input_name="grid")
         if len(grid) != n_labels:
             raise ValueError(f"grid has {len(grid)} labels, y has {n_labels} columns.")
-        grid = check_grid(grid)
-        names = getattr(self, "label_names_", None)
-        if names is not None and grid.ndim == 1 and set(names) == set(grid.tolist()):
-            grid = names.astype(np.float64)
+        grid = in_order_of_names(check_grid(grid), getattr(self, "label_names_", None))
         grid = grid.reshape(n_labels, -1)
         return grid / np.ptp(grid, axis=0).max()

@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from sklearn_ldl import decoding
 from sklearn_ldl._core.fitted import forget
+from sklearn_ldl._core.quantiles import check_levels
 from sklearn_ldl._core.sklearn_compat import StrOptions, available_if, fit_context
 from sklearn_ldl.base import PointsMixin, require_y
 from sklearn_ldl.distributors import GaussianLabelDistributor, LabelSmoother
@@ -180,7 +183,7 @@ class LDLClassifier(ClassifierMixin, TargetWrapper):
 
 
 class LDLRegressor(PointsMixin, TargetWrapper):
-    """Regressor that learns distributions around real values, and decodes what it predicts.
+    r"""Regressor that learns distributions around real values, and decodes what it predicts.
 
     Parameters
     ----------
@@ -223,6 +226,11 @@ class LDLRegressor(PointsMixin, TargetWrapper):
     distributor as well: one far outlier puts all other values into a single step of the grid. Clip
     it, or give a distributor with a `sigma`.
 
+    Quantiles and intervals are those of the predicted distributions, whose variance is about that
+    of the values given the features plus :math:`\sigma^2` of the distributor: they are too wide
+    by this much, and lie inside of the grid. For a guarantee, see
+    :ref:`sphx_glr_auto_examples_plot_conformal_ages.py`.
+
     One standard deviation per sample, such as the disagreement of annotators, reaches the
     distributor by ``fit(X, y, distributor__sigma=s)``; searches slice it along with the samples.
 
@@ -244,6 +252,8 @@ class LDLRegressor(PointsMixin, TargetWrapper):
     True
     >>> model.predict_proba(X[:2]).shape == (2, len(model.grid_))
     True
+    >>> model.interval(X[:2], coverage=0.8).shape
+    (2, 2)
     """
 
     _parameter_constraints: dict = {
@@ -343,7 +353,10 @@ class LDLRegressor(PointsMixin, TargetWrapper):
         # Most labels of a grid of points are hardly ever seen. Below this, predictions move by less
         # than a hundredth of what targets vary by, and the search takes ten times as long.
         options = {} if grid.ndim == 1 else {"tol": _TOL_OF_POINTS}
-        return clone(given_or_default(self.estimator, partial(SmoothBFGSLDL, grid=grid, **options)))
+        default = partial(SmoothBFGSLDL, grid=grid, **options)
+        learner = clone(given_or_default(self.estimator, default))
+        _hand_over(grid, learner)
+        return learner
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Predict values, decoded from the predicted distributions.
@@ -361,6 +374,50 @@ class LDLRegressor(PointsMixin, TargetWrapper):
         D = self.predict_proba(X)
         rule = {} if self.decode is None else {"decode": self.decode}
         return self.distributor_.inverse_transform(D, **rule)
+
+    def quantile(self, X: Any, q: ArrayLike) -> NDArray[np.float64]:
+        """Quantiles of the predicted distributions, see :func:`sklearn_ldl.decoding.quantile`.
+
+        The learner saw targets as wide as the distributor makes them, and its predictions are that
+        much wider than the values scatter: see Notes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+        q : float or array-like of shape (n_quantiles,)
+            Levels in (0, 1).
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_quantiles)
+            Values inside the range of the distributor.
+
+        Raises
+        ------
+        ValueError
+            If `q` is out of range, if the model was fitted to points, or if the distributor has no
+            `grid_`.
+        """
+        check_levels(q)
+        D = self.predict_proba(X)
+        if not hasattr(self, "grid_"):
+            name = type(self.distributor_).__name__
+            raise ValueError(f"Quantiles are those of values on a grid, but {name} has no grid_.")
+        if self.grid_.ndim > 1:
+            raise ValueError("Quantiles are those of values, but the model was fitted to points.")
+        y = decoding.quantile(D, self.grid_, q)
+        # As predictions are, to where the grid ends without its padding.
+        return np.clip(y, *getattr(self.distributor_, "range_", (-np.inf, np.inf)))
+
+
+def _hand_over(grid: NDArray[np.float64], learner: Any) -> None:
+    """Tell a learner, inside of pipelines and searches, where the labels are, if it asks."""
+    while learner is not None and not isinstance(learner, FrozenEstimator):
+        if hasattr(learner, "_take_grid"):
+            return learner._take_grid(grid)
+        last = isinstance(learner, Pipeline)
+        learner = learner[-1] if last else getattr(learner, "estimator", None)
 
 
 def _default_distributor(y: NDArray[np.float64]) -> GaussianLabelDistributor:

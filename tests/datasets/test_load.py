@@ -7,6 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.io import savemat
 from scipy.sparse import csc_matrix, csr_array, issparse
 from scipy.stats import norm
+from sklearn.preprocessing import StandardScaler, normalize
 from sklearn.utils import Bunch
 
 from sklearn_ldl.datasets import load_ldl
@@ -275,6 +276,19 @@ def test_real_ages(ldl_data):
     bunch = load_ldl(ldl_data / "FG-Net.mat")
     assert_array_equal(bunch.grid, np.arange(70))
     assert_array_equal(bunch.target.argmax(axis=1), bunch.age)
+
+
+def test_ages_rise_person_by_person(ldl_data):
+    bunch = load_ldl(ldl_data / "FG-Net.mat")
+    person = np.cumsum(np.diff(bunch.age, prepend=bunch.age[0]) < 0)
+    # FG-NET has 6 to 18 photographs each of 82 people.
+    assert len(np.unique(person)) == 82
+    assert (np.bincount(person).min(), np.bincount(person).max()) == (6, 18)
+    Z = normalize(StandardScaler().fit_transform(bunch.data))
+    similarity = Z @ Z.T
+    np.fill_diagonal(similarity, -1)
+    # By chance, the face that is most alike would be of the same person in 1.2 % of the rows.
+    assert np.mean(person[similarity.argmax(axis=1)] == person) > 0.6
 
 
 def test_movie_is_sparse(ldl_data):

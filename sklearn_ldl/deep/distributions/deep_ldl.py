@@ -6,14 +6,15 @@ from numbers import Real
 from typing import Unpack
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from sklearn_ldl._core.fitted import forget
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions
+from sklearn_ldl.decoding import check_grid, in_order_of_names, label_spacing
 from sklearn_ldl.deep.distributions.base import DeepDistributionRegressor
 from sklearn_ldl.deep.losses.base import Loss
 from sklearn_ldl.deep.losses.priors import adjust_logits, label_prior
-from sklearn_ldl.deep.losses.registry import get_loss
+from sklearn_ldl.deep.losses.registry import get_loss, with_label_values
 from sklearn_ldl.deep.mixing.augmentations import AUGMENTATIONS
 from sklearn_ldl.deep.mixing.mixed import Augmentation
 from sklearn_ldl.deep.mixing.objective import mixing_objective
@@ -46,6 +47,12 @@ class DeepLDLRegressor(DeepDistributionRegressor, defaults=PRESETS["tabular"]):
         :class:`~sklearn_ldl.deep.MixUp`, :class:`~sklearn_ldl.deep.CutMix` or
         :class:`~sklearn_ldl.deep.RICAP` with parameters of your own. Only mixup does without
         images. None leaves them as they are.
+    grid : array-like of shape (n_labels,) or (n_labels, n_dims), default=None
+        Values or points of the labels, for losses that have a parameter `label_values`, such as
+        "kl_expectation" and "mean_variance": they get them in units of the median distance from a
+        label to the next, so that weights of terms mean the same on any scale. None counts the
+        labels in their order; :class:`~sklearn_ldl.LDLRegressor` fills in its own grid. Columns of
+        a data frame that have the values as names are matched by name.
     <net parameters>
 
     Attributes
@@ -127,6 +134,7 @@ class DeepLDLRegressor(DeepDistributionRegressor, defaults=PRESETS["tabular"]):
     _parameter_constraints: dict = {
         "logit_adjustment": [Interval(Real, 0, None, closed="left")],
         "augment": [StrOptions(set(AUGMENTATIONS)), callable, None],
+        "grid": ["array-like", None],
     }
 
     prior_: NDArray[np.float64]
@@ -137,19 +145,34 @@ class DeepLDLRegressor(DeepDistributionRegressor, defaults=PRESETS["tabular"]):
         *,
         logit_adjustment: float = 0.0,
         augment: str | Augmentation | None = None,
+        grid: ArrayLike | None = None,
         **net: Unpack[NetOptions],
     ):
         super().__init__(module, **net)
         self.logit_adjustment = logit_adjustment
         self.augment = augment
+        self.grid = grid
+
+    def _take_grid(self, grid: NDArray[np.float64]) -> None:
+        """Learn where the labels are from a wrapper, before the fit."""
+        if self.grid is None:
+            self.grid = grid
 
     def _losses(self, data: TrainingData) -> tuple[Loss, Objective | None]:
-        row_loss = get_loss(self.loss)
+        row_loss = self._on_grid(get_loss(self.loss))
         forget(self, "prior_")
         if self.logit_adjustment:
             self.prior_ = label_prior(data.label_sums())
             row_loss = adjust_logits(row_loss, self.prior_, self.logit_adjustment)
         return row_loss, mixing_objective(row_loss, self.augment)
+
+    def _on_grid(self, loss: Loss) -> Loss:
+        """Tell a loss where the labels are."""
+        if self.grid is None:
+            return loss
+        grid = check_grid(self.grid, n_labels=self.n_labels_)
+        values = in_order_of_names(grid, getattr(self, "label_names_", None))
+        return with_label_values(loss, values / np.median(label_spacing(grid)))
 
     def _first_output(self, data: TrainingData) -> NDArray[np.float64] | None:
         log_prior = super()._first_output(data)

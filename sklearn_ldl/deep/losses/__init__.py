@@ -13,6 +13,7 @@ from sklearn_ldl.deep.losses.distributions import (
     mean_squared_error,
     soft_cross_entropy,
 )
+from sklearn_ldl.deep.losses.label_values import kl_expectation, mean_variance
 from sklearn_ldl.deep.losses.pixels import pixel_loss
 from sklearn_ldl.deep.losses.registry import LOSSES, REGRESSION_LOSSES, get_loss
 from sklearn_ldl.deep.losses.values import epsilon_insensitive, gaussian_nll, l1, l2
@@ -32,9 +33,11 @@ __all__ = [
     "jensen_shannon",
     "kernel_density_nll",
     "kl_divergence",
+    "kl_expectation",
     "l1",
     "l2",
     "mean_squared_error",
+    "mean_variance",
     "pixel_loss",
     "soft_cross_entropy",
 ]

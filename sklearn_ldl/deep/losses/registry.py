@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
 from sklearn_ldl.deep.losses.base import Loss
@@ -20,6 +23,7 @@ from sklearn_ldl.deep.losses.distributions import (
     mean_squared_error,
     soft_cross_entropy,
 )
+from sklearn_ldl.deep.losses.label_values import kl_expectation, mean_variance
 from sklearn_ldl.deep.losses.values import epsilon_insensitive, gaussian_nll, l1, l2
 
 #: Losses of distributions, by the name that estimators take.
@@ -33,6 +37,8 @@ LOSSES: dict[str, Loss] = {
     "jensen_shannon": jensen_shannon,
     "cad": cumulative_absolute,
     "emd": earth_mover_squared,
+    "kl_expectation": kl_expectation,
+    "mean_variance": mean_variance,
 }
 
 #: Losses of real values, by the name that estimators take.
@@ -96,3 +102,38 @@ def get_loss(
             " pass reduction='none'."
         )
     return row_loss
+
+
+def with_label_values(loss: Loss, values: NDArray[np.float64]) -> Loss:
+    """Hand the values of the labels to a loss that asks for them.
+
+    Parameters
+    ----------
+    loss : callable
+        ``(Z, D) -> (n_samples,)``.
+    values : ndarray of shape (n_labels,) or (n_labels, n_dims)
+        Values or points.
+
+    Returns
+    -------
+    loss : callable
+        The loss with these values, if it has a parameter `label_values` that is None; else the
+        loss as it is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ldl.deep.losses.registry import LOSSES, with_label_values
+    >>> with_label_values(LOSSES["kl_expectation"], np.array([20.0, 30.0])).keywords
+    {'label_values': array([20., 30.])}
+    >>> with_label_values(LOSSES["kl"], np.array([20.0, 30.0])) is LOSSES["kl"]
+    True
+    """
+    try:
+        parameters = inspect.signature(getattr(loss, "forward", loss)).parameters
+    except ValueError:  # of a function that is not written in Python
+        return loss
+    if "label_values" not in parameters or parameters["label_values"].default is not None:
+        return loss
+    asking: Any = loss
+    return partial(asking, label_values=values)

@@ -10,7 +10,6 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from sklearn_ldl._core.label_names import points_in_order
-from sklearn_ldl._core.sklearn_compat import available_if
 from sklearn_ldl.base import PointsMixin
 from sklearn_ldl.deep.dataset_targets import collect_targets
 from sklearn_ldl.deep.estimator import DeepEstimator
@@ -239,31 +238,6 @@ class DeepValueRegressor(PointsMixin, DeepEstimator, omit=("loss", "label_smooth
         """Values or points that outputs of the network stand for."""
         return self._decode(outputs)
 
-    @available_if(lambda self: hasattr(self, "quantile"))
-    def interval(self, X: Any, coverage: float = 0.9) -> NDArray[np.float64]:
-        """Central prediction intervals, with the same probability left out on both sides.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features), array of images or Dataset
-            Samples.
-        coverage : float in (0, 1), default=0.9
-            Predicted probability of an interval.
-
-        Returns
-        -------
-        bounds : ndarray of shape (n_samples, 2)
-            Lower and upper ends, in the units of `y`.
-
-        Raises
-        ------
-        ValueError
-            If `coverage` is out of range, or the model was fitted to points.
-        """
-        if not 0 < coverage < 1:
-            raise ValueError(f"coverage must lie in (0, 1), got {coverage!r}.")
-        return self.quantile(X, [(1 - coverage) / 2, (1 + coverage) / 2])
-
 
 def check_values(y: Any) -> NDArray[np.float64]:
     """Validate values (n_samples,) or points (n_samples, ...)."""
@@ -276,14 +250,6 @@ def check_targets(y: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.float64]:
     if y.shape != shape:
         raise ValueError(f"y has shape {y.shape}, expected {shape}.")
     return y
-
-
-def check_levels(q: ArrayLike) -> NDArray[np.float64]:
-    """Validate the levels of quantiles: a number or a vector."""
-    q = np.asarray(q, dtype=np.float64)
-    if q.ndim > 1 or not ((q > 0) & (q < 1)).all():
-        raise ValueError(f"q must be a number or a vector of numbers in (0, 1), got {q!r}.")
-    return q
 
 
 def counted(y: NDArray, sample_weight: NDArray | None) -> NDArray:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri
 from torch import Tensor
 
+from sklearn_ldl._core.quantiles import check_levels
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, available_if
 from sklearn_ldl.deep.losses.base import Loss
 from sklearn_ldl.deep.losses.registry import REGRESSION_LOSSES, get_loss
@@ -20,7 +21,7 @@ from sklearn_ldl.deep.networks.members import mean_normal, mean_tanh
 from sklearn_ldl.deep.parameters import Module, ModuleOptions
 from sklearn_ldl.deep.presets import PRESETS
 from sklearn_ldl.deep.training.data import TrainingData
-from sklearn_ldl.deep.values.base import DeepValueRegressor, check_levels, check_targets
+from sklearn_ldl.deep.values.base import DeepValueRegressor, check_targets
 
 # Variances, as a part of that of the targets: a smaller one counts as the first in training, and
 # the second keeps predictions far from the data finite.

@@ -11,8 +11,9 @@ from sklearn.metrics import r2_score
 
 from sklearn_ldl import decoding
 from sklearn_ldl._core.label_names import points_in_order
+from sklearn_ldl._core.quantiles import check_levels
 from sklearn_ldl._core.simplex import log_softmax, softmax
-from sklearn_ldl.deep.values.base import check_levels, check_targets
+from sklearn_ldl.deep.values.base import check_targets
 from sklearn_ldl.deep.values.mixtures import KernelMixture
 
 

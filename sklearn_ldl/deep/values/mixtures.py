@@ -12,6 +12,7 @@ from scipy.special import ndtr, ndtri
 from sklearn.utils import gen_batches
 
 from sklearn_ldl import decoding
+from sklearn_ldl._core.quantiles import cell_quantiles, first_cells
 from sklearn_ldl._core.underflow import underflow_is_zero
 from sklearn_ldl.deep.losses.density import kernel_density_nll
 
@@ -172,19 +173,9 @@ class KernelMixture:
         return self.from_units(y)
 
 
-def _cells(P: NDArray, q: NDArray) -> tuple[NDArray, NDArray]:
-    """Cumulate the weights, and find the first kernel that reaches each level."""
-    cumulated = P.cumsum(axis=1)
-    # What rounding leaves must not put the highest levels out of reach.
-    cumulated[:, -1] = 1.0
-    return cumulated, (cumulated[:, None, :] >= q[:, None]).argmax(axis=2)
-
-
 def _uniform_quantiles(P: NDArray, centres: NDArray, q: NDArray) -> NDArray[np.float64]:
     """Solve on sorted centres, exactly."""
-    cumulated, cell = _cells(P, q)
-    excess = np.take_along_axis(cumulated, cell, axis=1) - q
-    return centres[cell] + 0.5 - np.clip(excess / np.take_along_axis(P, cell, axis=1), 0, 1)
+    return cell_quantiles(P, centres - 0.5, centres + 0.5, q)
 
 
 def _gaussian_quantiles(
@@ -193,7 +184,7 @@ def _gaussian_quantiles(
     """Solve on sorted centres, by Newton's method kept inside a shrinking bracket."""
     # The quantile of a mixture lies between those of its components.
     low, high = (np.tile(end + ndtri(q), len(P)) for end in (centres[0], centres[-1]))
-    y = np.clip(centres[_cells(P, q)[1].ravel()], low, high)
+    y = np.clip(centres[first_cells(P, q)[1].ravel()], low, high)
     step = high - low
     left = np.arange(len(y))
     for _ in range(max_iter):

@@ -42,6 +42,16 @@ ALL = {
         4,
         "distribution",
     ),
+    "kl_expectation_of_points": (
+        functools.partial(losses.kl_expectation, label_values=CENTRES, expectation_weight=0.3),
+        4,
+        "distribution",
+    ),
+    "mean_variance_of_points": (
+        functools.partial(losses.mean_variance, label_values=CENTRES),
+        4,
+        "distribution",
+    ),
     "kernel_density": (kernel_density("gaussian"), 4, "value"),
     "kernel_density_uniform": (kernel_density("uniform"), 4, "value"),
 }
@@ -119,7 +129,7 @@ def test_a_target_of_another_shape_is_an_error(name, rng):
         ALL[name][0](Z, target[:, :1])
 
 
-@pytest.mark.parametrize("name", [name for name in LOSSES if name != "cross_entropy"])
+@pytest.mark.parametrize("name", [n for n in LOSSES if n not in ("cross_entropy", "mean_variance")])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_zero_for_a_perfect_prediction_of_ten_thousand_labels(name, dtype, rng):
     Z = torch.tensor(rng.standard_normal((3, 10_000)), dtype=dtype)
@@ -393,6 +403,8 @@ def test_the_names_that_estimators_take():
         "jensen_shannon",
         "cad",
         "emd",
+        "kl_expectation",
+        "mean_variance",
     ]
     assert list(REGRESSION_LOSSES) == ["l1", "l2", "epsilon_insensitive", "gaussian"]
 
