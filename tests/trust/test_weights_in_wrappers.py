@@ -18,6 +18,7 @@ from sklearn_ldl import (
     LabelEnhancementClassifier,
     LDLClassifier,
     LDLRegressor,
+    MultiLabelLDLClassifier,
     StackingLDL,
 )
 from sklearn_ldl._core.sklearn_compat import routing_enabled
@@ -215,7 +216,8 @@ def test_frozen_learners(cls):
     classes = slot(cls) == "teacher"
     frozen = FrozenEstimator(fitted(BFGSLDL) if not classes else LogisticRegression().fit(X, y))
     model = around(cls, frozen)
-    if cls.__name__ in ("LDLClassifier", "LDLRegressor", "LabelEnhancementClassifier"):
+    weigh_the_learner_alone = (LDLClassifier, LDLRegressor, LabelEnhancementClassifier)
+    if cls in (*weigh_the_learner_alone, MultiLabelLDLClassifier):
         with pytest.raises(ValueError, match="FrozenEstimator is not fitted again"):
             model.fit(X, y, sample_weight=COUNTS)
     else:
