@@ -43,8 +43,8 @@ from sklearn_ldl.decoding import argmax, decode, expectation, median, mode, thre
 from sklearn_ldl.distributors import DominantSplit, VoteTable
 from sklearn_ldl.metrics import (
     average_precision_score, brier_score_loss, chebyshev_distance, cumulative_score,
-    cumulative_score_curve, d2_kl_score, get_ldl_scorer, get_ldl_scorer_names, head_euclidean_distance, head_labels,
-    kl_divergence, mean_iou_score, wasserstein_distance,
+    cumulative_score_curve, d2_kl_score, get_ldl_scorer, get_ldl_scorer_names,
+    head_euclidean_distance, head_labels, kl_divergence, mean_iou_score, wasserstein_distance,
 )
 from sklearn_ldl.wrappers import fit_temperature
 

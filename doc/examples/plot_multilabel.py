@@ -68,6 +68,7 @@ X, states, X_new, states_new = draw_both(2000, alone=0, seed=0)
 
 
 def perceptron(n_features, n_labels):
+    """Logits of the labels."""
     return nn.Sequential(nn.Linear(n_features, 100), nn.ReLU(), nn.Linear(100, n_labels))
 
 
@@ -75,27 +76,32 @@ class BinaryCrossEntropy(nn.Module):
     """Sum over the labels that are not difficult."""
 
     def forward(self, Z, states):
+        """Average over the images."""
         loss = nn.functional.binary_cross_entropy_with_logits
         counts, positive = (states != 0).float(), (states > 0).float()
         return loss(Z, positive, weight=counts, reduction="sum") / len(Z)
 
 
 def recipe(n_samples):
+    """Return what all methods share."""
     return {"lr": 3e-3, "batch_size": 50, "max_epochs": 400 * 50 // n_samples}
 
 
 def softmax_network(n_samples, weight_decay, seed, distributor):
+    """Classifier around the network."""
     settings = {**PRESETS["plain"], **recipe(n_samples), "weight_decay": weight_decay}
     network = DeepLDLRegressor(perceptron, **{**settings, "random_state": seed})
     return MultiLabelLDLClassifier(network, distributor)
 
 
 def pdn(X, states, weight_decay, seed):
+    """Distributions of all three states."""
     model = softmax_network(len(X), weight_decay, seed, MultiLabelDistributor())
     return model.fit(X, states)
 
 
 def normalized_labels(X, states, weight_decay, seed):
+    """Equal degrees of the positive labels."""
     model = softmax_network(len(X), weight_decay, seed, MultiLabelDistributor(eps=0))
     return model.fit(X, states > 0)
 
@@ -117,9 +123,11 @@ class BinaryNetwork:
         ).fit(X, states.astype(np.float32))
 
     def predict_proba(self, X):
+        """Probability of every label."""
         return 1 / (1 + np.exp(-self.net.predict(X)))
 
     def predict(self, X):
+        """Labels more probable than not."""
         return self.net.predict(X) > 0
 
 
@@ -211,3 +219,14 @@ ax.set_xticks(range(len(settings)), settings)
 ax.set(ylabel="mean average precision", ylim=(0.6, 0.9))
 ax.legend()
 plt.show()
+
+# %%
+# With few images both softmax networks are ahead of binary cross-entropy, by 0.02 on average: that
+# labels share one mass tells the network something. With many, they are still ahead on every draw,
+# but by little; and that is a matter of time. With 1600 steps in place of 400, P/D/N, normalised
+# labels and binary cross-entropy have .784, .782 and .785 on 2000 pairs, in three draws with
+# deviations of .003 to .006, and .816, .812 and .817 where some digits are alone; on 200 pairs it
+# stays at .716, .722 and .700.
+#
+# The state "difficult" gains nothing that could be told from chance with many images, and with few
+# it costs a little. Of the digits here 15 % are difficult, and a faint one makes a poor example.

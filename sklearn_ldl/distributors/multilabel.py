@@ -51,6 +51,7 @@ class MultiLabelDistributor(TargetTransformer):
 
     See Also
     --------
+    MultiLabelLDLClassifier : Learn the distributions, and predict sets.
     sklearn_ldl.decoding.threshold_sets : Decode to boolean sets.
 
     Notes

@@ -137,7 +137,7 @@ def test_bad_targets(y, message):
 
 
 def test_the_wrong_distributor():
-    with pytest.raises(ValueError, match="values.*label sets. Use LDLRegressor.*MultiLabelDistr"):
+    with pytest.raises(ValueError, match=r"values.*label sets. Use LDLRegressor.*MultiLabelDistr"):
         MultiLabelLDLClassifier(LINEAR, GaussianLabelDistributor()).fit(X, STATES)
     with pytest.raises(ValueError, match="MultiLabelLDLClassifier to sets of labels"):
         LDLClassifier().fit(X, Y)
