@@ -228,5 +228,5 @@ plt.show()
 # deviations of .003 to .006, and .816, .812 and .817 where some digits are alone; on 200 pairs it
 # stays at .716, .722 and .700.
 #
-# The state "difficult" gains nothing that could be told from chance with many images, and with few
-# it costs a little. Of the digits here 15 % are difficult, and a faint one makes a poor example.
+# The state "difficult" gains a few thousandths at most with many images, and with few it costs as
+# much. Of the digits here 15 % are difficult, and a faint one makes a poor example.

@@ -184,7 +184,9 @@ def test_teachers_get_the_weights_as_they_are():
     assert_allclose(found, expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("cls", [LDLClassifier, LDLRegressor, LabelEnhancementClassifier])
+@pytest.mark.parametrize(
+    "cls", [LDLClassifier, LDLRegressor, LabelEnhancementClassifier, MultiLabelLDLClassifier]
+)
 def test_scores_are_weighted_where_that_is_requested(cls):
     X, y = data()[0], target(cls)
     grid = {"estimator__alpha": [0.1]}
