@@ -147,7 +147,8 @@ class MultiLabelLDLClassifier(ClassifierMixin, TargetWrapper):
         y : array-like of shape (n_samples, n_labels) or (n_samples,)
             States +1 (positive), 0 (difficult: hard to see, or the annotators disagree) and -1
             (negative). Without any -1 it is an indicator matrix: booleans, or ones and zeros, where
-            a zero is negative. One class label per row is a set of one label.
+            a zero is negative. One class label per row, also in a single column, is a set of one
+            label.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows in the fit of the estimator, where in a pipeline the last step gets
             them, and in the threshold.
@@ -188,7 +189,13 @@ class MultiLabelLDLClassifier(ClassifierMixin, TargetWrapper):
 
     def _read_targets(self, y: ArrayLike) -> NDArray[np.int8]:
         """Return the states, and remember how targets are read."""
-        shape = y.shape if hasattr(y, "shape") else np.asarray(y).shape
+        try:
+            shape = y.shape if hasattr(y, "shape") else np.asarray(y).shape
+        except ValueError as exc:
+            raise ValueError(
+                "y holds rows of different lengths. Lists of labels become an indicator matrix by "
+                "sklearn.preprocessing.MultiLabelBinarizer."
+            ) from exc
         self._predicts_sets = len(shape) == 2 and shape[1] > 1
         self._has_difficult = False
         if self._predicts_sets:

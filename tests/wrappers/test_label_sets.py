@@ -127,6 +127,8 @@ def test_rows_without_a_positive_label():
         (np.ones((120, 1)), "at least 2 classes"),
         (np.ones(120), "at least 2 classes"),
         (X[:, 0], "continuous"),
+        ([["a", "b"], ["c"]] * 60, "different lengths.*MultiLabelBinarizer"),
+        (Y.astype(str), "Row 0 of y has states other than"),
         (Y[:50], "[Ii]nconsistent|rows|lengths"),
     ],
 )
