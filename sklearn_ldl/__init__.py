@@ -56,6 +56,7 @@ _ROOMS = {
     "wrappers": [
         "LDLClassifier",
         "LDLRegressor",
+        "MultiLabelLDLClassifier",
         "TemperatureCalibrator",
     ],
     "enhancement": [

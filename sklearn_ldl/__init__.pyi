@@ -49,6 +49,7 @@ from sklearn_ldl.ensemble import (
 from sklearn_ldl.wrappers import (
     LDLClassifier as LDLClassifier,
     LDLRegressor as LDLRegressor,
+    MultiLabelLDLClassifier as MultiLabelLDLClassifier,
     TemperatureCalibrator as TemperatureCalibrator,
 )
 from sklearn_ldl.enhancement import (

@@ -71,6 +71,7 @@ SMALL = {
     "LDLLDM": {"random_state": 0},
     "LDLSCL": {"random_state": 0},
     "LabelShiftCorrector": {"cv": 2, "random_state": 0},
+    "MultiLabelLDLClassifier": {"threshold": "cv", "cv": 2},
     "OFRRegressor": {"max_epochs": 10, "random_state": 0},
     "PTSVMLDL": {"cv": 2, "random_state": 0},
     "RDARegressor": {"max_epochs": 10, "random_state": 0},

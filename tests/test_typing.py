@@ -28,7 +28,8 @@ from sklearn_ldl import (
     LDLSF, LDSVR, PTSVMLDL,
     DecoupledLabelSplitter, GaussianLabelDistributor, GLLEEnhancer, GradientBoostingLDL,
     KNeighborsLDL, LabelEnhancementClassifier, LabelShiftCorrector, LabelSmoother, LDLClassifier,
-    LDLRegressor, MultiLabelDistributor, PTBayesLDL, StackingLDL, TemperatureCalibrator,
+    LDLRegressor, MultiLabelDistributor, MultiLabelLDLClassifier, PTBayesLDL, StackingLDL,
+    TemperatureCalibrator,
     AuxGraphNeighbors, as_weighted_rows, check_distribution,
     gaussian_label_distribution, project_simplex, smooth_labels, smooth_mask, split_dominant,
     to_logical_labels, vote_table_to_distribution, votes_to_distribution,
@@ -41,9 +42,9 @@ from sklearn_ldl.wrappers import fit_temperature
 from sklearn_ldl.decoding import argmax, decode, expectation, median, mode, threshold_sets
 from sklearn_ldl.distributors import DominantSplit, VoteTable
 from sklearn_ldl.metrics import (
-    brier_score_loss, chebyshev_distance, cumulative_score, cumulative_score_curve,
-    d2_kl_score, get_ldl_scorer, get_ldl_scorer_names, head_euclidean_distance, head_labels,
-    kl_divergence, mean_iou_score, wasserstein_distance,
+    average_precision_score, brier_score_loss, chebyshev_distance, cumulative_score,
+    cumulative_score_curve, d2_kl_score, get_ldl_scorer, get_ldl_scorer_names,
+    head_euclidean_distance, head_labels, kl_divergence, mean_iou_score, wasserstein_distance,
 )
 from sklearn_ldl.wrappers import fit_temperature
 
@@ -94,6 +95,10 @@ assert_type(LDLRegressor(decode="median").fit(X, y).predict(X), Floats)
 assert_type(LDLRegressor().quantile(X, 0.5), Floats)
 assert_type(LabelEnhancementClassifier(enhancer=GLLEEnhancer()).fit(X, D).predict_proba(X), Floats)
 
+assert_type(MultiLabelLDLClassifier(model).fit(X, D), MultiLabelLDLClassifier)
+assert_type(MultiLabelLDLClassifier(threshold="cv").predict(X), Array)
+assert_type(MultiLabelLDLClassifier().decision_function(X), Floats)
+
 # transformers of targets
 smoother = LabelSmoother(smoothing=0.1).fit(y)
 assert_type(smoother, LabelSmoother)
@@ -123,6 +128,8 @@ assert_type(head_euclidean_distance(D, D, head=head_labels(D)), float)
 assert_type(d2_kl_score(D, D), float)
 assert_type(brier_score_loss(D, D, kind="top_label", truth="mode"), float)
 assert_type(cumulative_score(y, y, 5), float)
+assert_type(average_precision_score(D, D, interpolation="voc2007"), float)
+assert_type(average_precision_score(D, D, average=None), Floats)
 assert_type(cumulative_score_curve(y, y, [5]), Floats)
 assert_type(mean_iou_score(y, y, n_classes=100), float)
 assert_type(get_ldl_scorer_names(), list[str])

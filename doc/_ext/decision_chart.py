@@ -29,7 +29,7 @@ CHART = [
             ),
             (
                 ["labels that apply or not"],
-                [("LabelEnhancementClassifier",) * 2, ("MultiLabelDistributor",) * 2],
+                [("MultiLabelLDLClassifier",) * 2, ("LabelEnhancementClassifier",) * 2],
             ),
             (
                 ["values: ages, angles, points"],

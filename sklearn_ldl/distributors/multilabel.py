@@ -7,7 +7,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_array
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
@@ -15,6 +14,7 @@ from sklearn_ldl._core.dask_rows import refuse_dask
 from sklearn_ldl._core.label_names import columns_in_order, describe_labels, fitted_names
 from sklearn_ldl._core.simplex import check_prediction, normalize
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context
+from sklearn_ldl._core.states import check_states
 from sklearn_ldl.decoding import threshold_sets
 from sklearn_ldl.distributors.base import TargetTransformer
 from sklearn_ldl.distributors.smoothing import smooth_labels
@@ -51,6 +51,7 @@ class MultiLabelDistributor(TargetTransformer):
 
     See Also
     --------
+    MultiLabelLDLClassifier : Learn the distributions, and predict sets.
     sklearn_ldl.decoding.threshold_sets : Decode to boolean sets.
 
     Notes
@@ -132,7 +133,7 @@ class MultiLabelDistributor(TargetTransformer):
                 "The weights must satisfy p_pos > p_dif > p_neg, got"
                 f" {self.p_pos}, {self.p_dif}, {self.p_neg}."
             )
-        states = _check_states(y)
+        states = check_states(y)
         if states.min() == 0:
             raise ValueError(
                 "y has zeros, which mean difficult labels, but no -1. If zeros mean absent labels,"
@@ -163,7 +164,7 @@ class MultiLabelDistributor(TargetTransformer):
         refuse_dask(self, y)
         check_is_fitted(self)
         y = columns_in_order(y, fitted_names(self), of_y="y", of_names=type(self).__name__)
-        states = _check_states(y)
+        states = check_states(y)
         if states.shape[1] != self.n_labels_:
             raise ValueError(f"y has {states.shape[1]} columns, but fit saw {self.n_labels_}.")
         no_label = (states < 0).all(axis=1)
@@ -200,14 +201,3 @@ class MultiLabelDistributor(TargetTransformer):
             # A hair above: rounding must not decide which labels of a uniform row are positive.
             threshold = (1 + 1e-9) / self.n_labels_
         return np.where(threshold_sets(D, threshold), np.int8(1), np.int8(-1))
-
-
-def _check_states(y: ArrayLike) -> NDArray[np.int8]:
-    """Return states of shape (n_samples, n_labels)."""
-    y = check_array(y, dtype=None, ensure_min_features=2, input_name="y")
-    if y.dtype == bool:
-        return np.where(y, np.int8(1), np.int8(-1))
-    bad = ~np.isin(y, (-1, 0, 1)).all(axis=1)
-    if bad.any():
-        raise ValueError(f"Row {np.argmax(bad)} of y has states other than -1, 0 and 1.")
-    return y.astype(np.int8)

@@ -9,13 +9,21 @@ Targets = Literal["class labels", "values", "label sets", "distributions"]
 _LEARNERS: dict[Targets, str] = {
     "class labels": "LDLClassifier",
     "values": "LDLRegressor",
-    "label sets": "TransformedTargetRegressor(..., transformer={}(), check_inverse=False)",
+    "label sets": "MultiLabelLDLClassifier",
     "distributions": "TransformedTargetRegressor(..., transformer={}())",
 }
-_EXAMPLES = {"class labels": "LabelSmoother", "values": "GaussianLabelDistributor"}
+_EXAMPLES = {
+    "class labels": "LabelSmoother",
+    "values": "GaussianLabelDistributor",
+    "label sets": "MultiLabelDistributor",
+}
 
 
-def check_role(distributor: Any, targets: Literal["class labels", "values"], owner: object) -> None:
+def check_role(
+    distributor: Any,
+    targets: Literal["class labels", "values", "label sets"],
+    owner: object,
+) -> None:
     """Raise a ValueError if a distributor, fitted or not, is none or is of other targets.
 
     Ours say in `targets` what they distribute. Others show it once they are fitted: those of class

@@ -77,6 +77,7 @@ class LabelEnhancementClassifier(
     See Also
     --------
     LDLClassifier : Distributions from class labels alone, without the features.
+    MultiLabelLDLClassifier : Distributions from label sets alone, without the features.
 
     Notes
     -----

@@ -30,6 +30,7 @@ from sklearn_ldl.metrics.head_tail import (
     head_labels,
     tail_euclidean_distance,
 )
+from sklearn_ldl.metrics.multilabel import average_precision_score
 from sklearn_ldl.metrics.ordinal import (
     cumulative_absolute_distance,
     quadratic_form_distance,
@@ -47,6 +48,7 @@ from sklearn_ldl.metrics.values import (
 )
 
 __all__ = [
+    "average_precision_score",
     "brier_score_loss",
     "canberra_distance",
     "chebyshev_distance",

@@ -31,6 +31,7 @@ from sklearn_ldl.metrics import (
     distances,
     divergences,
     head_tail,
+    multilabel,
     ordinal,
     values,
 )
@@ -83,6 +84,29 @@ class _DistributionScorer(_NamedScorer):
 
         D_true, order = matched_truth(estimator, y_true)
         return super()._score(predict, estimator, X, D_true, **kwargs)
+
+
+class _LabelSetScorer(_NamedScorer):
+    """Compare label sets with degrees, or other scores, of the labels."""
+
+    def _score(self, method_caller, estimator, X, y_true, **kwargs):
+        predictions = shared_predictions(method_caller)
+
+        def predict(estimator, method, X, **_):
+            # Of two labels scikit-learn would keep one column, as it does of two classes.
+            key = f"label sets of {method}"
+            if key not in predictions:
+                S = getattr(estimator, method)(X)
+                # Forests return a list: for every label the probabilities of both its states.
+                predictions[key] = np.stack([P[:, -1] for P in S], 1) if isinstance(S, list) else S
+            return predictions[key]
+
+        inner = innermost(estimator)
+        if getattr(inner, "_has_difficult", False) and "zeros" not in self._kwargs:
+            kwargs["zeros"] = "difficult"  # also where no -1 is among the rows that are scored
+        names, of_names = fitted_names(estimator), type(inner).__name__
+        y_true = columns_in_order(y_true, names, of_y="y", of_names=of_names)
+        return super()._score(predict, estimator, X, y_true, **kwargs)
 
 
 def _predicted_distributions(estimator: BaseEstimator, method: str, X: ArrayLike) -> NDArray:
@@ -183,6 +207,9 @@ _ALL = [
         for metric in _METRICS_OF_DISTRIBUTIONS
     ),
     *(_ValueScorer(metric, _sign(metric), {}, "predict") for metric in _METRICS_OF_VALUES),
+    _LabelSetScorer(
+        multilabel.average_precision_score, 1, {}, ("predict_proba", "decision_function")
+    ),
 ]
 _SCORERS = {scorer.name: scorer for scorer in _ALL}
 
@@ -204,7 +231,8 @@ def get_ldl_scorer(name: str, **options: Any) -> _NamedScorer:
       distributor, so tune those by a score of values.
 
     The scorers 'neg_mean_euclidean_error', 'neg_epsilon_error' and 'cumulative_score' compare the
-    values that `predict` returns.
+    values that `predict` returns. 'average_precision_score' compares label sets, with states or as
+    an indicator matrix, with what `predict_proba` says of every label.
 
     Parameters
     ----------
@@ -278,6 +306,6 @@ def get_ldl_scorer_names() -> list[str]:
     --------
     >>> from sklearn_ldl.metrics import get_ldl_scorer_names
     >>> get_ldl_scorer_names()[:3]
-    ['cosine_similarity', 'cumulative_score', 'd2_kl_score']
+    ['average_precision_score', 'cosine_similarity', 'cumulative_score']
     """
     return sorted(_SCORERS)

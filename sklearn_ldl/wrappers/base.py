@@ -18,7 +18,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ldl._core.dask_rows import refuse_dask
-from sklearn_ldl._core.label_names import frozen_names, innermost, label_order
+from sklearn_ldl._core.label_names import fitted_names, frozen_names, innermost, label_order
 from sklearn_ldl._core.simplex import check_prediction, safe_log
 from sklearn_ldl._core.sklearn_compat import available_if, routing_enabled
 from sklearn_ldl._core.weighted_fits import with_weight
@@ -90,6 +90,9 @@ class TargetWrapper(LearnerFeatures, MetaEstimatorMixin, BaseEstimator):
         "distributor": [BaseEstimator, None],
     }
 
+    #: A distributor, for messages.
+    _example: str
+
     #: Weights are the learner's; by its request they are routed.
     __metadata_request__fit = {"sample_weight": UNUSED}
 
@@ -115,10 +118,9 @@ class TargetWrapper(LearnerFeatures, MetaEstimatorMixin, BaseEstimator):
             part, _, inner = name.partition("__")
             if inner and part not in params and getattr(self, part, self) is None:
                 owner = type(self).__name__
-                labels = is_classifier(self)
                 example = {
                     "estimator": "BFGSLDL()",
-                    "distributor": "LabelSmoother()" if labels else "GaussianLabelDistributor()",
+                    "distributor": f"{self._example}()",
                 }.get(part, "...")
                 raise ValueError(
                     f"{name} cannot be set while {part} is None: give {owner} one, as in "
@@ -133,6 +135,13 @@ class TargetWrapper(LearnerFeatures, MetaEstimatorMixin, BaseEstimator):
     def _fit_wrapped(
         self, X: Any, y: NDArray, distributor: BaseEstimator, fit_params: dict[str, Any]
     ) -> None:
+        D, learner_params = self._distribute(X, y, distributor, fit_params)
+        self._fit_learner(X, y, D, learner_params)
+
+    def _distribute(
+        self, X: Any, y: NDArray, distributor: BaseEstimator, fit_params: dict[str, Any]
+    ) -> tuple[NDArray, dict[str, Any]]:
+        """Make distributions of the targets; return them with what `fit` of the learner takes."""
         refuse_dask(self, X)
         check_learner(self.estimator, self)
         if routing_enabled():
@@ -150,8 +159,11 @@ class TargetWrapper(LearnerFeatures, MetaEstimatorMixin, BaseEstimator):
         for name, value in routed.estimator.fit.items():
             if name.rpartition("__")[2] == "y_val" and value is not None:
                 routed.estimator.fit[name] = self.distributor_.transform(value)
+        return D, routed.estimator.fit
+
+    def _fit_learner(self, X: Any, y: NDArray, D: NDArray, learner_params: dict[str, Any]) -> None:
         self.estimator_ = self._new_learner(y)  # after Ctrl-C with what it has reached
-        self.estimator_.fit(X, D, **routed.estimator.fit)
+        self.estimator_.fit(X, D, **learner_params)
 
     def _take_labels(self) -> None:
         """Take over what the labels of `distributor_` are; a ValueError if it cannot be used."""
@@ -178,7 +190,7 @@ class TargetWrapper(LearnerFeatures, MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self)
         refuse_dask(self, X)
         D = check_prediction(self.estimator_.predict(X), self._n_labels)
-        return in_order_of_labels(self.estimator_, D, getattr(self, "classes_", None))
+        return in_order_of_labels(self.estimator_, D, fitted_names(self))
 
     def predict_log_proba(self, X: Any) -> NDArray:
         """Logarithms of the predicted degrees, at least -708 (-87 in single precision).
@@ -213,7 +225,7 @@ class TargetWrapper(LearnerFeatures, MetaEstimatorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         P = self.estimator_.predict_members(X, **options)
-        names = getattr(self, "classes_", None)
+        names = fitted_names(self)
         return np.array([in_order_of_labels(self.estimator_, part, names) for part in P])
 
     @available_if(_learner_has("transform_features"))

@@ -89,6 +89,8 @@ class LDLClassifier(ClassifierMixin, TargetWrapper):
     True
     """
 
+    _example = "LabelSmoother"
+
     def __init__(
         self, estimator: BaseEstimator | None = None, distributor: BaseEstimator | None = None
     ):
@@ -134,7 +136,7 @@ class LDLClassifier(ClassifierMixin, TargetWrapper):
         except ValueError as exc:
             raise ValueError(
                 f"{exc} Fit the estimator itself, such as BFGSLDL, to distributions, and "
-                "LabelEnhancementClassifier to sets of labels."
+                "MultiLabelLDLClassifier to sets of labels."
             ) from exc
         if y.dtype.kind == "f":
             check_labels(y)
@@ -260,6 +262,7 @@ class LDLRegressor(PointsMixin, TargetWrapper):
         **TargetWrapper._parameter_constraints,
         "decode": [StrOptions(set(decoding.RULES)), None],
     }
+    _example = "GaussianLabelDistributor"
 
     def __init__(
         self,

@@ -21,6 +21,7 @@ from sklearn_ldl import (
     LabelSmoother,
     LDLClassifier,
     LDLRegressor,
+    MultiLabelLDLClassifier,
     metrics,
 )
 from sklearn_ldl._core.sklearn_compat import Scorer
@@ -45,7 +46,10 @@ SIMILARITIES = (
     "d2_kl_score",
     "rank_calibration_score",
 )
-DISTRIBUTION_SCORERS = [name for name in get_ldl_scorer_names() if name not in VALUE_SCORERS]
+SET_SCORERS = ("average_precision_score",)
+DISTRIBUTION_SCORERS = [
+    name for name in get_ldl_scorer_names() if name not in (*VALUE_SCORERS, *SET_SCORERS)
+]
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(60, 3))
@@ -53,6 +57,8 @@ D = np.exp(X @ rng.normal(size=(3, 3)))
 D /= D.sum(axis=1, keepdims=True)
 Y = np.array(["low", "mid", "top"])[(D + rng.normal(size=D.shape) / 5).argmax(axis=1)]
 WEIGHTS = rng.integers(1, 5, size=60).astype(float)
+STATES = np.select([D > 0.4, D > 0.3], [1, 0], -1)
+LABEL_SETS = MultiLabelLDLClassifier().fit(X, STATES), STATES
 NEG_KL = get_ldl_scorer("neg_kl_divergence")
 
 
@@ -71,7 +77,7 @@ def test_names_follow_from_the_metric_and_its_direction():
     for name in get_ldl_scorer_names():
         scorer = scorer_of(name)
         assert getattr(metrics, name.removeprefix("neg_")) is scorer._score_func
-        greater_is_better = name in (*SIMILARITIES, "cumulative_score")
+        greater_is_better = name in (*SIMILARITIES, *SET_SCORERS, "cumulative_score")
         assert (scorer._sign == 1) == greater_is_better == (not name.startswith("neg_"))
 
 
@@ -161,8 +167,8 @@ def test_every_call_returns_a_new_scorer():
 def test_scorers_survive_pickling(name):
     scorer = scorer_of(name)
     copy = pickle.loads(pickle.dumps(scorer))
-    model = KNeighborsRegressor(3).fit(X, D)
-    assert copy(model, X, D) == scorer(model, X, D)
+    model, y = (KNeighborsRegressor(3).fit(X, D), D) if name not in SET_SCORERS else LABEL_SETS
+    assert copy(model, X, y) == scorer(model, X, y)
     assert repr(copy) == repr(scorer)
 
 
@@ -250,7 +256,8 @@ def test_grid_search_with_several_scorers():
 
 def test_all_scorers_together_equal_each_alone():
     model = RandomForestRegressor(5, random_state=0).fit(X[:40], D[:40])
-    scoring = {name: scorer_of(name) for name in get_ldl_scorer_names()}
+    names = [*DISTRIBUTION_SCORERS, *VALUE_SCORERS]
+    scoring = {name: scorer_of(name) for name in names}
     together = check_scoring(model, scoring)(model, X[40:], D[40:])
     for name, scorer in scoring.items():
         assert together[name] == scorer(model, X[40:], D[40:])

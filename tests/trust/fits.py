@@ -19,7 +19,7 @@ def target(cls):
         return {}
     if issubclass(cls, LabelDistributionMixin):
         return {"y": D}
-    if "Enhance" in cls.__name__:
+    if "Enhance" in cls.__name__ or cls.__name__ == "MultiLabelLDLClassifier":
         return {"y": (D > 0.3).astype(int)}
     if is_classifier(cls()):
         auxiliary = {"aux": X[:, :2]} if cls.__name__ == "AuxGraphLDLClassifier" else {}

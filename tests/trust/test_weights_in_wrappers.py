@@ -18,6 +18,7 @@ from sklearn_ldl import (
     LabelEnhancementClassifier,
     LDLClassifier,
     LDLRegressor,
+    MultiLabelLDLClassifier,
     StackingLDL,
 )
 from sklearn_ldl._core.sklearn_compat import routing_enabled
@@ -183,7 +184,9 @@ def test_teachers_get_the_weights_as_they_are():
     assert_allclose(found, expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("cls", [LDLClassifier, LDLRegressor, LabelEnhancementClassifier])
+@pytest.mark.parametrize(
+    "cls", [LDLClassifier, LDLRegressor, LabelEnhancementClassifier, MultiLabelLDLClassifier]
+)
 def test_scores_are_weighted_where_that_is_requested(cls):
     X, y = data()[0], target(cls)
     grid = {"estimator__alpha": [0.1]}
@@ -215,7 +218,8 @@ def test_frozen_learners(cls):
     classes = slot(cls) == "teacher"
     frozen = FrozenEstimator(fitted(BFGSLDL) if not classes else LogisticRegression().fit(X, y))
     model = around(cls, frozen)
-    if cls.__name__ in ("LDLClassifier", "LDLRegressor", "LabelEnhancementClassifier"):
+    weigh_the_learner_alone = (LDLClassifier, LDLRegressor, LabelEnhancementClassifier)
+    if cls in (*weigh_the_learner_alone, MultiLabelLDLClassifier):
         with pytest.raises(ValueError, match="FrozenEstimator is not fitted again"):
             model.fit(X, y, sample_weight=COUNTS)
     else:

@@ -24,6 +24,7 @@ from sklearn_ldl import (
     LDLClassifier,
     LDLRegressor,
     MultiLabelDistributor,
+    MultiLabelLDLClassifier,
     SmoothBFGSLDL,
 )
 from sklearn_ldl.datasets import make_ldl
@@ -116,9 +117,9 @@ def test_a_rule_that_the_distributor_does_not_know():
     [
         (LDLClassifier, LABELS, "values.*class labels. Use LDLRegressor.*LabelSmoother"),
         (LDLRegressor, LABELS, "class labels.*values. Use LDLClassifier.*GaussianLabel"),
-        (LDLClassifier, LABELS, "label sets.*Use TransformedTargetRegressor.*MultiLabel"),
-        (LDLRegressor, VALUES, "label sets.*Use TransformedTargetRegressor.*MultiLabel"),
-        (LDLRegressor, STATES, "label sets.*Use TransformedTargetRegressor.*MultiLabel"),
+        (LDLClassifier, LABELS, "label sets.*Use MultiLabelLDLClassifier"),
+        (LDLRegressor, VALUES, "label sets.*Use MultiLabelLDLClassifier"),
+        (LDLRegressor, STATES, "label sets.*Use MultiLabelLDLClassifier"),
         (LDLRegressor, VALUES, "distributions.*Use TransformedTargetRegressor.*Decoupled"),
         (LDLClassifier, LABELS, "distributions.*Use TransformedTargetRegressor.*Decoupled"),
         (LDLRegressor, VALUES, "Letters distributes class labels.*Use LDLClassifier"),
@@ -146,7 +147,7 @@ def test_a_deep_classifier_says_so_too():
     pytest.importorskip("skorch")
     D = np.full((60, 3), 1 / 3)
     for distributor, wanted in (
-        (MultiLabelDistributor(), "distributes label sets.*Use TransformedTargetRegressor"),
+        (MultiLabelDistributor(), "distributes label sets.*Use MultiLabelLDLClassifier"),
         (GaussianLabelDistributor(), "distributes values.*Use LDLRegressor"),
     ):
         for y in (STATES, LABELS, D):
@@ -155,12 +156,8 @@ def test_a_deep_classifier_says_so_too():
 
 
 def test_what_the_messages_recommend_works():
-    from sklearn.compose import TransformedTargetRegressor
-
-    sets = TransformedTargetRegressor(
-        KNeighborsRegressor(1), transformer=MultiLabelDistributor(), check_inverse=False
-    )
-    assert set(np.unique(sets.fit(X, STATES).predict(X))) <= {-1, 1}
+    sets = MultiLabelLDLClassifier(KNeighborsRegressor(1), MultiLabelDistributor())
+    assert set(np.unique(sets.fit(X, STATES).predict(X))) <= {0, 1}
 
 
 # --- default grids
@@ -263,6 +260,7 @@ class Interrupted(BFGSLDL):
         (LDLRegressor, VALUES),
         (LabelEnhancementClassifier, LABELS),
         (LabelEnhancementClassifier, (X > 0).astype(int)),
+        (MultiLabelLDLClassifier, (X > 0).astype(int)),
     ],
     ids=str,
 )
@@ -273,14 +271,16 @@ def test_an_interrupt_keeps_what_the_learner_has_reached(wrapper, y):
     assert_array_equal(model.predict(X), wrapper(BFGSLDL(alpha=0.01)).fit(X, y).predict(X))
 
 
-@pytest.mark.parametrize("wrapper", [LDLClassifier, LDLRegressor, LabelEnhancementClassifier])
+@pytest.mark.parametrize(
+    "wrapper", [LDLClassifier, LDLRegressor, LabelEnhancementClassifier, MultiLabelLDLClassifier]
+)
 def test_a_classifier_is_no_learner(wrapper):
     for learner in (LogisticRegression(), make_pipeline(LogisticRegression())):
         with pytest.raises(ValueError, match=r"predicts classes, .* such as BFGSLDL"):
             wrapper(learner).fit(X, LABELS)
 
 
-@pytest.mark.parametrize("wrapper", [LDLClassifier, LDLRegressor])
+@pytest.mark.parametrize("wrapper", [LDLClassifier, LDLRegressor, MultiLabelLDLClassifier])
 def test_arguments_in_the_wrong_order(wrapper):
     with pytest.raises(ValueError, match=r"BFGSLDL has no transform.* the estimator comes first"):
         wrapper(LabelSmoother(), BFGSLDL()).fit(X, LABELS)

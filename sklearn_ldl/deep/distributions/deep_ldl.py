@@ -91,8 +91,8 @@ class DeepLDLRegressor(DeepDistributionRegressor, defaults=PRESETS["tabular"]):
     * points, such as head poses: the same with a `grid` of points;
     * a net trained by cross entropy on the nearest label (C-Net): ``sigma=0`` and a `grid`; with
       smoothed labels: ``label_smoothing=0.1`` besides; with the alpha-divergence: ``loss="alpha"``;
-    * label sets with difficult labels: ``TransformedTargetRegressor(DeepLDLRegressor(),
-      transformer=MultiLabelDistributor(), check_inverse=False)``.
+    * label sets, some labels of which may be difficult:
+      ``MultiLabelLDLClassifier(DeepLDLRegressor())``.
 
     The defaults are a recipe for tables, ``PRESETS["tabular"]``: an ensemble of small perceptrons
     that share their matrices (BatchEnsemble, TabM), standardise the features, start from the mean
