@@ -116,7 +116,8 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--tune",
         action="store_true",
-        help="tune estimators that are given by name, in the grids that `list` shows",
+        help="tune estimators that are given by name, in the grids that `list` shows, by "
+        "kl_divergence, or by the first of other --metrics",
     )
     add("--cv", type=_at_least(2), default=10, metavar="K", help="number of folds (default: 10)")
     add(

@@ -330,6 +330,8 @@ class TestCache:
         n_fits = self.run(path, estimators=tuned, inner_cv=2)[1]
         again = self.run(path, estimators=tuned, inner_cv=2, scoring="clark_distance")[1]
         assert n_fits == again == 3 * (2 * 2 + 1)
+        # Among the six it is the one that names the best.
+        assert self.run(path, estimators=tuned, inner_cv=2, scoring="kl_divergence")[1] == 0
 
     def test_changed_code_is_fitted(self, path, tmp_path, monkeypatch):
         monkeypatch.syspath_prepend(tmp_path)
