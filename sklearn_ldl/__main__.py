@@ -26,7 +26,14 @@ from sklearn_ldl.compare.fits import Settings
 from sklearn_ldl.compare.measures import MEASURES, SIMILARITIES, SIX, decisive
 from sklearn_ldl.compare.options import add_file_options, file_options
 from sklearn_ldl.compare.problem import N_VOTES, Problem, artificial, load_problem
-from sklearn_ldl.compare.report import best_of, draw, require_matplotlib, write_csv, write_tests
+from sklearn_ldl.compare.report import (
+    best_of,
+    draw,
+    draw_ranks,
+    require_matplotlib,
+    write_csv,
+    write_tests,
+)
 from sklearn_ldl.compare.run import Plan, Progress
 from sklearn_ldl.compare.tables import LEGEND, latex, markdown, plain, tables_of
 from sklearn_ldl.datasets import list_datasets
@@ -357,8 +364,9 @@ def _report(
         path = arguments.out / f"{name}.csv"
         write_csv(path, comparison, name)
         _say(f"\n{_sentence(comparison, name)}\nAll digits: {path}", arguments)
+        picture = arguments.out / f"{name}.png"
+        picture.unlink(missing_ok=True)  # that of another run
         if with_picture:
-            picture = arguments.out / f"{name}.png"
             drawn = draw(picture, task, plan.settings, comparison)
             _say(f"True and predicted distributions ({drawn}): {picture}", arguments)
     sets = [task.problem.name for task in plan.tasks]
@@ -369,6 +377,11 @@ def _report(
         path = arguments.out / "scores_tests.csv"
         if tests := write_tests(path, comparison, measure):
             _say(f"\n{_over_sets(tests, measure, len(sets))}\nAll tests: {path}", arguments)
+        picture = arguments.out / "scores_ranks.png"
+        picture.unlink(missing_ok=True)
+        if with_picture:
+            draw_ranks(picture, comparison, measure)
+            _say(f"Average ranks with their critical difference: {picture}", arguments)
 
 
 def _say(message: str, arguments: argparse.Namespace) -> None:

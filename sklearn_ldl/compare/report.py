@@ -70,6 +70,13 @@ def draw(path: Path, task: Task, settings: Settings, comparison: Comparison) -> 
     return best
 
 
+def draw_ranks(path: Path, comparison: Comparison, measure: str) -> None:
+    """Draw the average ranks over several data sets."""
+    figure = comparison.critical_difference(measure).figure
+    figure.savefig(path, dpi=150, bbox_inches="tight")
+    pyplot("The picture").close(figure)
+
+
 def best_of(comparison: Comparison, dataset: str) -> str:
     """Return the best estimator, a baseline only where there is nothing else."""
     complete = [e for e in comparison.estimators(dataset) if comparison.is_complete(dataset, e)]

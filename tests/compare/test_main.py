@@ -478,6 +478,18 @@ def test_sentence_on_several_sets(n_sets, p, told):
     assert told in sentence
 
 
+def test_ranks_are_drawn_and_no_picture_is_of_another_run(compare, mat_file, out):
+    other = mat_file.with_name("other.mat")
+    other.write_bytes(mat_file.read_bytes())
+    argv = ["compare", str(mat_file), str(other), "--estimators", "bfgs-alpha", "--cv", "2"]
+    pictures = [out / f"{name}.png" for name in ("votes", "other", "scores_ranks")]
+    _, told, _ = compare(*argv, plot=True)
+    assert f"Average ranks with their critical difference: {pictures[-1]}\n" in told
+    assert all(picture.stat().st_size > 1000 for picture in pictures)
+    compare(*argv)
+    assert not any(picture.exists() for picture in pictures)
+
+
 def test_closed_pipe_is_silent():
     command = [sys.executable, "-m", "sklearn_ldl", "list"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
