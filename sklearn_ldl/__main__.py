@@ -321,9 +321,10 @@ def _tell(comparison: Comparison) -> bool:
         for warning in {_NUMBER.sub("", line): line for line in _warnings(record)}.items():
             messages.setdefault((place, "warning", warning[0]), []).append(warning[1])
         error = record.get("error", "")
-        failed |= bool(error) and not error.startswith("over limit")
-        if error and not any(key[:2] == (place, "error") for key in messages):
-            messages[place, "error", error] = [_first_line(error)]
+        kind = "stopped" if error.startswith("over limit") else "error"
+        failed |= bool(error) and kind == "error"
+        if error and not any(key[:2] == (place, kind) for key in messages):
+            messages[place, kind, error] = [_first_line(error)]
     for (place, kind, _), lines in messages.items():
         _note(f"{kind}: {place}: {lines[0]}" + (f" ({len(lines)} folds)" if lines[1:] else ""))
     if any("takes no sample_weight" in line for lines in messages.values() for line in lines):

@@ -235,7 +235,10 @@ class Plan:
         for batch in batches(folds, effective_n_jobs(settings.n_jobs)):
             missing = {k: fold for k, fold in batch if not self.scores.has(k, asked)}
             if missing and settings.time_limit is not None and spent > settings.time_limit:
-                limit = f"over limit: more than {settings.time_limit:g} s, {n_done} folds"
+                limit = (
+                    f"over limit: more than {settings.time_limit:g} s after {n_done} of "
+                    f"{len(task.folds)} folds"
+                )
                 yield {**place, "error": limit}
                 return
             start = time.monotonic()

@@ -244,7 +244,9 @@ class TestFailures:
     def test_time_limit(self):
         found = compare({"counting": Counting()}, (X, D), cv=3, time_limit=0)
         assert Counting.n_fits == 1
-        assert "over limit: more than 0 s, 1 folds" in {r["error"] for r in found.failures}
+        assert "over limit: more than 0 s after 1 of 3 folds" in {
+            r["error"] for r in found.failures
+        }
 
     @pytest.mark.parametrize(
         ("options", "message"),

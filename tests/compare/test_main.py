@@ -324,6 +324,14 @@ class TestErrors:
         assert "estimator" not in stdout
         assert not list(out.iterdir())
 
+    def test_over_the_time_limit_is_no_failure(self, small):
+        code, stdout, stderr = small("--estimators", "knn", "--time-limit", "0")
+        assert code == 0
+        assert (
+            "stopped: knn on artificial: over limit: more than 0 s after 1 of 2 folds\n" in stderr
+        )
+        assert "\nknn " in stdout
+
     @pytest.mark.filterwarnings("default::sklearn.exceptions.ConvergenceWarning")
     def test_warnings_of_an_estimator_are_told_once(self, small, monkeypatch):
         unfinished = ESTIMATORS["bfgs-alpha"]
