@@ -361,30 +361,6 @@ class TestProgress:
         assert with_bar == without
 
 
-class TestEstimators:
-    @pytest.mark.parametrize("name", ESTIMATORS)
-    def test_predictions_are_distributions(self, name):
-        problem = artificial(60, 0)
-        model = ESTIMATORS[name].build(problem, 0)
-        if name == "auto":
-            model.set_params(time_limit=1)
-        P = model.fit(problem.X, problem.y).predict(problem.X)
-        assert P.shape == problem.y.shape
-        np.testing.assert_allclose(P.sum(axis=1), 1, atol=1e-12)
-        assert P.min() >= 0
-
-    def test_uniform(self):
-        problem = artificial(10, 0)
-        P = ESTIMATORS["uniform"].build(problem, 0).fit(problem.X, problem.y).predict(problem.X)
-        np.testing.assert_array_equal(P, np.full((10, 3), 1 / 3))
-
-    def test_constant_sparse_features(self, tmp_path):
-        np.savez(tmp_path / "zeros.npz", features=np.zeros((20, 2)), labels=np.full((20, 2), 0.5))
-        problem = load_problem(str(tmp_path / "zeros.npz"), sparse=True)
-        model = ESTIMATORS["nystroem"].build(problem, 0).fit(problem.X, problem.y)
-        np.testing.assert_allclose(model.predict(problem.X), 0.5, atol=1e-6)
-
-
 def test_list(capsys):
     assert main(["list"]) == 0
     shown = capsys.readouterr().out
