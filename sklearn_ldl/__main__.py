@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +26,14 @@ from sklearn_ldl.compare.fits import Settings
 from sklearn_ldl.compare.measures import MEASURES, SIMILARITIES, SIX, decisive
 from sklearn_ldl.compare.options import add_file_options, file_options
 from sklearn_ldl.compare.problem import N_VOTES, Problem, artificial, load_problems
-from sklearn_ldl.compare.report import best_of, draw, require_matplotlib, write_csv, write_tests
+from sklearn_ldl.compare.report import (
+    best_of,
+    draw,
+    draw_ranks,
+    require_matplotlib,
+    write_csv,
+    write_tests,
+)
 from sklearn_ldl.compare.run import Plan, Progress
 from sklearn_ldl.compare.tables import LEGEND, latex, markdown, plain, tables_of
 from sklearn_ldl.datasets import list_datasets
@@ -36,6 +44,7 @@ Compare estimators of label distributions by cross-validation.
 
 Without a command, estimators are compared on artificial data.
 """
+_NUMBER = re.compile(r"-?\d+(\.\d+)?(e[+-]?\d+)?")
 #: Level of the tests.
 _LEVEL = 0.05
 _EXAMPLES = """\
@@ -99,8 +108,9 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         metavar="NAME",
         help="names, or module:object for your own, module.py in the current folder: an estimator, "
-        "or what returns one when it is called (default: those of `list` that are not marked as "
-        "slow)",
+        "or what returns one when it is called; it gets the features as they are in a file of "
+        "numbers, so that a pipeline may have to standardise them (default: those of `list` that "
+        'are not marked "by name only")',
     )
     add(
         "--metrics",
@@ -113,7 +123,8 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--tune",
         action="store_true",
-        help="tune estimators that are given by name, in the grids that `list` shows",
+        help="tune estimators that are given by name, in the grids that `list` shows, by "
+        "kl_divergence, or by the first of other --metrics",
     )
     add("--cv", type=_at_least(2), default=10, metavar="K", help="number of folds (default: 10)")
     add(
@@ -229,7 +240,10 @@ def _compare(arguments: argparse.Namespace, parser: argparse.ArgumentParser) -> 
         if arguments.estimators is None and task.problem.sample_weight is not None:
             alike = names_for(replace(task.problem, sample_weight=None))
             if unable := [name for name in alike if name not in task.contenders]:
-                _note(f"left out, as they take no weights (--weights uniform): {', '.join(unable)}")
+                names = ", ".join(unable)
+                _note(
+                    f"left out, as they take no weights: {names} (--weights uniform takes them in)"
+                )
     records: list[dict[str, Any]] = []
     try:
         with progress as show:
@@ -301,18 +315,26 @@ def _own(name: str) -> Any:
 def _tell(comparison: Comparison) -> bool:
     """Say once what each estimator warned of and why it failed; return whether any did."""
     failed = False
-    messages: dict[tuple[str, str, str], None] = {}
+    messages: dict[tuple[str, str, str], list[str]] = {}
     for record in comparison.records:
         place = f"{record['estimator']} on {record['dataset']}"
-        for warning in record.get("warnings", []):
-            messages[place, "warning", warning] = None
+        # Folds say the same with other numbers.
+        for warning in {_NUMBER.sub("", line): line for line in _warnings(record)}.items():
+            messages.setdefault((place, "warning", warning[0]), []).append(warning[1])
         error = record.get("error", "")
-        failed |= bool(error) and not error.startswith("over limit")
-        if error and not any(key[:2] == (place, "error") for key in messages):
-            messages[place, "error", error] = None
-    for place, kind, message in messages:
-        _note(f"{kind}: {place}: {_first_line(message)}")
+        kind = "stopped" if error.startswith("over limit") else "error"
+        failed |= bool(error) and kind == "error"
+        if error and not any(key[:2] == (place, kind) for key in messages):
+            messages[place, kind, error] = [_first_line(error)]
+    for (place, kind, _), lines in messages.items():
+        _note(f"{kind}: {place}: {lines[0]}" + (f" ({len(lines)} folds)" if lines[1:] else ""))
+    if any("takes no sample_weight" in line for lines in messages.values() for line in lines):
+        _note("hint: --weights uniform weighs all rows alike, for estimators that take no weights")
     return failed
+
+
+def _warnings(record: dict[str, Any]) -> list[str]:
+    return [_first_line(warning) for warning in record.get("warnings", [])]
 
 
 def _report(
@@ -344,8 +366,9 @@ def _report(
         path = arguments.out / f"{name}.csv"
         write_csv(path, comparison, name)
         _say(f"\n{_sentence(comparison, name)}\nAll digits: {path}", arguments)
+        picture = arguments.out / f"{name}.png"
+        picture.unlink(missing_ok=True)  # that of another run
         if with_picture:
-            picture = arguments.out / f"{name}.png"
             drawn = draw(picture, task, plan.settings, comparison)
             _say(f"True and predicted distributions ({drawn}): {picture}", arguments)
     sets = [task.problem.name for task in plan.tasks]
@@ -356,6 +379,11 @@ def _report(
         path = arguments.out / "scores_tests.csv"
         if tests := write_tests(path, comparison, measure):
             _say(f"\n{_over_sets(tests, measure, len(sets))}\nAll tests: {path}", arguments)
+        picture = arguments.out / "scores_ranks.png"
+        picture.unlink(missing_ok=True)
+        if with_picture:
+            draw_ranks(picture, comparison, measure)
+            _say(f"Average ranks with their critical difference: {picture}", arguments)
 
 
 def _say(message: str, arguments: argparse.Namespace) -> None:
@@ -381,7 +409,7 @@ def _over_sets(tests: list[dict[str, Any]], measure: str, n_sets: int) -> str:
     best = tests[0]["against"]
     sentence = f"Best average rank on {n_sets} data sets, by {measure}: {best}."
     if 2 ** (1 - n_sets) >= _LEVEL:
-        return f"{sentence} For Wilcoxon's test to tell it from another, there are too few of them."
+        return f"{sentence} To tell it from another, Wilcoxon's test needs at least six."
     worse = [
         row["estimator"] for row in tests if row["dataset"] == "all" and row["p_holm"] < _LEVEL
     ]

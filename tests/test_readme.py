@@ -2,18 +2,21 @@
 
 import re
 import shlex
+import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.io import savemat
 
 import sklearn_ldl
 from sklearn_ldl.__main__ import main
+from sklearn_ldl.datasets import make_ldl
 from tests import ROOT
 
 README = (ROOT / "README.md").read_text()
 TABLES = ROOT / "doc" / "benchmarks"
-BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+*BLOCKS, OWN = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 @pytest.fixture
@@ -64,6 +67,28 @@ def test_command_for_votes_runs(reviews, capsys):
     means = pd.read_csv("ldl_results/reviews.csv").set_index("estimator").kl_divergence_mean
     assert means["bfgs-alpha"] < means["mean"]
     assert means["boosting"] < means["mean"]
+
+
+def test_command_for_a_paper_runs(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("matplotlib")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["", *sys.path])
+    (tmp_path / "my_ldl.py").write_text(OWN)
+    for seed, name in enumerate("abc"):
+        X, D = make_ldl(40, n_votes=10, random_state=seed)
+        savemat(f"{name}.mat", {"features": X, "labels": D})
+    [command] = re.findall(
+        r"^python -m sklearn_ldl (compare a.mat.*) > tables.tex$", README, re.MULTILINE
+    )
+    assert main([*command.split(), "--cv", "2", "--quiet"]) == 0
+    tables = capsys.readouterr().out
+    assert tables.count(r"\begin{tabular}") == 4
+    assert r"a$\downarrow$ & b$\downarrow$ & c$\downarrow$ & rank \\" in tables
+    means = pd.read_csv("ldl_results/a.csv").set_index("estimator").kl_divergence_mean
+    assert len(means) == 2 + 10
+    assert means["my_ldl:ridge"] < means["mean"]
+    for result in ("scores_tests.csv", "scores_ranks.png"):
+        assert (tmp_path / "ldl_results" / result).stat().st_size > 1000
 
 
 def test_the_first_example_is_short():

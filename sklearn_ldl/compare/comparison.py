@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_ldl.compare import ranks
+from sklearn_ldl.compare.measures import decisive
 from sklearn_ldl.compare.scores import FoldScores, frames
 from sklearn_ldl.compare.tables import TextTable, html, latex, markdown, plain, tables_of
 from sklearn_ldl.plotting.ranks import draw_ranks
@@ -97,30 +98,31 @@ class Comparison(FoldScores):
         frame["folds", ""] = grouped.size()
         return frame
 
-    def ranks(self, measure: str = "kl_divergence") -> Series:
+    def ranks(self, measure: str | None = None) -> Series:
         """Average ranks over the data sets, of estimators that have finished all of them.
 
         Parameters
         ----------
-        measure : str, default="kl_divergence"
-            The measure; rank 1 is the best.
+        measure : str, default=None
+            The measure, whose best has rank 1; None means the one that decides (see :meth:`best`).
 
         Returns
         -------
         ranks : Series
             In ascending order.
         """
+        measure = measure or self._decisive()
         names, losses = self._losses(measure)
         found = ranks.average_ranks(losses)
         return frames().Series(found, index=names, name=measure).sort_values(kind="stable")
 
-    def tests(self, measure: str = "kl_divergence", *, against: str | None = None) -> DataFrame:
+    def tests(self, measure: str | None = None, *, against: str | None = None) -> DataFrame:
         r"""Test differences to one estimator, on every data set and over all of them.
 
         Parameters
         ----------
-        measure : str, default="kl_divergence"
-            The measure.
+        measure : str, default=None
+            The measure; None means the one that decides (see :meth:`best`).
         against : str, default=None
             The estimator that all are compared with; None means the one with the best mean rank.
 
@@ -133,7 +135,7 @@ class Comparison(FoldScores):
             corrected resampled t-test over the folds that both have finished (Nadeau and Bengio),
             over data sets Wilcoxon's signed-rank test of the means (Demsar).
         """
-        rows = self._tests(measure, against)
+        rows = self._tests(measure or self._decisive(), against)
         return frames().DataFrame(rows, columns=list(TESTS))
 
     def _tests(self, measure: str, against: str | None = None) -> list[dict[str, Any]]:
@@ -155,13 +157,13 @@ class Comparison(FoldScores):
             rows += _corrected("all", others, found)
         return [{**row, "against": against} for row in rows]
 
-    def friedman(self, measure: str = "kl_divergence") -> float:
+    def friedman(self, measure: str | None = None) -> float:
         """Test by Friedman's method whether all estimators rank alike over the data sets.
 
         Parameters
         ----------
-        measure : str, default="kl_divergence"
-            The measure.
+        measure : str, default=None
+            The measure; None means the one that decides (see :meth:`best`).
 
         Returns
         -------
@@ -173,20 +175,20 @@ class Comparison(FoldScores):
         ValueError
             For fewer than three estimators or two data sets.
         """
-        names, losses = self._losses(measure)
+        names, losses = self._losses(measure or self._decisive())
         if len(names) < 3 or losses.shape[1] < 2:
             raise ValueError("Friedman's test needs three estimators and two data sets.")
         return ranks.friedman(losses)
 
     def critical_difference(
-        self, measure: str = "kl_divergence", *, level: float = 0.05, ax: Any = None
+        self, measure: str | None = None, *, level: float = 0.05, ax: Any = None
     ) -> Any:
         """Draw the critical-difference diagram of Nemenyi's test.
 
         Parameters
         ----------
-        measure : str, default="kl_divergence"
-            The measure.
+        measure : str, default=None
+            The measure; None means the one that decides (see :meth:`best`).
         level : float, default=0.05
             Level of the test.
         ax : matplotlib Axes, default=None
@@ -202,7 +204,7 @@ class Comparison(FoldScores):
         ValueError
             For fewer than two data sets.
         """
-        names, losses = self._losses(measure)
+        names, losses = self._losses(measure or self._decisive())
         if losses.shape[1] < 2:
             raise ValueError("A critical difference needs at least two data sets.")
         found = ranks.average_ranks(losses)
@@ -311,6 +313,9 @@ class Comparison(FoldScores):
         found = [self._on_folds(dataset, name, best, measure) for name in others]
         tests = _corrected(dataset, others, found)
         return {row["estimator"] for row in tests if row["p_holm"] < level}
+
+    def _decisive(self) -> str:
+        return decisive([name for measures in self.measures.values() for name in measures])
 
     def _sets_with(self, measure: str) -> list[str]:
         found = [dataset for dataset, measures in self.measures.items() if measure in measures]

@@ -60,6 +60,8 @@ def outcome(
     found: dict[str, Any] = {}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
+        # Scaling by quantiles takes as many as inner folds have rows, which needs no remark.
+        warnings.filterwarnings("ignore", "n_quantiles")
         start = time.perf_counter()
         try:
             model, chosen = fitted(contender, rows, settings)

@@ -39,7 +39,8 @@ def add_file_options(parser: argparse.ArgumentParser) -> None:
         "--rater-columns",
         nargs="+",
         metavar="NAME",
-        help="columns with the label that each rater named; they are counted as votes",
+        help="columns with the label that each rater named; they are counted as votes, labels in "
+        "the order of numbers or of the alphabet",
     )
     columns.add_argument(
         "--long",

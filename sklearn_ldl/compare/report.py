@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,9 @@ def draw(path: Path, task: Task, settings: Settings, comparison: Comparison) -> 
     """
     problem, fold = task.problem, task.folds[0]
     best = best_of(comparison, problem.name)
-    model, _ = fitted(task.contenders[best], problem.take(fold.train), settings)
+    with warnings.catch_warnings():  # of what was told when the fold was fitted
+        warnings.simplefilter("ignore")
+        model, _ = fitted(task.contenders[best], problem.take(fold.train), settings)
     rows = fold.test[np.linspace(0, len(fold.test) - 1, min(_N_PANELS, len(fold.test))).astype(int)]
     display = LabelDistributionDisplay.from_estimator(
         model, problem.X, problem.y, rows=rows, labels=problem.labels
@@ -68,6 +71,13 @@ def draw(path: Path, task: Task, settings: Settings, comparison: Comparison) -> 
     display.figure_.savefig(path, dpi=150)
     pyplot("The picture").close(display.figure_)
     return best
+
+
+def draw_ranks(path: Path, comparison: Comparison, measure: str) -> None:
+    """Draw the average ranks over several data sets."""
+    figure = comparison.critical_difference(measure).figure
+    figure.savefig(path, dpi=150, bbox_inches="tight")
+    pyplot("The picture").close(figure)
 
 
 def best_of(comparison: Comparison, dataset: str) -> str:

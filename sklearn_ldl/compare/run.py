@@ -25,7 +25,7 @@ from sklearn_ldl.compare.estimators import Contender, contenders
 from sklearn_ldl.compare.fits import Settings, outcome
 from sklearn_ldl.compare.folds import Fold, batches, folds_of
 from sklearn_ldl.compare.identity import describe, key
-from sklearn_ldl.compare.measures import Measure, measures_of, with_all_of
+from sklearn_ldl.compare.measures import Measure, decisive, measures_of, with_all_of
 from sklearn_ldl.compare.problem import Problem, as_problems
 from sklearn_ldl.compare.sources import code
 
@@ -83,7 +83,8 @@ def compare(
         Whether estimators that are given by name are tuned, too, each in its own grid
         (``python -m sklearn_ldl list`` shows them); scalings of the features are among it.
     inner_cv : int, default=3
-        Folds of the training rows in which a grid is searched, by the first measure.
+        Folds of the training rows in which a grid is searched, by the measure that decides, too,
+        which is the best (see :meth:`Comparison.best`).
     n_candidates : int, default=20
         Most candidates of a grid; of a larger one, and of one with distributions (with a method
         `rvs`), that many are drawn.
@@ -185,7 +186,7 @@ class Plan:
         self.tasks: list[Task] = []
         for problem in as_problems(datasets, settings.seed):
             measures = measures_of(problem.role, scoring)
-            rows = contenders(estimators, problem, measures[0].scorer, settings.seed, tune)
+            rows = contenders(estimators, problem, _decisive(measures).scorer, settings.seed, tune)
             folds = folds_of(problem, cv, n_repeats, settings.seed)
             identities = {name: self._identity(row, measures) for name, row in rows.items()}
             self.tasks.append(Task(problem, measures, rows, folds, identities))
@@ -200,7 +201,7 @@ class Plan:
             **self.settings.identity,
         }
         if contender.grid:
-            found["tuned for"] = measures[0].name
+            found["tuned for"] = _decisive(measures).name
         if own:  # a name of ours says all; a name that is given to a scorer says nothing
             found |= {"measures": [m.name for m in measures], "scorers": describe(own)}
         return found
@@ -234,7 +235,10 @@ class Plan:
         for batch in batches(folds, effective_n_jobs(settings.n_jobs)):
             missing = {k: fold for k, fold in batch if not self.scores.has(k, asked)}
             if missing and settings.time_limit is not None and spent > settings.time_limit:
-                limit = f"over limit: more than {settings.time_limit:g} s, {n_done} folds"
+                limit = (
+                    f"over limit: more than {settings.time_limit:g} s after {n_done} of "
+                    f"{len(task.folds)} folds"
+                )
                 yield {**place, "error": limit}
                 return
             start = time.monotonic()
@@ -279,3 +283,9 @@ class Plan:
             },
             "estimators": {task.problem.name: task.identities for task in self.tasks},
         }
+
+
+def _decisive(measures: list[Measure]) -> Measure:
+    """Return the measure that grids are searched by: the one by which the best is named."""
+    name = decisive([measure.name for measure in measures])
+    return next(measure for measure in measures if measure.name == name)

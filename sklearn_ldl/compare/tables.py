@@ -100,13 +100,17 @@ def table(comparison: Any, columns: list[tuple[str, str]], level: float | None =
 def tables_of(
     comparison: Any, measure: str | None = None, level: float | None = None
 ) -> list[TextTable]:
-    """Make a table of one measure on all data sets, or one of all measures for each data set."""
+    """Make a table of one measure on all data sets, or one of all measures for each data set.
+
+    Data sets of which nothing was fitted before an interrupt are left out of the latter.
+    """
     if measure is not None:
         sets = [name for name, measures in comparison.measures.items() if measure in measures]
         return [table(comparison, [(dataset, measure) for dataset in sets], level)]
     return [
         table(comparison, [(dataset, measure) for measure in measures], level)
         for dataset, measures in comparison.measures.items()
+        if comparison.estimators(dataset)
     ]
 
 

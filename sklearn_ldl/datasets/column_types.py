@@ -56,7 +56,7 @@ def _column(file: CsvFile, name: str) -> Any:
     if np.isfinite(numbers).sum() >= _MOSTLY * n_known:
         is_id = _ID.fullmatch(name) and n_unique == len(cells) >= _FEW_ROWS
         if is_id and (numbers % 1 == 0).all():
-            file.notes.append(f"{place} is an identifier, another number in every row: left out")
+            file.notes.append(f"{place} is an identifier, each row has its own number: left out")
             return None
         _tell_of_others(file, name, np.isnan(numbers), "number")
         return numbers
@@ -68,7 +68,7 @@ def _column(file: CsvFile, name: str) -> Any:
     values = cells.where(cells != "", None)
     if n_known >= _FEW_ROWS and n_unique >= _UNIQUE * n_known:
         if known.str.split().str.len().median() < 2:
-            file.notes.append(f"{place} is an identifier, other text in every row: left out")
+            file.notes.append(f"{place} is an identifier, each row has its own text: left out")
             return None
     elif n_unique < _N_CATEGORIES:
         return pd.Series(pd.Categorical(values), index=cells.index)

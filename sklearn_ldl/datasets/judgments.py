@@ -127,6 +127,9 @@ def _counted(file: CsvFile, rows: NDArray, labels: NDArray, n_rows: int) -> Data
     else:
         found, codes = np.unique(labels.astype(str), return_inverse=True)
         names = found.tolist()
+        if len(names) > 2:
+            listed = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
+            file.notes.append(f"labels are in the order of the alphabet: {listed}")
     if len(names) < 2:
         said = f"all of them are {names[0]!r}" if names else "there is none"
         raise file.error(f"the judgments need at least two different labels, {said}.")

@@ -50,7 +50,8 @@ def load_table(
     label_columns : sequence of str, default=None
         Columns with the degrees of the labels, which sum to 1 in every row.
     rater_columns : sequence of str, default=None
-        Columns of raters, which hold the label that each of them named.
+        Columns of raters, which hold the label that each of them named. Labels are put in the order
+        of numbers, or of the alphabet: those of a scale are better numbered.
     long : sequence of str, default=None
         Columns ``(item, rater, label)``, or ``(item, label)``, of a table with one row for each
         judgment; all other columns describe the item. Exactly one of these four is needed.

@@ -272,7 +272,8 @@ class TestCommandLine:
         said = self.run(capsys, "--vote-columns", *STARS, "--drop-unlabelled").err.splitlines()
         assert said[0] == "reviews: column A has no name and numbers the rows: left out"
         assert (
-            said[2] == "reviews: column B (sku) is an identifier, other text in every row: left out"
+            said[2]
+            == "reviews: column B (sku) is an identifier, each row has its own text: left out"
         )
         assert len(said) == 3
 
@@ -299,12 +300,19 @@ class TestCommandLine:
         command = ["compare", "reviews.csv", "--vote-columns", *STARS, "--drop-unlabelled"]
         assert main([*command, "--cv", "2", *QUIET]) == 0
         said = capsys.readouterr()
-        assert "left out, as they take no weights (--weights uniform): knn\n" in said.err
+        assert "left out, as they take no weights: knn (--weights uniform " in said.err
         assert "\nknn" not in said.out
         assert main([*command, "--weights", "uniform", "--cv", "2", *QUIET]) == 0
         said = capsys.readouterr()
         assert "take no weights" not in said.err
         assert "\nknn" in said.out
+
+    def test_who_takes_no_weights_fails_with_a_hint(self, csv, capsys):
+        command = ["compare", "reviews.csv", "--vote-columns", *STARS, "--drop-unlabelled"]
+        assert main([*command, "--cv", "2", "--estimators", "knn", *QUIET]) == 1
+        said = capsys.readouterr().err
+        assert "error: knn on reviews: ValueError: KNeighborsLDL takes no sample_weight" in said
+        assert "hint: --weights uniform " in said
 
     def test_weights_change_scores(self, csv, capsys):
         table = pd.read_csv("reviews.csv", index_col=0)

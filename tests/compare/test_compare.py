@@ -244,7 +244,9 @@ class TestFailures:
     def test_time_limit(self):
         found = compare({"counting": Counting()}, (X, D), cv=3, time_limit=0)
         assert Counting.n_fits == 1
-        assert "over limit: more than 0 s, 1 folds" in {r["error"] for r in found.failures}
+        assert "over limit: more than 0 s after 1 of 3 folds" in {
+            r["error"] for r in found.failures
+        }
 
     @pytest.mark.parametrize(
         ("options", "message"),
@@ -330,6 +332,8 @@ class TestCache:
         n_fits = self.run(path, estimators=tuned, inner_cv=2)[1]
         again = self.run(path, estimators=tuned, inner_cv=2, scoring="clark_distance")[1]
         assert n_fits == again == 3 * (2 * 2 + 1)
+        # Among the six it is the one that names the best.
+        assert self.run(path, estimators=tuned, inner_cv=2, scoring="kl_divergence")[1] == 0
 
     def test_changed_code_is_fitted(self, path, tmp_path, monkeypatch):
         monkeypatch.syspath_prepend(tmp_path)

@@ -211,6 +211,13 @@ class TestRanks:
         # Demsar (2006), table 5: q = 2.569 for four classifiers; section 3.2.4: CD = 1.25.
         assert_allclose(critical_difference(4, 14), 1.25, atol=0.005)
 
+    def test_without_a_measure_it_is_the_one_that_decides(self):
+        sets = {f"s{i}": {"a": [0.1, 0.3], "b": [0.2, 0.3], "c": [0.4, 0.6]} for i in range(4)}
+        found = comparison(sets, "log_loss")
+        assert found.ranks().name == "log_loss"
+        assert found.tests().equals(found.tests("log_loss"))
+        assert found.friedman() == found.friedman("log_loss")
+
     def test_friedman(self):
         assert friedman(np.ones((3, 4))) == 1
         sets = {f"s{j}": {"a": [1.0], "b": [2.0], "c": [3.0]} for j in range(8)}

@@ -15,7 +15,7 @@ from sklearn_ldl.compare import compare
 from sklearn_ldl.compare.estimators import BASELINES, ESTIMATORS, contenders, entry_of
 from sklearn_ldl.compare.estimators.entry import variance
 from sklearn_ldl.compare.measures import measures_of
-from sklearn_ldl.compare.problem import Problem, as_problems
+from sklearn_ldl.compare.problem import Problem, artificial, as_problems, load_problem
 from sklearn_ldl.datasets import make_ldl
 
 X, D = make_ldl(60, random_state=0)
@@ -144,3 +144,28 @@ def test_torch_is_loaded_when_a_network_is_built():
         "assert not {'torch', 'skorch', 'lightgbm', 'matplotlib'} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_predictions_are_distributions(name):
+    problem = artificial(60, 0)
+    model = ESTIMATORS[name].build(problem, 0)
+    if name == "auto":
+        model.set_params(time_limit=1)
+    P = model.fit(problem.X, problem.y).predict(problem.X)
+    assert P.shape == problem.y.shape
+    np.testing.assert_allclose(P.sum(axis=1), 1, atol=1e-12)
+    assert P.min() >= 0
+
+
+def test_uniform_is_uniform():
+    problem = artificial(10, 0)
+    P = ESTIMATORS["uniform"].build(problem, 0).fit(problem.X, problem.y).predict(problem.X)
+    np.testing.assert_array_equal(P, np.full((10, 3), 1 / 3))
+
+
+def test_constant_sparse_features(tmp_path):
+    np.savez(tmp_path / "zeros.npz", features=np.zeros((20, 2)), labels=np.full((20, 2), 0.5))
+    problem = load_problem(str(tmp_path / "zeros.npz"), sparse=True)
+    model = ESTIMATORS["nystroem"].build(problem, 0).fit(problem.X, problem.y)
+    np.testing.assert_allclose(model.predict(problem.X), 0.5, atol=1e-6)

@@ -74,7 +74,7 @@ class TestReviews:
         assert data.notes == [
             "column A has no name and numbers the rows: left out",
             f"{(~voted).sum()} rows have no votes: left out, the first is row {first}",
-            "column B (sku) is an identifier, other text in every row: left out",
+            "column B (sku) is an identifier, each row has its own text: left out",
         ]
         assert data.DESCR.splitlines()[1:] == data.notes
 
@@ -253,8 +253,8 @@ class TestColumns:
         )
         assert data.feature_names == ["x", "shop_id", "said"]
         assert data.notes == [
-            "column B (name) is an identifier, other text in every row: left out",
-            "column C (item_id) is an identifier, another number in every row: left out",
+            "column B (name) is an identifier, each row has its own text: left out",
+            "column C (item_id) is an identifier, each row has its own number: left out",
         ]
 
     def test_a_few_different_words_are_no_identifiers(self, load):
@@ -432,6 +432,7 @@ class TestRaters:
         np.testing.assert_allclose(data.target, [[2 / 3, 0, 1 / 3], [0, 0, 1], [0, 1 / 3, 2 / 3]])
         np.testing.assert_array_equal(data.sample_weight, [3, 1, 3])
         assert data.feature_names == ["a"]
+        assert data.notes == ["labels are in the order of the alphabet: bad, fair, good"]
 
     def test_numbers_are_in_their_order_however_they_are_spelt(self, load):
         data = load("a,r1,r2\n1,10,9\n2,9.0,10.0\n", rater_columns=["r1", "r2"])

@@ -145,7 +145,7 @@ def _by_name(name: str, problem: Problem, seed: int) -> BaseEstimator:
 def _unknown(name: str, problem: Problem, known: Mapping[str, Any]) -> ValueError:
     return ValueError(
         f"There is no {name!r} for {problem.role}; choose from {', '.join(known)}, or give an "
-        "estimator."
+        "estimator (on the command line module:object, such as my_module:MyLDL)."
     )
 
 
