@@ -275,6 +275,8 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
             if groups is not None:
                 check_consistent_length(X, groups)
                 n_folds = min(cv, len(np.unique(groups)))
+                if n_folds < 2:
+                    raise ValueError("All rows are of one group, which leaves none to hold out.")
                 cv = GroupKFold(n_folds, shuffle=True, random_state=0)
             else:
                 cv = min(cv, len(D))

@@ -202,7 +202,7 @@ def markdown(table: TextTable) -> str:
     lines += [
         [f"**{cell.text}**" if cell.best else cell.text for cell in row] for row in table.rows
     ]
-    escaped = [[text.replace("|", r"\|") for text in line] for line in lines]
+    escaped = [[text.replace("|", r"\|").replace("\n", " ") for text in line] for line in lines]
     text = "\n".join(f"| {' | '.join(line)} |" for line in escaped)
     if table.has_marks:
         text += f"\n\n{_WORSE_LEGEND}"
@@ -211,7 +211,7 @@ def markdown(table: TextTable) -> str:
 
 def latex(table: TextTable) -> str:
     """Table in LaTeX."""
-    lines = [f"% {table.title}"] if table.title else []
+    lines = [f"% {' '.join(table.title.split())}"] if table.title else []
     lines += [rf"\begin{{tabular}}{{l{'r' * (len(table.head) - 1)}}}", r"\toprule"]
     lines += [" & ".join(map(_latex, table.head)) + r" \\", r"\midrule"]
     for position, row in enumerate(table.rows):
