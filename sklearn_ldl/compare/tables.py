@@ -142,7 +142,8 @@ def _column(
     # Three digits of what the best one lacks to perfection: Yeast needs five decimals, Movie three.
     gap = abs(winner) if is_loss else abs(1 - winner)
     decimals = int(np.clip(2 - np.floor(np.log10(max(gap, 1e-300))), 0 if gap >= 100 else 3, 5))
-    most = max(len(found) for found in values.values())
+    planned = comparison.provenance.get("datasets", {}).get(dataset, {}).get("folds", 0)
+    most = max(planned, *(len(found) for found in values.values()))
     cells = []
     for name in names:
         found = values[name]

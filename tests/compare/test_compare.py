@@ -319,6 +319,11 @@ class TestFailures:
             if record["estimator"] == "BFGSLDL":
                 assert "ConvergenceWarning: The solver stopped" in record["warnings"][0]
 
+    def test_folds_that_nobody_has_finished_are_told(self):
+        found = compare(Counting(), (X, D), cv=3, time_limit=0)
+        assert found.estimators() == ["uniform", "mean", "Counting"]
+        assert str(found).count("±0.000") == str(found).count("(1)") > 0
+
     def test_time_limit(self):
         found = compare({"counting": Counting()}, (X, D), cv=3, time_limit=0)
         assert Counting.n_fits == 1
