@@ -106,11 +106,11 @@ def measures_of(
         For a name that neither the package nor scikit-learn has, and for what is no name.
     """
     if isinstance(scoring, Mapping) and scoring:
-        return [_own(str(name), scorer) for name, scorer in scoring.items()]
+        return [_own(str(name), scorer, role) for name, scorer in scoring.items()]
     names = [scoring] if isinstance(scoring, str) else scoring or DEFAULTS[role]
     if not (isinstance(names, list | tuple) and all(isinstance(name, str) for name in names)):
         raise ValueError("scoring is a name, a list of names, or a dict from names to scorers.")
-    return [_measure(name, labels) for name in dict.fromkeys(names)]
+    return list({m.name: m for m in (_measure(name, role, labels) for name in names)}.values())
 
 
 def with_all_of(role: str, measures: list[Measure], labels: NDArray | None = None) -> list[Measure]:
@@ -118,13 +118,13 @@ def with_all_of(role: str, measures: list[Measure], labels: NDArray | None = Non
     if any(measure.is_own for measure in measures):
         return measures
     asked = [measure.name for measure in measures]
-    return measures + [_measure(name, labels) for name in _KEPT[role] if name not in asked]
+    return measures + [_measure(name, role, labels) for name in _KEPT[role] if name not in asked]
 
 
-def _own(name: str, scorer: Callable) -> Measure:
+def _own(name: str, scorer: Any, role: str) -> Measure:
     """Take a scorer that negates a loss for that loss, unless its name says so."""
     if isinstance(scorer, str):
-        return _measure(scorer)._replace(name=name, is_own=True)
+        return _measure(scorer, role)._replace(name=name, is_own=True)
     if not callable(scorer):
         raise ValueError(f"scoring: {name!r} is {scorer!r}, and no scorer.")
     negates = getattr(scorer, "_sign", 1) < 0
@@ -146,13 +146,13 @@ class _Plain:
         return "sample_weight" in signature(self._score_func).parameters
 
 
-def _measure(name: str, labels: NDArray | None = None) -> Measure:
-    if name in MEASURES:
-        is_loss = name not in SIMILARITIES
-        return Measure(name, get_ldl_scorer(f"neg_{name}" if is_loss else name), is_loss)
+def _measure(name: str, role: str, labels: NDArray | None = None) -> Measure:
     plain = name.removeprefix("neg_")
-    known = get_scorer_names()
-    for scorer_name, is_loss in ((f"neg_{plain}", True), (plain, False)):
+    known, ours = get_scorer_names(), get_ldl_scorer_names()
+    for scorer_name, is_loss in ((f"neg_{plain}", True), (name, False)):
+        # Scikit-learn's of the same name are for labels.
+        if scorer_name in ours and (role == "distributions" or scorer_name not in known):
+            return Measure(plain, get_ldl_scorer(scorer_name), is_loss)
         if scorer_name in known:
             scorer = get_scorer(scorer_name)
             if labels is not None and plain in _OF_ALL_LABELS:

@@ -57,7 +57,10 @@ class Problem:
     def __post_init__(self):
         if len(shape := np.shape(self.X) if not hasattr(self.X, "shape") else self.X.shape) != 2:
             raise ValueError(f"{self.name}: X must have rows and columns, and has shape {shape}.")
-        check_consistent_length(self.X, self.y, self.groups, self.sample_weight)
+        try:
+            check_consistent_length(self.X, self.y, self.groups, self.sample_weight)
+        except ValueError as error:
+            raise ValueError(f"{self.name}: {error}") from error
 
     @property
     def role(self) -> str:
@@ -225,7 +228,7 @@ def _from_frame(frame: Any, labels: list[str], name: str) -> Problem:
 
 
 def _target(y: Any) -> NDArray:
-    y = np.asarray(y)
+    y = y.toarray() if issparse(y) else np.asarray(y)
     return y.ravel() if y.ndim == 2 and y.shape[1] == 1 else y
 
 

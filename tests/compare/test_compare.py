@@ -336,11 +336,12 @@ class TestFailures:
             ({"estimators": [BFGSLDL(), BFGSLDL(1)]}, "Two estimators are called 'BFGSLDL'"),
             ({"estimators": {"a": 3}}, "a: 3 is no estimator"),
             ({"estimators": {"a": BFGSLDL}}, "a: BFGSLDL is a class"),
+            ({"estimators": "logistic", "datasets": (X, X[:, 0])}, "labels are integers or text"),
             ({"scoring": "nonsense"}, "'nonsense' is no measure"),
             ({"cv": 61}, "cv=61 needs as many rows, data has 60"),
             ({"datasets": 3}, "A data set is a name, a path"),
             ({"datasets": []}, "There is no data set"),
-            ({"datasets": {"a": (X, D[:-1])}}, "inconsistent numbers of samples"),
+            ({"datasets": {"a": (X, D[:-1])}}, "a: .* inconsistent numbers of samples"),
             ({"datasets": {"a": (X, 2 * D)}}, "a: y is not a label distribution: row 0 sums to 2"),
             ({"datasets": (X, X[:, 0] * np.nan)}, "data: Input y contains"),
             ({"datasets": (X, [*"ab" * 29, "a", None])}, "data: the label of row 59 is missing"),
@@ -574,3 +575,13 @@ def test_measures_of_scikit_learn_by_either_name():
         [measure] = measures_of("labels", name)
         assert (measure.name, measure.is_loss) == ("log_loss", True)
         assert measure.value(-2.0) == 2
+
+
+def test_measures_of_ours_by_either_name():
+    scoring = ["neg_kl_divergence", "kl_divergence", "log_loss", "rank_calibration_score"]
+    found = compare("mean", (X, D), cv=2, scoring=scoring)
+    assert found.failures == []
+    losses = {"kl_divergence": True, "log_loss": True, "rank_calibration_score": False}
+    assert found.measures["data"] == losses
+    with pytest.raises(ValueError, match="'neg_cosine_similarity' is no measure"):
+        compare("mean", (X, D), scoring="neg_cosine_similarity")

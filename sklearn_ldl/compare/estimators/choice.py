@@ -172,8 +172,9 @@ def _by_name(name: str, problem: Problem, seed: int) -> BaseEstimator:
 
 
 def _unknown(name: str, problem: Problem, known: Mapping[str, Any]) -> ValueError:
+    why = " (floats are values; labels are integers or text)" if problem.role == "values" else ""
     return ValueError(
-        f"There is no {name!r} for {problem.role}; choose from {', '.join(known)}, or give an "
+        f"There is no {name!r} for {problem.role}{why}; choose from {', '.join(known)}, or give an "
         "estimator."
     )
 
