@@ -290,8 +290,16 @@ class Comparison(FoldScores):
         -------
         comparison : Comparison
             The same as was saved.
+
+        Raises
+        ------
+        ValueError
+            For a file of anything else.
         """
-        return cls(**json.loads(Path(path).read_text("utf-8")))
+        try:
+            return cls(**json.loads(Path(path).read_text("utf-8")))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path} is no comparison that was saved: {error}") from error
 
     def __str__(self) -> str:
         texts = list(map(plain, self._tables(None)))

@@ -233,6 +233,14 @@ class TestRanks:
             comparison({"s": {"a": [1.0]}}).critical_difference()
 
 
+@pytest.mark.parametrize("text", ["nonsense", "[]", "{}", '{"records": []}'])
+def test_files_that_are_no_comparison(text, tmp_path):
+    path = tmp_path / "c.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"c\.json is no comparison that was saved"):
+        Comparison.load(path)
+
+
 def test_levels_are_shares():
     found = comparison({"s": {"a": [1.0, 2.0]}, "t": {"a": [1.0, 2.0]}})
     for call in (found.to_latex, found.to_markdown, found.critical_difference):
