@@ -75,6 +75,13 @@ def _at_least(minimum: int) -> Callable[[str], int]:
     return integer
 
 
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not value >= 0:
+        raise argparse.ArgumentTypeError(f"must be at least 0, got {text}")
+    return value
+
+
 def _parser() -> argparse.ArgumentParser:
     style: Any = {"formatter_class": argparse.RawDescriptionHelpFormatter, "epilog": _EXAMPLES}
     parser = _Parser(prog="python -m sklearn_ldl", description=_DESCRIPTION, **style)
@@ -136,7 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add(
         "--time-limit",
-        type=float,
+        type=_seconds,
         metavar="S",
         help="seconds after which an estimator gets no further folds of a data set",
     )
@@ -307,9 +314,12 @@ def _own(name: str) -> Any:
         sys.path.insert(0, "")
     try:
         found = getattr(import_module(module), attribute)
+        is_made = isinstance(found, type) or not hasattr(found, "get_params")
+        return found() if is_made and callable(found) else found
     except (ImportError, AttributeError) as error:
         raise ValueError(f"{name}: {error}") from error
-    return found() if isinstance(found, type) or not hasattr(found, "get_params") else found
+    except Exception as error:  # whatever a module of the user's raises
+        raise ValueError(f"{name}: {type(error).__name__}: {error}") from error
 
 
 def _tell(comparison: Comparison) -> bool:

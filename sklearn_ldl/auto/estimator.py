@@ -274,8 +274,10 @@ class AutoLDL(LabelDistributionMixin, BaseEstimator):
                 raise ValueError(f"{type(self).__name__} needs at least 2 samples, got 1 sample.")
             if groups is not None:
                 check_consistent_length(X, groups)
-                n_folds = min(cv, len(np.unique(groups)))
-                cv = GroupKFold(n_folds, shuffle=True, random_state=0)
+                n_groups = len(np.unique(groups))
+                if n_groups < 2:
+                    raise ValueError("All rows are of one group, which leaves none to hold out.")
+                cv = GroupKFold(min(cv, n_groups), shuffle=True, random_state=0)
             else:
                 cv = min(cv, len(D))
         params: dict[str, Any] = {} if groups is None else {"groups": groups}

@@ -89,7 +89,8 @@ def _safer(
 
 def _without_small(find: Find, P: NDArray, D: NDArray, weight: NDArray) -> Pool:
     """Find a pool of the members that matter."""
-    kept = np.abs(find(P, D, weight).weights) >= min(_LEAST, 1 / (2 * len(P)))
+    sizes = np.abs(find(P, D, weight).weights)
+    kept = sizes >= min(_LEAST, 1 / (2 * len(P)), sizes.max())
     pool = find(P[kept], D, weight)
     weights = np.zeros(len(P))
     weights[kept] = pool.weights

@@ -38,8 +38,9 @@ class ScoreCache:
                 continue
             try:
                 entry = json.loads(line)
-                self._found[entry.pop("key")] = entry
-            except (ValueError, KeyError, AttributeError) as error:
+                key, scores = entry.pop("key"), dict(entry["scores"])
+                self._found[key] = {**entry, "scores": scores}
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
                 if line.startswith(_START[: len(line)]):
                     continue
                 raise ValueError(

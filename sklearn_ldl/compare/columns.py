@@ -117,7 +117,9 @@ def _has_missing(X: Any) -> bool:
 
 
 def _has_nan(column: Any) -> bool:
-    return _kind(column.dtype) == "number" and bool(np.isnan(column.to_numpy()).any())
+    return _kind(column.dtype) == "number" and bool(
+        np.isnan(np.asarray(column.to_numpy(), dtype=float)).any()  # decimals are objects
+    )
 
 
 def _below(name: str, grid: Any) -> Any:

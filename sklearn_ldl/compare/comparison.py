@@ -134,6 +134,11 @@ class Comparison(FoldScores):
             "p" and "p_holm", corrected for all rows of the same data set. On a data set it is the
             corrected resampled t-test over the folds that both have finished (Nadeau and Bengio),
             over data sets Wilcoxon's signed-rank test of the means (Demsar).
+
+        Raises
+        ------
+        ValueError
+            For an unknown measure or estimator.
         """
         rows = self._tests(measure or self._decisive(), against)
         return frames().DataFrame(rows, columns=list(TESTS))
@@ -143,6 +148,9 @@ class Comparison(FoldScores):
         if against is None:
             names, losses = self._losses(measure)
             against = names[int(np.argmin(ranks.average_ranks(losses)))]
+        elif against not in self.estimators():
+            known = ", ".join(self.estimators())
+            raise ValueError(f"There is no estimator {against!r}, only {known}.")
         rows: list[dict[str, Any]] = []
         for dataset in sets:
             others = [name for name in self.estimators(dataset) if name != against]
@@ -202,8 +210,9 @@ class Comparison(FoldScores):
         Raises
         ------
         ValueError
-            For fewer than two data sets.
+            For fewer than two data sets, and a level outside of 0 to 1.
         """
+        _check_level(level)
         names, losses = self._losses(measure or self._decisive())
         if losses.shape[1] < 2:
             raise ValueError("A critical difference needs at least two data sets.")
@@ -283,8 +292,16 @@ class Comparison(FoldScores):
         -------
         comparison : Comparison
             The same as was saved.
+
+        Raises
+        ------
+        ValueError
+            For a file of anything else.
         """
-        return cls(**json.loads(Path(path).read_text("utf-8")))
+        try:
+            return cls(**json.loads(Path(path).read_text("utf-8")))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path} is no comparison that was saved: {error}") from error
 
     def __str__(self) -> str:
         texts = list(map(plain, self._tables(None)))
@@ -301,6 +318,8 @@ class Comparison(FoldScores):
     def _tables(self, measure: str | None, level: float | None = None) -> list[TextTable]:
         if measure is not None:
             self._sets_with(measure)  # or an error that names what there is
+        if level is not None:
+            _check_level(level)
         return tables_of(self, measure, level)
 
     def _worse(self, dataset: str, measure: str, level: float) -> set[str]:
@@ -361,6 +380,11 @@ class Comparison(FoldScores):
             if record["dataset"] == dataset and "n_test" in record
         )
         return float(differences.mean()), ranks.corrected_t(differences, ratio)
+
+
+def _check_level(level: float) -> None:
+    if not 0 < level < 1:
+        raise ValueError(f"level must be between 0 and 1, got {level}.")
 
 
 def _corrected(

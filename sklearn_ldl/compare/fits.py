@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn import config_context
 from sklearn.base import BaseEstimator, clone
 from sklearn.metrics import check_scoring
 from sklearn.model_selection import ParameterGrid, ParameterSampler
@@ -56,9 +57,19 @@ def outcome(
     if settings.corrupt is not None:
         random_state = np.random.RandomState(settings.seed + fold.number)
         X, y = settings.corrupt(rows.X, rows.y.copy(), random_state)
+        is_plain = rows.groups is None and rows.sample_weight is None
+        if len(y) != rows.n_samples and not is_plain:
+            raise ValueError(
+                f"corrupt has returned {len(y)} rows for {rows.n_samples}, and those of "
+                f"{rows.name} have groups or weights, which it cannot change."
+            )
         rows = replace(rows, X=X, y=y)
     found: dict[str, Any] = {}
-    with warnings.catch_warnings(record=True) as caught:
+    with (
+        # Weights go to the last step here, whether or not it can say so.
+        config_context(enable_metadata_routing=False),
+        warnings.catch_warnings(record=True) as caught,
+    ):
         warnings.simplefilter("always")
         # Scaling by quantiles takes as many as inner folds have rows, which needs no remark.
         warnings.filterwarnings("ignore", "n_quantiles")
@@ -98,7 +109,7 @@ def _search(contender: Contender, rows: Problem, settings: Settings) -> dict[str
         That of the first candidate, if all fail.
     """
     folds = folds_of(rows, settings.inner_cv, 1, settings.seed)
-    best: dict[str, Any] = {}
+    best: dict[str, Any] | None = None  # one without a change is a candidate, too
     highest, failure = -np.inf, None
     for candidate in _candidates(contender.grid, settings):
         try:
@@ -116,7 +127,7 @@ def _search(contender: Contender, rows: Problem, settings: Settings) -> dict[str
             continue
         if (mean := float(np.mean(scores))) > highest:
             best, highest = candidate, mean
-    if not best:
+    if best is None:
         raise failure or ValueError("No candidate has a score that is a number.")
     return best
 

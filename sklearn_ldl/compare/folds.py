@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
+import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import (
     GroupKFold,
@@ -52,11 +53,22 @@ def folds_of(problem: Problem, cv: Any, n_repeats: int, seed: int) -> list[Fold]
     for repeat in range(n_repeats):
         cutter = _splitter(problem, cv, seed + repeat)
         groups: dict[str, Any] = {} if problem.groups is None else {"groups": problem.groups}
-        rows = splits(cutter, problem.y, problem.y, **groups)
+        rows = [
+            (_positions(train), _positions(test))
+            for train, test in splits(cutter, problem.y, problem.y, **groups)
+        ]
+        if any(max(part) >= problem.n_samples for pair in rows for part in pair):
+            raise ValueError(f"cv has rows that {problem.name}, of {len(problem.y)} rows, has not.")
         found += [Fold(repeat, number, *pair) for number, pair in enumerate(rows)]
         if cutter is cv:
             break
     return found
+
+
+def _positions(rows: Any) -> NDArray:
+    """Positions of rows, which may be given by a mask or a range."""
+    rows = np.asarray(rows)
+    return np.flatnonzero(rows) if rows.dtype == bool else rows
 
 
 def _splitter(problem: Problem, cv: Any, seed: int) -> Any:

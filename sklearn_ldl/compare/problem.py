@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array, issparse
-from sklearn.utils import Bunch
+from sklearn.utils import Bunch, assert_all_finite
 from sklearn.utils.validation import check_consistent_length
 
+from sklearn_ldl._core.simplex import check_distribution
 from sklearn_ldl._core.sklearn_compat import safe_indexing
+from sklearn_ldl._core.weights import check_weight
 from sklearn_ldl.compare.columns import width
 from sklearn_ldl.compare.identity import update
 from sklearn_ldl.datasets import fetch_ldl, list_datasets, load_ldl, load_table, make_ldl
@@ -53,7 +55,12 @@ class Problem:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self):
-        check_consistent_length(self.X, self.y, self.groups, self.sample_weight)
+        if len(shape := np.shape(self.X) if not hasattr(self.X, "shape") else self.X.shape) != 2:
+            raise ValueError(f"{self.name}: X must have rows and columns, and has shape {shape}.")
+        try:
+            check_consistent_length(self.X, self.y, self.groups, self.sample_weight)
+        except ValueError as error:
+            raise ValueError(f"{self.name}: {error}") from error
 
     @property
     def role(self) -> str:
@@ -71,6 +78,11 @@ class Problem:
     def n_labels(self) -> int:
         """Number of labels."""
         return self.y.shape[1] if self.y.ndim == 2 else len(np.unique(self.y))
+
+    @property
+    def classes(self) -> NDArray | None:
+        """All different labels, None for other targets."""
+        return np.unique(self.y) if self.role == "labels" else None
 
     @cached_property
     def n_features(self) -> int:
@@ -126,17 +138,52 @@ def as_problems(datasets: Any, seed: int) -> list[Problem]:
     if datasets is None:
         return [artificial(1000, seed)]
     if isinstance(datasets, Mapping) and not isinstance(datasets, Bunch):
-        problems = [as_problem(data, name) for name, data in datasets.items()]
+        problems = [
+            replace(as_problem(data, str(name)), name=str(name)) for name, data in datasets.items()
+        ]
     elif isinstance(datasets, list):
         problems = [as_problem(data, f"data{i}") for i, data in enumerate(datasets)]
     else:
         problems = [as_problem(datasets, "data")]
     names = [problem.name for problem in problems]
     if len(set(names)) < len(names):
-        raise ValueError(f"Names of data sets are not unique: {', '.join(names)}; give a dict.")
+        raise ValueError(
+            f"Names of data sets are not unique: {', '.join(names)}; rename one, or give a dict."
+        )
     if not problems:
         raise ValueError("There is no data set.")
+    for problem in problems:
+        _check(problem)
     return problems
+
+
+def _check(problem: Problem) -> None:
+    """Raise a ValueError for targets and weights with which every fit would fail."""
+    y, weight = problem.y, problem.sample_weight
+    try:
+        _check_columns(problem.X)
+        if problem.role == "distributions":
+            check_distribution(y)
+        elif problem.role == "values":
+            assert_all_finite(y, input_name="y")
+        else:
+            missing = [i for i, label in enumerate(y) if label is None or label != label]
+            if missing:
+                raise ValueError(f"the label of row {missing[0]} is missing.")
+            np.unique(y)
+        if weight is not None:
+            check_weight(weight, problem.n_samples)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{problem.name}: {error}") from error
+
+
+def _check_columns(X: Any) -> None:
+    names = list(getattr(X, "columns", ()))
+    if repeated := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"{names.count(repeated[0])} columns are called {repeated[0]!r}.")
+    if len({isinstance(name, str) for name in names}) > 1:
+        other = next(name for name in names if not isinstance(name, str))
+        raise ValueError(f"some columns have names, and one has {other!r}, which is no text.")
 
 
 def artificial(n_samples: int, seed: int) -> Problem:
@@ -162,7 +209,7 @@ def load_problems(sources: Sequence[str], **options: Any) -> list[Problem]:
 def as_problem(data: Any, name: str) -> Problem:
     """Make a problem of a file, a public name, a pair, or a Bunch.
 
-    Files and public data sets keep the names that they have.
+    Files and public data sets have names of their own.
     """
     if isinstance(data, Problem):
         return data
@@ -178,8 +225,7 @@ def as_problem(data: Any, name: str) -> Problem:
         names = isinstance(y, Sequence) and all(isinstance(column, str) for column in y)
         # As many as there are rows are labels, unless they are columns.
         if names and hasattr(X, "columns") and (len(y) != len(X) or set(y) <= set(X.columns)):
-            columns = list(y)
-            return Problem(name, X.drop(columns=columns), _target(X[columns]), columns)
+            return _from_frame(X, list(y), name)
         return Problem(name, X if hasattr(X, "shape") else np.asarray(X), _target(y))
     raise ValueError(
         "A data set is a name, a path, (X, y), (frame, label columns) or a Bunch; got "
@@ -187,8 +233,17 @@ def as_problem(data: Any, name: str) -> Problem:
     )
 
 
+def _from_frame(frame: Any, labels: list[str], name: str) -> Problem:
+    """Divide a frame of pandas or Polars into features and labels."""
+    if missing := [label for label in labels if label not in frame.columns]:
+        known = ", ".join(map(str, frame.columns))
+        raise ValueError(f"{name} has no column {missing[0]!r}; its columns are {known}.")
+    others = [column for column in frame.columns if column not in labels]
+    return Problem(name, frame[others], _target(frame[labels]), labels)
+
+
 def _target(y: Any) -> NDArray:
-    y = np.asarray(y)
+    y = y.toarray() if issparse(y) else np.asarray(y)
     return y.ravel() if y.ndim == 2 and y.shape[1] == 1 else y
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from numbers import Integral, Real
 from os import PathLike
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from sklearn.utils.parallel import Parallel, delayed
 
 import sklearn_ldl
+from sklearn_ldl._core.sklearn_compat import Interval, validate_params
 from sklearn_ldl.compare.cache import ScoreCache
 from sklearn_ldl.compare.comparison import Comparison
 from sklearn_ldl.compare.estimators import Contender, contenders
@@ -33,6 +35,20 @@ from sklearn_ldl.compare.sources import code
 Progress = Callable[[str, str, int, int, int], None]
 
 
+@validate_params(
+    {
+        "n_repeats": [Interval(Integral, 1, None, closed="left")],
+        "tune": ["boolean"],
+        "inner_cv": [Interval(Integral, 2, None, closed="left")],
+        "n_candidates": [Interval(Integral, 1, None, closed="left")],
+        "corrupt": [callable, None],
+        "time_limit": [Interval(Real, 0, None, closed="left"), None],
+        "n_jobs": [Interval(Integral, None, None, closed="neither"), None],
+        "random_state": [Interval(Integral, 0, 2**32 - 1, closed="left")],
+        "on_progress": [callable, None],
+    },
+    prefer_skip_nested_validation=False,
+)
 def compare(
     estimators: Any = None,
     datasets: Any = None,
@@ -183,9 +199,17 @@ class Plan:
         tune: bool = False,
     ):
         self.settings, self.scores = settings, ScoreCache(cache)
+        if not hasattr(cv, "split") and isinstance(cv, Iterable) and not isinstance(cv, str):
+            cv = list(cv)  # for every data set
         self.tasks: list[Task] = []
         for problem in as_problems(datasets, settings.seed):
-            measures = measures_of(problem.role, scoring)
+            measures = measures_of(problem.role, scoring, problem.classes)
+            for measure in measures:
+                if problem.sample_weight is not None and not measure.takes_weights:
+                    raise ValueError(
+                        f"{measure.name} takes no sample_weight, and the rows of {problem.name} "
+                        "have weights: give another measure, or data without."
+                    )
             rows = contenders(estimators, problem, _decisive(measures).scorer, settings.seed, tune)
             folds = folds_of(problem, cv, n_repeats, settings.seed)
             identities = {name: self._identity(row, measures) for name, row in rows.items()}
@@ -228,7 +252,7 @@ class Plan:
         """Yield the records of an estimator on a data set."""
         contender, settings = task.contenders[name], self.settings
         asked = [measure.name for measure in task.measures]
-        scored = with_all_of(task.problem.role, task.measures)
+        scored = with_all_of(task.problem.role, task.measures, task.problem.classes)
         place = {"dataset": task.problem.name, "estimator": name}
         spent, n_done = 0.0, 0
         folds = list(zip(keys, task.folds, strict=True))

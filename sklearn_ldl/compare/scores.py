@@ -69,7 +69,8 @@ class FoldScores:
             for record in self.records
             if "scores" in record
         ]
-        return frames().DataFrame(rows)
+        names = dict.fromkeys(name for sets in self.measures.values() for name in sets)
+        return frames().DataFrame(rows, columns=[*columns, *names])
 
     def values(self, dataset: str, estimator: str, measure: str) -> dict[tuple[int, int], float]:
         """Find the values of a measure on the folds that an estimator has finished.
@@ -169,9 +170,15 @@ class FoldScores:
         Raises
         ------
         ValueError
-            If none has finished all folds, with a mean that is a number.
+            For an unknown data set or measure, and if none has finished all folds, with a mean that
+            is a number.
         """
-        measure = measure or decisive(list(self.measures[dataset]))
+        if dataset not in self.measures:
+            raise ValueError(f"There is no data set {dataset!r}, only {', '.join(self.datasets)}.")
+        known = list(self.measures[dataset])
+        measure = measure or decisive(known)
+        if measure not in known:
+            raise ValueError(f"{measure!r} was not measured; there are {', '.join(known)}.")
         sign = 1 if self.measures[dataset][measure] else -1
         complete = [
             name

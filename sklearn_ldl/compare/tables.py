@@ -146,7 +146,8 @@ def _column(
     # Three digits of what the best one lacks to perfection: Yeast needs five decimals, Movie three.
     gap = abs(winner) if is_loss else abs(1 - winner)
     decimals = int(np.clip(2 - np.floor(np.log10(max(gap, 1e-300))), 0 if gap >= 100 else 3, 5))
-    most = max(len(found) for found in values.values())
+    planned = comparison.provenance.get("datasets", {}).get(dataset, {}).get("folds", 0)
+    most = max(planned, *(len(found) for found in values.values()))
     cells = []
     for name in names:
         found = values[name]
@@ -206,7 +207,7 @@ def markdown(table: TextTable) -> str:
     lines += [
         [f"**{cell.text}**" if cell.best else cell.text for cell in row] for row in table.rows
     ]
-    escaped = [[text.replace("|", r"\|") for text in line] for line in lines]
+    escaped = [[text.replace("|", r"\|").replace("\n", " ") for text in line] for line in lines]
     text = "\n".join(f"| {' | '.join(line)} |" for line in escaped)
     if table.has_marks:
         text += f"\n\n{_WORSE_LEGEND}"
@@ -215,7 +216,7 @@ def markdown(table: TextTable) -> str:
 
 def latex(table: TextTable) -> str:
     """Table in LaTeX."""
-    lines = [f"% {table.title}"] if table.title else []
+    lines = [f"% {' '.join(table.title.split())}"] if table.title else []
     lines += [rf"\begin{{tabular}}{{l{'r' * (len(table.head) - 1)}}}", r"\toprule"]
     lines += [" & ".join(map(_latex, table.head)) + r" \\", r"\midrule"]
     for position, row in enumerate(table.rows):

@@ -61,6 +61,8 @@ class CsvFile:
         Whether numbers have a comma before their fraction.
     notes : list of str
         What was decided on the way.
+    blanks : dict
+        Name of a column -> words in it that were taken to say that there is no value.
     """
 
     path: Path
@@ -68,6 +70,7 @@ class CsvFile:
     letters: dict[str, str]
     comma_decimals: bool
     notes: list[str]
+    blanks: dict[str, list[str]]
 
     def only(self, rows: Any) -> CsvFile:
         """Return the same file with some of the rows: a mask, or positions."""
@@ -144,10 +147,12 @@ def read_cells(path: str | PathLike[str]) -> CsvFile:
     notes: list[str] = []
     text = _decoded(path, notes)
     separator, text_start = _separator(text)
+    records: list[list[str]] = []
     try:
-        records = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+        records.extend(_reader(text, separator))
     except csv.Error as error:
-        raise ValueError(f"{path}: {error}; is a quotation mark not closed?") from error
+        row = len(records) + 1
+        raise ValueError(f"{path}, row {row}: {error}; is a quotation mark not closed?") from error
     numbered = [
         (row, [cell.strip() for cell in record])
         for row, record in enumerate(records, start=1)
@@ -163,6 +168,9 @@ def read_cells(path: str | PathLike[str]) -> CsvFile:
                 f"(separated by {separator!r}). A cell with the separator or a line break in it "
                 "needs quotation marks around it, which must be closed."
             )
+    blanks = [
+        sorted({record[j] for _, record in rows} & MISSING - {""}) for j in range(len(header))
+    ]
     cells = pd.DataFrame(
         [["" if cell in MISSING else cell for cell in record[: len(header)]] for _, record in rows],
         index=pd.Index([row for row, _ in rows], name="row"),
@@ -176,6 +184,7 @@ def read_cells(path: str | PathLike[str]) -> CsvFile:
         {name: letters(j) for j, name in names.items()},
         is_comma_decimal(cells, separator),
         notes,
+        {name: blanks[j] for j, name in names.items()},
     )
 
 
@@ -201,16 +210,21 @@ def _decoded(path: Path, notes: list[str]) -> str:
         return content.decode("latin-1")
 
 
+def _reader(text: str, separator: str) -> Any:
+    # Blanks before a quotation mark are not part of the cell.
+    return csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
+
+
 def _separator(text: str) -> tuple[str, int]:
     """Find what separates cells, and how many rows stand before the header."""
-    first = text.partition("\n")[0].strip()
+    first = text.partition("\n")[0].strip(" \r")
     if first.lower().startswith("sep=") and len(first) == 5:  # written by spreadsheets
         return first[-1], 1
 
     def regularity(separator: str) -> tuple[float, int]:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
         try:
-            lengths = [len(record) for record in islice(reader, _N_SNIFFED) if any(record)]
+            some = islice(_reader(text, separator), _N_SNIFFED)
+            lengths = [len(record) for record in some if any(record)]
         except csv.Error:
             return 0, 0
         if not lengths or lengths[0] < 2:

@@ -64,6 +64,7 @@ def from_votes(file: CsvFile, columns: Sequence[str]) -> Judged:
 
 def from_raters(file: CsvFile, columns: Sequence[str]) -> Judged:
     """Count the labels that the columns of raters hold; a missing cell is no vote."""
+    _tell_of_blanks(file, columns)
     given = np.stack([file.cells[name] for name in columns], axis=1)
     rows = np.repeat(np.arange(len(given)), given.shape[1])
     return Judged(file, _counted(file, rows, given.ravel(), len(given)))
@@ -112,8 +113,17 @@ def from_long(
                 f"{many} by a rater who has judged the item before, {first}in row "
                 f"{file.cells.index[np.argmax(again)]}: all of them count"
             )
+    _tell_of_blanks(file, [label])
     per_item = file.only(firsts)
     return Judged(per_item, _counted(per_item, codes, file.cells[label].to_numpy(), len(items)))
+
+
+def _tell_of_blanks(file: CsvFile, columns: Sequence[str]) -> None:
+    """Say which words are no labels, as somebody may have meant one."""
+    words = sorted({word for name in columns for word in file.blanks[name]})
+    if words:
+        one = "is no label" if len(words) == 1 else "are no labels"
+        file.notes.append(f"{', '.join(map(repr, words))} {one}: not counted")
 
 
 def _counted(file: CsvFile, rows: NDArray, labels: NDArray, n_rows: int) -> DataFrame:
@@ -121,7 +131,8 @@ def _counted(file: CsvFile, rows: NDArray, labels: NDArray, n_rows: int) -> Data
     given = labels != ""
     rows, labels = rows[given], labels[given]
     numbers = to_numbers(labels, file.comma_decimals)
-    if len(labels) and np.isfinite(numbers).all():  # 1 and 1.0 are the same label
+    # 1 and 1.0 are the same label; long numbers are names, which would lose their last digits.
+    if len(labels) and (np.abs(numbers) < 1e15).all():
         found, codes = np.unique(numbers, return_inverse=True)
         names = [f"{number:.15g}" for number in found]
     else:

@@ -131,8 +131,10 @@ def load_table(
         "long": long,
     }
     kind, columns = _one_of(roles)
-    if not prior >= 0:
-        raise ValueError(f"prior must be at least 0, got {prior}.")
+    if isinstance(drop_columns, str):
+        raise TypeError(f"drop_columns must be a list of names, got {drop_columns!r}.")
+    if not 0 <= prior < np.inf:
+        raise ValueError(f"prior must be a finite number of at least 0, got {prior}.")
     if prior > 0 and kind == "label_columns":
         raise ValueError("prior is a number of votes: it is not for degrees.")
     file = read_cells(path)
@@ -182,6 +184,8 @@ def _one_of(roles: dict[str, Sequence[str] | None]) -> tuple[str, list[str]]:
     if isinstance(columns, str):
         raise TypeError(f"{kind} must be a list of names, got {columns!r}.")
     columns = list(columns)
+    if not columns:
+        raise ValueError(f"{kind} names no column.")
     if kind == "long" and len(columns) not in (2, 3):
         raise ValueError(f"long names item, rater and label, or item and label; got {columns}.")
     if kind in ("vote_columns", "label_columns") and len(columns) < 2:

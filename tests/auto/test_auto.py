@@ -432,6 +432,8 @@ def test_groups_stay_together(data):
     Recording.seen.clear()
     auto([("mine", Recording())]).fit(X, D, groups=groups % 3)
     assert [len(rows) for rows, _ in Recording.seen[:3]] == [100, 100, 100]
+    with pytest.raises(ValueError, match="All rows are of one group, which leaves none to hold"):
+        auto([("mine", Recording())]).fit(X, D, groups=np.zeros(len(X)))
 
 
 def test_splits_that_are_no_partition_are_an_error(data):

@@ -47,6 +47,14 @@ def test_what_is_flattened_is_sharpened():
     assert kl_divergence(D, pool(P)) < 0.9 * kl_divergence(D, linear(P))
 
 
+def test_members_that_know_nothing_have_a_pool():
+    rng = np.random.default_rng(0)
+    D, P = rng.dirichlet(np.full(3, 20.0), 400), rng.dirichlet(np.ones(3), (4, 400))
+    pool = found(P, D)
+    assert np.abs(pool.weights).max() < 0.02
+    assert kl_divergence(D, pool(P)) < min(kl_divergence(D, p) for p in P)
+
+
 def test_few_rows_make_a_linear_pool():
     rng = np.random.default_rng(1)
     D, P = rng.dirichlet(np.ones(6), 24), rng.dirichlet(np.ones(6), (4, 24))

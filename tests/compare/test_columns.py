@@ -247,6 +247,21 @@ class TestComparison:
         found = compare("bfgs-alpha", (X, ["u", "v", "w"]), cv=2)
         assert found.failures == []
 
+    def test_frames_of_polars(self):
+        polars = pytest.importorskip("polars")
+        decimals = polars.DataFrame(
+            {"a": polars.Series([1.5, 2.5] * 60).cast(polars.Decimal(9, 2))}
+        )
+        assert before(BFGSLDL(), decimals) == []
+        numbers, D = table(kinds="number")
+        numbers[["u", "v", "w"]] = D
+        both = {"pandas": numbers, "polars": polars.DataFrame(numbers.to_dict("list"))}
+        found = compare("knn", {name: (both[name], ["u", "v", "w"]) for name in both}, cv=2)
+        assert found.failures == []
+        assert found.summary("kl_divergence")["pandas"].equals(
+            found.summary("kl_divergence")["polars"]
+        )
+
     def test_number_of_features_is_that_of_who_learns(self, problem):
         made, _ = with_columns(BFGSLDL(), None, problem.X, 0)
         n_seen = made[0].fit_transform(problem.X).shape[1]

@@ -1,4 +1,5 @@
 import json
+import re
 import sys
 import time
 
@@ -8,9 +9,10 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.sparse import csr_matrix
 from scipy.stats import loguniform
+from sklearn import config_context
 from sklearn.dummy import DummyRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.metrics import make_scorer, mean_absolute_error
+from sklearn.metrics import get_scorer, log_loss, make_scorer, max_error, mean_absolute_error
 from sklearn.model_selection import GridSearchCV, GroupKFold, KFold
 from sklearn.utils import Bunch
 
@@ -22,6 +24,14 @@ from sklearn_ldl.datasets import make_ldl
 from sklearn_ldl.metrics import get_ldl_scorer, kl_divergence
 
 X, D = make_ldl(60, n_votes=10, random_state=0)
+ONES = np.ones(60)
+
+
+class Bare:
+    """Not of scikit-learn."""
+
+    def fit(self, X, y):
+        return self
 
 
 class Counting(DummyRegressor):
@@ -115,6 +125,48 @@ class TestScores:
         pair = [found.mean("data", "mean", name) for name in ("MAE", "neg_MAE")]
         assert pair[0] == -pair[1] > 0
 
+    def test_scorers_without_weights_are_an_error_where_rows_have_some(self):
+        weighted = Bunch(data=X, target=X[:, 0], sample_weight=np.arange(60.0))
+        for scoring in ({"plain": lambda model, X, y: 1.0}, {"plain": make_scorer(max_error)}):
+            with pytest.raises(ValueError, match="plain takes no sample_weight, and the rows of"):
+                compare("ridge", weighted, cv=2, scoring=scoring)
+        scoring = {"plain": lambda model, X, y, sample_weight: sample_weight.sum()}
+        found = compare("ridge", weighted, cv=2, scoring=scoring)
+        assert sum(found.values("data", "ridge", "plain").values()) == np.arange(60).sum()
+
+    @pytest.mark.parametrize("rare", [["c"], []])
+    def test_labels_that_some_test_rows_lack(self, rare):
+        y = np.array([*rare, *"ab" * 30][:60])
+        found = compare("logistic", (X, y), cv=[(np.arange(40), np.arange(40, 60))])
+        assert found.failures == []
+        model = DummyRegressor().fit(X[:40], np.eye(3)[np.searchsorted(["a", "b", "c"], y[:40])])
+        expected = log_loss(y[40:], model.predict(X[40:])[:, : 2 + len(rare)], labels=np.unique(y))
+        assert found.mean("data", "prior", "log_loss") == pytest.approx(expected)
+
+    def test_names_that_are_no_text(self, tmp_path):
+        found = compare({5: KNeighborsLDL(5)}, {1: (X, D), 2: (X, D)}, cv=2, scoring={3: "r2"})
+        found.save(tmp_path / "c.json")
+        assert Comparison.load(tmp_path / "c.json").best("1") == "5"
+        assert "5" in found.to_latex() + found.to_markdown("3")
+
+    def test_splits_that_can_be_read_once(self):
+        rows = iter([(range(30), range(30, 60))])
+        found = compare("mean", {"a": (X, D), "b": (X, D)}, cv=rows)
+        assert [r["dataset"] for r in found.records] == ["a", "a", "b", "b"]
+        masks = [(np.arange(60) < 30, np.arange(60) >= 30)]
+        again = compare("mean", (X, D), cv=masks)
+        assert again.records[1]["scores"] == found.records[1]["scores"]
+        assert again.records[1]["n_test"] == 30
+
+    def test_files_of_the_same_name(self, tmp_path):
+        for folder in "ab":
+            (tmp_path / folder).mkdir()
+            np.savez(tmp_path / folder / "s.npz", features=X, labels=D)
+        paths = [tmp_path / folder / "s.npz" for folder in "ab"]
+        with pytest.raises(ValueError, match="not unique: s, s; rename one, or give a dict"):
+            compare("mean", paths)
+        assert compare("mean", dict(zip("ab", paths, strict=True)), cv=2).datasets == ["a", "b"]
+
     def test_holdout(self):
         found = compare("mean", (X, D), cv=0.25)
         [record] = [r for r in found.records if r["estimator"] == "mean"]
@@ -186,6 +238,24 @@ class TestSearch:
         assert not found.failures
         assert Counting.n_fits == 2 * (3 * 2 + 1)
 
+    def test_corruption_that_leaves_rows_out(self):
+        def half(X, y, random_state):
+            return X[::2], y[::2]
+
+        assert compare("knn", (X, D), cv=2, corrupt=half).failures == []
+        weighted = Bunch(data=X, target=D, sample_weight=ONES)
+        with pytest.raises(ValueError, match="corrupt has returned 15 rows for 30, and those of"):
+            compare("bfgs-alpha", weighted, cv=2, corrupt=half)
+
+    def test_metadata_routing_changes_nothing(self):
+        weighted = Bunch(data=X, target=D, sample_weight=np.arange(60.0))
+        given = {"one": BFGSLDL(1.0), "two": (BFGSLDL(), {"alpha": [0.1, 1.0]})}
+        plain = compare(BFGSLDL(1.0), weighted, cv=2).scores.iloc[-1]
+        with config_context(enable_metadata_routing=True):
+            found = compare(given, weighted, cv=2)
+        assert found.failures == []
+        assert found.values("data", "one", "kl_divergence")[0, 1] == plain["kl_divergence"]
+
     def test_rows_without_weight_count_for_nothing(self):
         """Most rows, which weigh next to nothing, are of another kind than the others."""
         few = np.arange(60) < 15
@@ -194,6 +264,14 @@ class TestSearch:
         for weight, best in [(np.where(few, 1.0, 1e-9), 0.0), (None, 9.0)]:
             found = compare({"tuned": tuned}, Bunch(**rows, sample_weight=weight), cv=2)
             assert {r["chosen"]["constant"] for r in found.records if "chosen" in r} == {best}
+
+    def test_the_defaults_may_be_a_candidate(self):
+        grid = [{}, {"n_neighbors": [500]}]
+        found = compare({"k": (KNeighborsLDL(3), grid)}, (X, D), cv=2)
+        assert found.failures == []
+        assert found.mean("data", "k", "kl_divergence") == pytest.approx(
+            compare({"k": KNeighborsLDL(3)}, (X, D), cv=2).mean("data", "k", "kl_divergence")
+        )
 
     def test_candidates_that_fail_lose(self):
         grid = {"n_neighbors": [10_000, 10]}
@@ -241,6 +319,11 @@ class TestFailures:
             if record["estimator"] == "BFGSLDL":
                 assert "ConvergenceWarning: The solver stopped" in record["warnings"][0]
 
+    def test_folds_that_nobody_has_finished_are_told(self):
+        found = compare(Counting(), (X, D), cv=3, time_limit=0)
+        assert found.estimators() == ["uniform", "mean", "Counting"]
+        assert str(found).count("±0.000") == str(found).count("(1)") > 0
+
     def test_time_limit(self):
         found = compare({"counting": Counting()}, (X, D), cv=3, time_limit=0)
         assert Counting.n_fits == 1
@@ -255,11 +338,35 @@ class TestFailures:
             ({"estimators": [BFGSLDL(), BFGSLDL(1)]}, "Two estimators are called 'BFGSLDL'"),
             ({"estimators": {"a": 3}}, "a: 3 is no estimator"),
             ({"estimators": {"a": BFGSLDL}}, "a: BFGSLDL is a class"),
+            ({"estimators": "logistic", "datasets": (X, X[:, 0])}, "labels are integers or text"),
             ({"scoring": "nonsense"}, "'nonsense' is no measure"),
             ({"cv": 61}, "cv=61 needs as many rows, data has 60"),
             ({"datasets": 3}, "A data set is a name, a path"),
             ({"datasets": []}, "There is no data set"),
-            ({"datasets": {"a": (X, D[:-1])}}, "inconsistent numbers of samples"),
+            ({"datasets": {"a": (X, D[:-1])}}, "a: .* inconsistent numbers of samples"),
+            ({"datasets": {"a": (X, 2 * D)}}, "a: y is not a label distribution: row 0 sums to 2"),
+            ({"datasets": (X, X[:, 0] * np.nan)}, "data: Input y contains"),
+            ({"datasets": (X, [*"ab" * 29, "a", None])}, "data: the label of row 59 is missing"),
+            ({"datasets": Bunch(data=X, target=D, sample_weight=-ONES)}, "must be non-negative"),
+            ({"datasets": Bunch(data=X, target=D, sample_weight=ONES[:, None])}, "has shape"),
+            ({"cv": [(range(9), range(9, 61))]}, "cv has rows that data, of 60 rows, has not"),
+            ({"scoring": get_scorer("r2")}, "scoring is a name, a list of names, or a dict"),
+            ({"scoring": [get_scorer("r2")]}, "scoring is a name, a list of names, or a dict"),
+            ({"scoring": {"a": 3}}, "'a' is 3, and no scorer"),
+            ({"estimators": ("bfgs", "knn")}, "Several estimators are a list"),
+            ({"estimators": (BFGSLDL(), 3)}, "BFGSLDL: a pair is an estimator and its grid"),
+            ({"estimators": (BFGSLDL(), {"odd": [1]})}, "has no parameter 'odd'; there are alpha"),
+            ({"estimators": (BFGSLDL(), {"alpha": []})}, "BFGSLDL: Parameter grid .* non-empty"),
+            ({"estimators": (BFGSLDL(), {"alpha": 1})}, "BFGSLDL: Parameter grid .* needs to be"),
+            ({"datasets": (X[:, 0], D)}, r"data: X must have rows and columns, and has shape \(6"),
+            ({"datasets": (pd.DataFrame(X).rename(columns={0: 1}), D)}, "2 columns are called 1"),
+            ({"datasets": (pd.DataFrame(X).rename(columns={0: "a"}), D)}, "one has 1, which is no"),
+            ({"n_repeats": 0}, "n_repeats"),
+            ({"inner_cv": 1}, "inner_cv"),
+            ({"n_candidates": 0}, "n_candidates"),
+            ({"time_limit": -1}, "time_limit"),
+            ({"random_state": None}, "random_state"),
+            ({"estimators": {"a": Bare()}}, "a: Bare has no get_params.* derive it from"),
         ],
     )
     def test_are_found_before_any_fit(self, options, message):
@@ -407,11 +514,19 @@ class TestCache:
         assert [r["error"] for r in first.failures] == [r["error"] for r in again.failures]
         pd.testing.assert_frame_equal(first.scores, again.scores)
 
-    def test_damaged_lines_are_named(self, path):
+    @pytest.mark.parametrize("line", ["nonsense", "[1]", "3", '{"a": 1}', '"text"'])
+    def test_damaged_lines_are_named(self, path, line):
         self.run(path)
-        path.write_text("nonsense\n" + path.read_text())
+        path.write_text(f"{line}\n{path.read_text()}")
         with pytest.raises(ValueError, match=r"scores\.jsonl, line 1, is no score"):
             self.run(path)
+
+    def test_lines_without_scores_are_fitted_again(self, path):
+        found, n_fits = self.run(path)
+        path.write_text(re.sub('"scores": {[^}]*}', '"scores": 3', path.read_text()))
+        again, n_again = self.run(path)
+        assert n_again == n_fits
+        assert str(again).splitlines()[0] == str(found).splitlines()[0]
 
 
 @pytest.mark.parametrize("everywhere", [True, False])
@@ -434,8 +549,8 @@ def test_labels_in_a_list():
     assert compare("logistic", (X, ["a", "b"] * 30), cv=2).failures == []
     frame = pd.DataFrame(X)
     assert compare("logistic", (frame, ["a", "b"] * 30), cv=2).failures == []
-    with pytest.raises(KeyError, match="typo"):
-        compare("mean", (frame, ["typo", "b"]), cv=2)
+    with pytest.raises(ValueError, match="data0 has no column 'typo'; its columns are 0, 1, 2"):
+        compare("mean", [(frame, ["typo", "b"])], cv=2)
 
 
 def test_progress_counts_batches():
@@ -464,3 +579,13 @@ def test_measures_of_scikit_learn_by_either_name():
         [measure] = measures_of("labels", name)
         assert (measure.name, measure.is_loss) == ("log_loss", True)
         assert measure.value(-2.0) == 2
+
+
+def test_measures_of_ours_by_either_name():
+    scoring = ["neg_kl_divergence", "kl_divergence", "log_loss", "rank_calibration_score"]
+    found = compare("mean", (X, D), cv=2, scoring=scoring)
+    assert found.failures == []
+    losses = {"kl_divergence": True, "log_loss": True, "rank_calibration_score": False}
+    assert found.measures["data"] == losses
+    with pytest.raises(ValueError, match="'neg_cosine_similarity' is no measure"):
+        compare("mean", (X, D), scoring="neg_cosine_similarity")

@@ -240,6 +240,46 @@ class TestRanks:
             comparison({"s": {"a": [1.0]}}).critical_difference()
 
 
+@pytest.mark.parametrize("text", ["nonsense", "[]", "{}", '{"records": []}'])
+def test_files_that_are_no_comparison(text, tmp_path):
+    path = tmp_path / "c.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"c\.json is no comparison that was saved"):
+        Comparison.load(path)
+
+
+def test_levels_are_shares():
+    found = comparison({"s": {"a": [1.0, 2.0]}, "t": {"a": [1.0, 2.0]}})
+    for call in (found.to_latex, found.to_markdown, found.critical_difference):
+        with pytest.raises(ValueError, match="level must be between 0 and 1, got 5"):
+            call(level=5)
+
+
+def test_names_of_two_lines():
+    found = comparison({"s\nx": {"a\nb": [1.0]}, "t": {"a\nb": [1.0]}})
+    assert found.to_latex().startswith("% s x\n\\begin")
+    assert "| a b |" in found.to_markdown()
+
+
+def test_nobody_has_finished():
+    record = {"dataset": "s", "estimator": "a", "error": "ValueError: no"}
+    found = Comparison([record], {"s": {"r2": False}}, {})
+    assert found.scores.columns.tolist()[-2:] == ["fit_seconds", "r2"]
+    assert found.summary().empty
+    assert "-" in str(found)
+
+
+def test_unknown_names_are_named():
+    found = comparison({"s": {"a": [1.0, 2.0], "b": [2.0, 3.0]}})
+    for call, message in (
+        (lambda: found.best("nowhere"), "There is no data set 'nowhere', only s"),
+        (lambda: found.best("s", "odd"), "'odd' was not measured; there are kl_divergence"),
+        (lambda: found.tests(against="odd"), "There is no estimator 'odd', only a, b"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call()
+
+
 def test_unknown_measures_are_named():
     with pytest.raises(ValueError, match="'r2' was not measured; there are kl_divergence"):
         comparison({"s": {"a": [1.0]}}).ranks("r2")

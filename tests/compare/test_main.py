@@ -1,4 +1,5 @@
 import csv
+import importlib
 import json
 import os
 import re
@@ -238,6 +239,8 @@ class TestErrors:
             (["--cv", "1"], "must be at least 2, got 1"),
             (["--cv", "11", "--n-samples", "10"], "cv=11 needs as many rows, artificial has 10"),
             (["--n-jobs", "0"], "n_jobs == 0"),
+            (["--time-limit", "-1"], "must be at least 0, got -1"),
+            (["--time-limit", "nan"], "must be at least 0, got nan"),
             (["--sparse"], "--sparse needs a FILE"),
             (["--label-columns", "a", "b"], "--label-columns needs a FILE"),
             (["--drop-unlabelled"], "--drop-unlabelled needs a FILE"),
@@ -258,6 +261,24 @@ class TestErrors:
         command = argv if argv == ["nonsense"] else [*argv, *QUIET]
         assert message in usage_error(capsys, *command)
         assert not list(tmp_path.iterdir())
+
+    @pytest.mark.parametrize(
+        ("text", "message"),
+        [
+            ("def f(:", "broken_module:f: SyntaxError: invalid syntax"),
+            ("1 / 0", "broken_module:f: ZeroDivisionError"),
+            ("f = 3", "broken_module:f: 3 is no estimator"),
+            ("def f(x): pass", "broken_module:f: TypeError: f() missing 1 required"),
+            ("class f:\n    fit = print", "broken_module:f: f has no get_params"),
+        ],
+    )
+    def test_own_modules_that_are_broken(self, text, message, capsys, tmp_path, monkeypatch):
+        (tmp_path / "broken_module.py").write_text(text)
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.delitem(sys.modules, "broken_module", raising=False)
+        importlib.invalidate_caches()
+        argv = ["--estimators", "broken_module:f", "--n-samples", "20", *QUIET]
+        assert message in usage_error(capsys, *argv)
 
     def test_labels_that_are_no_distribution(self, capsys, tmp_path):
         path = tmp_path / "counts.npz"

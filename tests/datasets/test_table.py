@@ -119,6 +119,26 @@ class TestFiles:
         data = load('a,like,dislike\n"1,234,567.5",1,1\n"2,000",1,0\n')
         np.testing.assert_array_equal(data.data["a"], [1234567.5, 2000])
 
+    def test_nothing_before_a_fraction_is_no_thousand(self, load):
+        data = load('a,b,like,dislike\n"0,125","1,500",1,1\n"0,250","2,000",1,0\n')
+        np.testing.assert_array_equal(data.data, [[0.125, 1.5], [0.25, 2]])
+
+    def test_thousands_do_not_hide_decimal_commas(self, load):
+        data = load("a;b;like;dislike\n1.234,5;12.345;3;1\n2.345,5;1.234;0;2\n")
+        np.testing.assert_array_equal(data.data, [[1234.5, 12345], [2345.5, 1234]])
+
+    def test_one_odd_cell_makes_no_decimal_commas(self, load):
+        rows = "".join(f"1.{234 + i};{'1,5' if i == 3 else 'x'};1;2\n" for i in range(30))
+        assert load(f"a;b;like;dislike\n{rows}").data["a"].max() < 2
+
+    def test_blanks_before_quotation_marks(self, load):
+        data = load('a, t, like, dislike\n1, "one, two", 3, 1\n2, "three", 0, 2\n')
+        assert data.data["t"].tolist() == ["one, two", "three"]
+
+    def test_a_spreadsheet_that_says_tab(self, load):
+        data = load("sep=\t\r\na\tlike\tdislike\r\n1\t3\t1\r\n2\t0\t2\r\n")
+        assert data.data.index.tolist() == [3, 4]
+
     def test_byte_order_mark(self, load):
         data = load(b"\xef\xbb\xbfa,like,dislike\n1,3,1\n2,0,2\n")
         assert data.feature_names == ["a"]
@@ -158,7 +178,7 @@ class TestFiles:
             ("a,like,dislike\n1,3,1,4\n2,0,1\n", r"row 2: 4 cells, but the header has 3"),
             ("a,b,a,like,dislike\n1,2,3,1,1\n", "columns A and C are both called 'a': rename one"),
             (b"PK\x03\x04\0\0a,like,dislike", "is no text; in a spreadsheet, save the table as"),
-            ('a,like,dislike\n"' + "x" * 200_000, "is a quotation mark not closed"),
+            ('a,like,dislike\n"' + "x" * 200_000, "row 2: .*is a quotation mark not closed"),
             ("like,dislike\n1,2\n", "no feature is left"),
             ("a,like,dislike\n,1,2\n", r"no feature is left\. column A \(a\) is empty: left out"),
         ],
@@ -311,6 +331,10 @@ class TestOptions:
             load_table(tmp_path / "t.csv", vote_columns=["like"])
         with pytest.raises(ValueError, match="long names item, rater and label, or item and label"):
             load_table(tmp_path / "t.csv", long=["a"])
+        with pytest.raises(ValueError, match="rater_columns names no column"):
+            load_table(tmp_path / "t.csv", rater_columns=[])
+        with pytest.raises(TypeError, match="drop_columns must be a list of names, got 'a'"):
+            load_table(tmp_path / "t.csv", vote_columns=VOTES, drop_columns="a")
 
     def test_weights(self, load):
         text = "a,w,like,dislike\n1,0.5,3,1\n2,2,0,2\n"
@@ -389,7 +413,7 @@ class TestVotes:
             load(f"a,like,dislike\n1,3,1\n2,{cell},1\n")
 
     def test_negative_prior(self, load):
-        with pytest.raises(ValueError, match="prior must be at least 0, got -1"):
+        with pytest.raises(ValueError, match="prior must be a finite number of at least 0, got -1"):
             load(with_votes(a=[1, 2]), prior=-1)
 
 
@@ -442,6 +466,18 @@ class TestRaters:
     def test_a_rater_who_always_says_the_same(self, load):
         data = load("a,r1,r2\n1,x,y\n2,x,x\n", rater_columns=["r1", "r2"])
         np.testing.assert_array_equal(data.target, [[0.5, 0.5], [1, 0]])
+
+    def test_long_numbers_are_names(self, load):
+        text = "a,r,s\n1,1234567890123450,1234567890123451\n2,1234567890123450,\n"
+        data = load(text, rater_columns=["r", "s"])
+        assert data.target_names == ["1234567890123450", "1234567890123451"]
+
+    def test_words_that_are_no_labels_are_told(self, load):
+        data = load("a,r,s\n1,None,joy\n2,fear,NA\n3,,joy\n", rater_columns=["r", "s"])
+        assert data.target_names == ["fear", "joy"]
+        assert data.notes == ["'NA', 'None' are no labels: not counted"]
+        data = load("i,a,r\n1,5,None\n1,5,joy\n2,6,fear\n", long=["i", "r"])
+        assert data.notes == ["'None' is no label: not counted"]
 
     def test_one_label_is_too_few(self, load):
         with pytest.raises(ValueError, match="at least two different labels, all of them are 'x'"):

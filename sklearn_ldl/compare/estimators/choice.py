@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sklearn.base import BaseEstimator
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import ParameterGrid
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -75,11 +76,39 @@ def contenders(
             raise ValueError(f"{name}: {estimator.__name__} is a class; give an instance of it.")
         if not hasattr(estimator, "fit"):
             raise ValueError(f"{name}: {estimator!r} is no estimator.")
+        if not hasattr(estimator, "get_params"):
+            raise ValueError(
+                f"{name}: {type(estimator).__name__} has no get_params, without which it cannot be "
+                "fitted anew in every fold; derive it from sklearn.base.BaseEstimator."
+            )
         if name in found and name not in BASELINES:
             raise ValueError(f"Two estimators are called {name!r}: give a dict of names.")
+        _check_grid(name, estimator, grid)
         estimator, grid = with_columns(estimator, grid, problem.X, seed)
         found[name] = Contender(estimator, grid, scorer if grid else None)
     return found
+
+
+def _check_grid(name: str, estimator: Any, grid: Any) -> None:
+    """Raise a ValueError for a grid with which every fit would fail."""
+    if grid is None:
+        return
+    parts = [grid] if isinstance(grid, Mapping) else grid
+    if not isinstance(parts, list | tuple) or not all(isinstance(p, Mapping) for p in parts):
+        raise ValueError(
+            f"{name}: a pair is an estimator and its grid, a dict or a list of them; got {grid!r}. "
+            "Several estimators are a list."
+        )
+    known = estimator.get_params()
+    for part in parts:
+        if unknown := [p for p in part if str(p).partition("__")[0] not in known]:
+            raise ValueError(
+                f"{name} has no parameter {unknown[0]!r}; there are {', '.join(sorted(known))}."
+            )
+        try:
+            ParameterGrid({p: v for p, v in part.items() if not hasattr(v, "rvs")})
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{name}: {error}") from error
 
 
 def _baselines(problem: Problem, seed: int) -> dict[str, BaseEstimator]:
@@ -93,7 +122,7 @@ def _named(given: Any, problem: Problem) -> Iterator[tuple[str, Any]]:
         known = names_for(problem)
         yield from zip(known, known, strict=True)
     elif isinstance(given, Mapping):
-        yield from given.items()
+        yield from ((str(name), value) for name, value in given.items())
     else:
         for value in given if isinstance(given, list) else [given]:
             estimator = value[0] if isinstance(value, tuple) else value
@@ -143,8 +172,9 @@ def _by_name(name: str, problem: Problem, seed: int) -> BaseEstimator:
 
 
 def _unknown(name: str, problem: Problem, known: Mapping[str, Any]) -> ValueError:
+    why = " (floats are values; labels are integers or text)" if problem.role == "values" else ""
     return ValueError(
-        f"There is no {name!r} for {problem.role}; choose from {', '.join(known)}, or give an "
+        f"There is no {name!r} for {problem.role}{why}; choose from {', '.join(known)}, or give an "
         "estimator (on the command line module:object, such as my_module:MyLDL)."
     )
 
