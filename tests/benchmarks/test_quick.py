@@ -14,6 +14,7 @@ SCRIPTS = sorted((ROOT / "benchmarks").glob("bench_*.py"))
 SLOW = ("bench_classical", "bench_enhancement")
 #: Packages of extras, without which a benchmark cannot run.
 EXTRAS = "torch|skorch|keras|pyldl|skfuzzy|catboost|lightgbm|xgboost|dask|distributed|pynndescent"
+MISSING = re.compile(rf"No module named '({EXTRAS})[.']|No package metadata was found for (\S+)")
 #: What stands in a cell in the place of a result.
 FAILED = re.compile(r"nan\b.*|NaN|\w+Error: .*|over (limit|\d+ s)")
 
@@ -37,9 +38,8 @@ def test_quick(script):
         text=True,
         timeout=600,
     )
-    missing = re.search(rf"No module named '({EXTRAS})[.']", run.stderr)
-    if run.returncode and missing:
-        pytest.skip(f"{missing[1]} is not installed")
+    if run.returncode and (missing := MISSING.search(run.stderr)):
+        pytest.skip(f"{missing[1] or missing[2]} is not installed")
     if run.returncode and "Set SKLEARN_LDL_DATA" in run.stderr:
         pytest.skip("real files are needed")
     assert run.returncode == 0, run.stderr

@@ -296,7 +296,7 @@ def test_scikit_learn_suite(cls):
 def test_parameters_of_the_net_come_behind_those_of_the_class():
     names = list(inspect.signature(Plain).parameters)
     assert names[:4] == ["module", "own", "logit_adjustment", "augment"]
-    assert set(names) == NET_PARAMETERS.keys() | {"own", "logit_adjustment", "augment"}
+    assert set(names) == NET_PARAMETERS.keys() | {"own", "logit_adjustment", "augment", "grid"}
     assert list(inspect.signature(Positional).parameters)[:3] == ["strength", "reshape", "gamma"]
 
 
