@@ -128,7 +128,7 @@ def _own(name: str, scorer: Any, role: str) -> Measure:
     if not callable(scorer):
         raise ValueError(f"scoring: {name!r} is {scorer!r}, and no scorer.")
     negates = getattr(scorer, "_sign", 1) < 0
-    if not hasattr(scorer, "_accept_sample_weight"):
+    if not hasattr(scorer, "_score_func"):
         scorer = _Plain(scorer)
     return Measure(name, scorer, negates and not name.startswith("neg_"), is_own=True)
 
