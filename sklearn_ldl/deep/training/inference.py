@@ -128,6 +128,7 @@ def forward_batches(
             outputs = np.empty((n_rows, *part.shape[1:]), dtype=part.dtype)
         outputs[start : start + len(part)] = part
         start += len(part)
+        del X, part  # their memory is to be that of the next batch
     return outputs
 
 

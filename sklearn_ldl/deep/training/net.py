@@ -276,6 +276,8 @@ class LDLNet(NeuralNet):
             losses.append(result["terms"])
             if heard:
                 self.notify("on_batch_end", batch=batch, training=training, **result)
+            # Its memory is to be that of the next batch, which is made before the name is taken.
+            del batch, result
         if training:
             # Running statistics, of the rows that each process has seen.
             self.processes.average([b for b in self.module_.buffers() if b.is_floating_point()])

@@ -229,8 +229,9 @@ def test_data_larger_than_memory_are_not_loaded(kind, tmp_path):
     command = [sys.executable, "-c", MEMORY, kind, str(path)]
     printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     fit, predict = map(float, printed.split())
-    assert fit < 150
-    assert predict < 150
+    # Half of the file: how much of a map is resident at a time is up to the system.
+    assert fit < 200
+    assert predict < 200
 
 
 IMAGES_IN_MEMORY = """
