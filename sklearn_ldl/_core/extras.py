@@ -31,6 +31,15 @@ class MissingExtraError(ImportError):
         return type(self), self._arguments
 
 
+def import_pandas(what: str, packages: str = "pandas") -> Any:
+    """Import pandas, or say what needs it, with which packages, and how to install them."""
+    try:
+        import pandas
+    except ImportError as error:
+        raise MissingExtraError(what, packages, "tables") from error
+    return pandas
+
+
 class Placeholder:
     """Stand-in for a public name whose extra is missing: it is there, and an error when used.
 

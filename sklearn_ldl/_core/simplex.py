@@ -346,3 +346,15 @@ def centred_logits(d: ArrayLike) -> NDArray[np.float64]:
     """
     z = safe_log(d, floor=1e-8)
     return z - z.mean()
+
+
+def above_uniform(n_labels: int) -> float:
+    """Return the threshold of sets that no label of a uniform row exceeds, whatever is rounded.
+
+    Examples
+    --------
+    >>> from sklearn_ldl._core.simplex import above_uniform
+    >>> above_uniform(3) > 1 / 3
+    True
+    """
+    return (1 + 1e-9) / n_labels

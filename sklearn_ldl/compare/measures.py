@@ -76,8 +76,7 @@ class Measure(NamedTuple):
     @property
     def takes_weights(self) -> bool:
         """Whether rows may have weights."""
-        function = getattr(self.scorer, "_score_func", self.scorer)
-        return "sample_weight" in signature(function).parameters
+        return _takes_weights(getattr(self.scorer, "_score_func", self.scorer))
 
     def value(self, score: float) -> float:
         """Turn a score into the measure."""
@@ -143,7 +142,11 @@ class _Plain:
         return self._score_func(*args, **params)
 
     def _accept_sample_weight(self) -> bool:
-        return "sample_weight" in signature(self._score_func).parameters
+        return _takes_weights(self._score_func)
+
+
+def _takes_weights(function: Callable) -> bool:
+    return "sample_weight" in signature(function).parameters
 
 
 def _measure(name: str, role: str, labels: NDArray | None = None) -> Measure:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sklearn_ldl._core.extras import MissingExtraError
+from sklearn_ldl._core.extras import import_pandas
 from sklearn_ldl.compare.measures import decisive
 
 if TYPE_CHECKING:
@@ -192,8 +192,4 @@ class FoldScores:
 
 def frames() -> Any:
     """Import pandas, or say how to install it."""
-    try:
-        import pandas
-    except ImportError as error:
-        raise MissingExtraError("A frame of scores", "pandas", "tables") from error
-    return pandas
+    return import_pandas("A frame of scores")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sklearn_ldl._core.extras import MissingExtraError
+from sklearn_ldl._core.extras import import_pandas
 from sklearn_ldl.datasets.cell_values import MISSING, is_comma_decimal, to_numbers
 
 if TYPE_CHECKING:
@@ -27,11 +27,7 @@ _N_SNIFFED = 200
 
 def frames() -> Any:
     """Import pandas, or say how to install it."""
-    try:
-        import pandas
-    except ImportError as error:
-        raise MissingExtraError("A .csv file", "pandas and skrub", "tables") from error
-    return pandas
+    return import_pandas("A .csv file", "pandas and skrub")
 
 
 def letters(column: int) -> str:

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ldl._core.dask_rows import refuse_dask
 from sklearn_ldl._core.label_names import columns_in_order, describe_labels, fitted_names
-from sklearn_ldl._core.simplex import check_prediction, normalize
+from sklearn_ldl._core.simplex import above_uniform, check_prediction, normalize
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context
 from sklearn_ldl._core.states import check_states
 from sklearn_ldl.decoding import threshold_sets
@@ -198,6 +198,5 @@ class MultiLabelDistributor(TargetTransformer):
         D = check_prediction(D, self.n_labels_)
         threshold = self.threshold
         if threshold is None:
-            # A hair above: rounding must not decide which labels of a uniform row are positive.
-            threshold = (1 + 1e-9) / self.n_labels_
+            threshold = above_uniform(self.n_labels_)
         return np.where(threshold_sets(D, threshold), np.int8(1), np.int8(-1))

@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ldl._core.dask_rows import refuse_dask
 from sklearn_ldl._core.label_names import columns_in_order, describe_labels, fitted_names
-from sklearn_ldl._core.simplex import check_prediction, safe_log
+from sklearn_ldl._core.simplex import above_uniform, check_prediction, safe_log
 from sklearn_ldl._core.sklearn_compat import HasMethods, Interval, fit_context, routing_enabled
 from sklearn_ldl._core.weighted_fits import with_weight
 from sklearn_ldl.base import require_y
@@ -235,8 +235,7 @@ class LabelEnhancementClassifier(
             return self.classes_[D.argmax(axis=1)]
         threshold = self.threshold
         if threshold is None:
-            # A hair above: rounding must not decide on the labels of a uniform row.
-            threshold = (1 + 1e-9) / D.shape[1]
+            threshold = above_uniform(D.shape[1])
         return threshold_sets(D, threshold).astype(int)
 
     def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:

@@ -14,7 +14,7 @@ from sklearn.utils.validation import column_or_1d
 from sklearn_ldl._core.dask_rows import refuse_dask
 from sklearn_ldl._core.fitted import forget
 from sklearn_ldl._core.label_names import columns_in_order, describe_labels, fitted_names
-from sklearn_ldl._core.simplex import check_prediction, safe_log
+from sklearn_ldl._core.simplex import above_uniform, check_prediction, safe_log
 from sklearn_ldl._core.sklearn_compat import (
     Interval,
     StrOptions,
@@ -231,8 +231,7 @@ class MultiLabelLDLClassifier(ClassifierMixin, TargetWrapper):
         self, X: Any, D: NDArray, states: NDArray, weight: NDArray, learner_params: dict[str, Any]
     ) -> float:
         if self.threshold is None:
-            # A hair above: rounding must not decide on the labels of a uniform row.
-            return (1 + 1e-9) / self.n_labels_
+            return above_uniform(self.n_labels_)
         if self.threshold == "auto":
             sizes = (states > 0).sum(axis=1)
             rows = (sizes > 0) & (weight > 0)
