@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import clone
 from sklearn.model_selection import check_cv
+
+from sklearn_ldl._core.sklearn_compat import check_method_params, safe_split
 
 
 def splitter(cv: Any, y: Any = None, *, classifier: bool = False) -> Any:
@@ -69,6 +72,19 @@ def splits(
         if not all(map(len, rows)):
             raise ValueError(f"Split {i} of {name} has no rows to train on, or none held out.")
     return found
+
+
+def fit_part(
+    learner: Any, X: Any, y: Any, train: NDArray, test: NDArray, fit_params: dict[str, Any]
+) -> tuple[Any, Any]:
+    """Fit a clone to the rows to train on; return it, and the samples held out.
+
+    Parameters of the fit that have an entry for each row are cut like the samples.
+    """
+    X_train, y_train = safe_split(learner, X, y, train)
+    X_test, _ = safe_split(learner, X, y, test, train)
+    params = check_method_params(X, fit_params, indices=train)
+    return clone(learner).fit(X_train, y_train, **params), X_test
 
 
 def check_cover(splits: list[tuple[NDArray, NDArray]], n_samples: int) -> None:

@@ -23,12 +23,10 @@ from sklearn_ldl._core.sklearn_compat import (
     BaseComposition,
     Interval,
     StrOptions,
-    check_method_params,
     fit_context,
     routing_enabled,
-    safe_split,
 )
-from sklearn_ldl._core.splits import check_cover, splits
+from sklearn_ldl._core.splits import check_cover, fit_part, splits
 from sklearn_ldl._core.weighted_fits import with_weight
 from sklearn_ldl._core.weights import check_folds, training_weight
 from sklearn_ldl.base import LabelDistributionMixin, require_y
@@ -353,7 +351,5 @@ def _fit(estimator, X, D, params) -> BaseEstimator:
 
 
 def _predict_held_out(estimator, X, D, train, test, params) -> NDArray:
-    X_train, D_train = safe_split(estimator, X, D, train)
-    X_test, _ = safe_split(estimator, X, D, test, train)
-    params = check_method_params(X, params, indices=train)
-    return np.asarray(_fit(estimator, X_train, D_train, params).predict(X_test))
+    fitted, X_test = fit_part(estimator, X, D, train, test, params)
+    return np.asarray(fitted.predict(X_test))

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import accuracy_score, precision_recall_curve
 from sklearn.utils.validation import column_or_1d
 
@@ -18,11 +18,9 @@ from sklearn_ldl._core.simplex import above_uniform, check_prediction, safe_log
 from sklearn_ldl._core.sklearn_compat import (
     Interval,
     StrOptions,
-    check_method_params,
     fit_context,
-    safe_split,
 )
-from sklearn_ldl._core.splits import splits
+from sklearn_ldl._core.splits import fit_part, splits
 from sklearn_ldl._core.states import read_states
 from sklearn_ldl._core.weights import check_folds, check_weight
 from sklearn_ldl.base import require_y
@@ -247,10 +245,7 @@ class MultiLabelLDLClassifier(ClassifierMixin, TargetWrapper):
         check_folds(folds, weight)
         learner, degrees = self._new_learner(states), []
         for train, test in folds:
-            X_train, D_train = safe_split(learner, X, D, train)
-            X_test, _ = safe_split(learner, X, D, test, train)
-            params = check_method_params(X, learner_params, indices=train)
-            fitted = clone(learner).fit(X_train, D_train, **params)
+            fitted, X_test = fit_part(learner, X, D, train, test, learner_params)
             P = check_prediction(fitted.predict(X_test), self.n_labels_)
             degrees.append(in_order_of_labels(fitted, P, fitted_names(self)))
         rows = np.concatenate([test for _, test in folds])

@@ -24,11 +24,9 @@ from sklearn_ldl._core.label_names import columns_in_order, describe_labels, fro
 from sklearn_ldl._core.simplex import check_distribution, check_prediction, safe_log
 from sklearn_ldl._core.sklearn_compat import (
     HasMethods,
-    check_method_params,
     routing_enabled,
-    safe_split,
 )
-from sklearn_ldl._core.splits import splits
+from sklearn_ldl._core.splits import fit_part, splits
 from sklearn_ldl._core.weighted_fits import with_weight
 from sklearn_ldl._core.weights import check_folds, training_weight
 from sklearn_ldl.base import SoftmaxPredictionMixin, require_y
@@ -98,11 +96,9 @@ class PostHocCorrection(LearnerFeatures, SoftmaxPredictionMixin, MetaEstimatorMi
             check_folds(folds, weight)
         learners, logits = [], []
         for train, test in folds:
-            X_train, D_train = safe_split(estimator, X, D, train)
-            X_test, _ = safe_split(estimator, X, D, test, train)
-            params = check_method_params(X, routed.estimator.fit, indices=train)
-            learners.append(clone(estimator).fit(X_train, D_train, **params))
-            logits.append(logits_of(learners[-1], X_test))
+            learner, X_test = fit_part(estimator, X, D, train, test, routed.estimator.fit)
+            learners.append(learner)
+            logits.append(logits_of(learner, X_test))
         Z, rows = np.concatenate(logits), np.concatenate([test for _, test in folds])
         if Z.shape[1] != D.shape[1]:
             raise ValueError(f"estimator predicts {Z.shape[1]} labels, but y has {D.shape[1]}.")
