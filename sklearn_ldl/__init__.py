@@ -73,6 +73,7 @@ _ROOMS = {
     ],
     "distributors": [
         "DecoupledLabelSplitter",
+        "expected_vote_error",
         "gaussian_label_distribution",
         "GaussianLabelDistributor",
         "LabelSmoother",
@@ -80,6 +81,7 @@ _ROOMS = {
         "smooth_labels",
         "smooth_mask",
         "split_dominant",
+        "vote_dispersion",
         "vote_table_to_distribution",
         "votes_to_distribution",
     ],

@@ -64,6 +64,7 @@ from sklearn_ldl.enhancement import (
 from sklearn_ldl.shift import LabelShiftCorrector as LabelShiftCorrector
 from sklearn_ldl.distributors import (
     DecoupledLabelSplitter as DecoupledLabelSplitter,
+    expected_vote_error as expected_vote_error,
     gaussian_label_distribution as gaussian_label_distribution,
     GaussianLabelDistributor as GaussianLabelDistributor,
     LabelSmoother as LabelSmoother,
@@ -71,6 +72,7 @@ from sklearn_ldl.distributors import (
     smooth_labels as smooth_labels,
     smooth_mask as smooth_mask,
     split_dominant as split_dominant,
+    vote_dispersion as vote_dispersion,
     vote_table_to_distribution as vote_table_to_distribution,
     votes_to_distribution as votes_to_distribution,
 )

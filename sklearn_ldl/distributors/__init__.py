@@ -14,6 +14,12 @@ from sklearn_ldl.distributors.gaussian_distributor import GaussianLabelDistribut
 from sklearn_ldl.distributors.masks import smooth_mask
 from sklearn_ldl.distributors.multilabel import MultiLabelDistributor
 from sklearn_ldl.distributors.smoothing import LabelSmoother, smooth_labels
+from sklearn_ldl.distributors.vote_quality import (
+    VoteDispersion,
+    VoteError,
+    expected_vote_error,
+    vote_dispersion,
+)
 from sklearn_ldl.distributors.votes import (
     VoteTable,
     vote_table_to_distribution,
@@ -26,11 +32,15 @@ __all__ = [
     "GaussianLabelDistributor",
     "LabelSmoother",
     "MultiLabelDistributor",
+    "VoteDispersion",
+    "VoteError",
     "VoteTable",
+    "expected_vote_error",
     "gaussian_label_distribution",
     "smooth_labels",
     "smooth_mask",
     "split_dominant",
+    "vote_dispersion",
     "vote_table_to_distribution",
     "votes_to_distribution",
 ]

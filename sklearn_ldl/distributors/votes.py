@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from numbers import Real
-from typing import Any, NamedTuple, overload
+from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,35 +14,42 @@ from sklearn.utils.validation import check_consistent_length
 from sklearn_ldl._core.dask_rows import refuse_to_load
 from sklearn_ldl._core.label_names import columns_of_frame, declared_levels, like_frame, name_array
 from sklearn_ldl._core.simplex import normalize
-from sklearn_ldl._core.sklearn_compat import Interval, validate_params
+from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, validate_params
 from sklearn_ldl.distributors.encoding import columns_of, encode, entries_of
+from sklearn_ldl.distributors.vote_prior import fit_vote_prior
 
-_CONSTRAINTS: dict = {"prior": [Interval(Real, 0, None, closed="left")]}
+Prior = float | Literal["empirical"]
+#: What may be given as prior.
+PRIORS: list = [Interval(Real, 0, None, closed="left"), StrOptions({"empirical"})]
 
 
 # Type checkers take a data frame for an array-like, and it comes back as a data frame.
 @overload
 def votes_to_distribution(
-    counts: NDArray | Sequence[Sequence[float]], *, prior: float = 0.0
+    counts: NDArray | Sequence[Sequence[float]], *, prior: Prior = 0.0
 ) -> NDArray[np.float64]: ...
 @overload
-def votes_to_distribution(counts: Any, *, prior: float = 0.0) -> Any: ...
-@validate_params(_CONSTRAINTS, prefer_skip_nested_validation=True)
-def votes_to_distribution(counts: ArrayLike, *, prior: float = 0.0) -> Any:
+def votes_to_distribution(counts: Any, *, prior: Prior = 0.0) -> Any: ...
+@validate_params({"prior": PRIORS}, prefer_skip_nested_validation=True)
+def votes_to_distribution(counts: ArrayLike, *, prior: Prior = 0.0) -> Any:
     r"""Turn vote counts into label distributions.
 
     .. math:: d_{ij} = (n_{ij} + a) / (\sum_k n_{ik} + C a)
 
     is the share of the votes for `a = 0`, and for `a > 0` the posterior mean under a symmetric
-    Dirichlet prior with `a` pseudo-votes per label.
+    Dirichlet prior with `a` pseudo-votes per label. The empirical prior is a mixture of Dirichlet
+    distributions, with other pseudo-votes for every label.
 
     Parameters
     ----------
     counts : array-like of shape (n_samples, n_labels)
         Votes, or sums of vote weights: finite and at least 0, for at least two labels. The columns
         of a data frame have the names of the labels.
-    prior : float, default=0.0
-        Pseudo-votes `a` per label, at least 0.
+    prior : float or "empirical", default=0.0
+        Pseudo-votes `a` per label, at least 0. "empirical" is the prior under which these counts
+        are most likely, of up to ten components, as many as the Bayesian information criterion
+        allows: items with few votes are drawn towards those that are like them. It learns from all
+        rows that are given, so give it training rows alone to compare models.
 
     Returns
     -------
@@ -54,7 +61,13 @@ def votes_to_distribution(counts: ArrayLike, *, prior: float = 0.0) -> Any:
     ------
     ValueError
         If a count is negative or not finite, or if a row has no votes and `prior` is 0; the
-        message names the first such row. If two columns of a data frame have the same name.
+        message names the first such row. If two columns of a data frame have the same name. If
+        `prior` is "empirical", and fewer than two rows have more than one vote.
+
+    See Also
+    --------
+    vote_dispersion : How much the items differ.
+    expected_vote_error : How far the distributions are from those of many votes.
 
     References
     ----------
@@ -70,8 +83,22 @@ def votes_to_distribution(counts: ArrayLike, *, prior: float = 0.0) -> Any:
     >>> votes_to_distribution([[3, 1], [0, 2]], prior=1).round(3)
     array([[0.667, 0.333],
            [0.25 , 0.75 ]])
+
+    One vote is moved towards what the other items have:
+
+    >>> counts = [[3, 0, 0], [0, 3, 0], [2, 1, 0], [1, 2, 0], [2, 0, 1], [1, 0, 0]]
+    >>> votes_to_distribution(counts, prior="empirical").round(2)[[0, -1]]
+    array([[0.79, 0.16, 0.05],
+           [0.68, 0.25, 0.08]])
     """
-    given = counts
+    votes = check_counts(counts)
+    if prior == "empirical":
+        return like_frame(fit_vote_prior(votes).mean(votes), counts)
+    return like_frame(with_pseudo_votes(votes, prior), counts)
+
+
+def check_counts(given: Any) -> NDArray[np.float64]:
+    """Return votes as an array, or say what is wrong with them."""
     refuse_to_load("counts", given)
     columns_of_frame(given)
     counts = check_array(
@@ -96,12 +123,17 @@ def votes_to_distribution(counts: ArrayLike, *, prior: float = 0.0) -> Any:
     negative = (counts < 0).any(axis=1)
     if negative.any():
         raise ValueError(f"Row {np.argmax(negative)} of counts has a negative count.")
+    return counts
+
+
+def with_pseudo_votes(counts: NDArray[np.float64], prior: float) -> NDArray[np.float64]:
+    """Return the shares of votes, after so many more for every label."""
     no_vote = ~counts.any(axis=1)
     if no_vote.any() and prior == 0:
         raise ValueError(
             f"Row {np.argmax(no_vote)} of counts has no votes: drop it or set prior > 0."
         )
-    return like_frame(normalize(counts + prior), given)
+    return normalize(counts + prior)
 
 
 class VoteTable(NamedTuple):
@@ -133,14 +165,14 @@ class VoteTable(NamedTuple):
     labels: NDArray
 
 
-@validate_params(_CONSTRAINTS, prefer_skip_nested_validation=True)
+@validate_params({"prior": PRIORS}, prefer_skip_nested_validation=True)
 def vote_table_to_distribution(
     items: ArrayLike,
     labels: ArrayLike,
     weights: ArrayLike | None = None,
     *,
     label_names: ArrayLike | None = None,
-    prior: float = 0.0,
+    prior: Prior = 0.0,
 ) -> VoteTable:
     """Turn a long table with one vote per row into label distributions.
 
@@ -157,7 +189,7 @@ def vote_table_to_distribution(
         The labels in the order of the columns, those without votes included. None takes the
         declared levels of `labels`, or else the labels that occur, sorted: as numbers where all of
         them are numbers, also as text.
-    prior : float, default=0.0
+    prior : float or "empirical", default=0.0
         Pseudo-votes per label; see :func:`votes_to_distribution`.
 
     Returns
@@ -222,7 +254,7 @@ def vote_table_to_distribution(
     cells = np.ravel_multi_index((rows, columns), shape)
     counts = np.bincount(cells, weights, minlength=shape[0] * shape[1]).reshape(shape)
     empty = ~counts.any(axis=1)
-    if empty.any() and prior == 0:
+    if empty.any() and prior == 0:  # named by the item, not by the row
         item = items[empty].tolist()[0]
         raise ValueError(f"The votes on item {item!r} weigh nothing: drop it or set prior > 0.")
     return VoteTable(votes_to_distribution(counts, prior=prior), items, names)
