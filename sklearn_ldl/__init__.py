@@ -78,6 +78,7 @@ _ROOMS = {
         "GaussianLabelDistributor",
         "LabelSmoother",
         "MultiLabelDistributor",
+        "RaterModel",
         "smooth_labels",
         "smooth_mask",
         "split_dominant",

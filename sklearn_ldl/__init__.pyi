@@ -69,6 +69,7 @@ from sklearn_ldl.distributors import (
     GaussianLabelDistributor as GaussianLabelDistributor,
     LabelSmoother as LabelSmoother,
     MultiLabelDistributor as MultiLabelDistributor,
+    RaterModel as RaterModel,
     smooth_labels as smooth_labels,
     smooth_mask as smooth_mask,
     split_dominant as split_dominant,

@@ -13,11 +13,13 @@ from sklearn_ldl.distributors.gaussian import gaussian_label_distribution
 from sklearn_ldl.distributors.gaussian_distributor import GaussianLabelDistributor
 from sklearn_ldl.distributors.masks import smooth_mask
 from sklearn_ldl.distributors.multilabel import MultiLabelDistributor
+from sklearn_ldl.distributors.raters import RaterModel
 from sklearn_ldl.distributors.smoothing import LabelSmoother, smooth_labels
 from sklearn_ldl.distributors.vote_quality import (
     VoteDispersion,
     VoteError,
     expected_vote_error,
+    krippendorff_alpha,
     vote_dispersion,
 )
 from sklearn_ldl.distributors.votes import (
@@ -32,11 +34,13 @@ __all__ = [
     "GaussianLabelDistributor",
     "LabelSmoother",
     "MultiLabelDistributor",
+    "RaterModel",
     "VoteDispersion",
     "VoteError",
     "VoteTable",
     "expected_vote_error",
     "gaussian_label_distribution",
+    "krippendorff_alpha",
     "smooth_labels",
     "smooth_mask",
     "split_dominant",

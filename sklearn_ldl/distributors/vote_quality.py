@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, betaln
 
-from sklearn_ldl._core.sklearn_compat import validate_params
+from sklearn_ldl._core.sklearn_compat import StrOptions, validate_params
 from sklearn_ldl.distributors.vote_prior import dispersion, fit_vote_prior
 from sklearn_ldl.distributors.votes import PRIORS, Prior, check_counts, with_pseudo_votes
 
@@ -203,3 +203,72 @@ def _distance_to(d: NDArray, a: NDArray, b: NDArray) -> NDArray:
     mean = a / (a + b)
     below = d * betainc(a, b, d) - mean * betainc(a + 1, b, d)
     return 2 * below + mean - d
+
+
+@validate_params(
+    {"level": [StrOptions({"nominal", "ordinal", "interval"})]}, prefer_skip_nested_validation=True
+)
+def krippendorff_alpha(
+    counts: ArrayLike, *, level: str = "nominal", values: ArrayLike | None = None
+) -> float:
+    r"""Krippendorff's alpha: how far the votes on items agree, beyond chance.
+
+    .. math:: \alpha = 1 - \frac{\text{disagreement of pairs of votes on one item}}
+        {\text{disagreement of pairs of votes drawn from all}}
+
+    Items with one vote say nothing of it.
+
+    Parameters
+    ----------
+    counts : array-like of shape (n_samples, n_labels)
+        Votes, of whatever number per item: finite and at least 0, for at least two labels.
+    level : {"nominal", "ordinal", "interval"}, default="nominal"
+        Disagreement of two labels: 1; the squared number of votes between them in the order of the
+        columns; or the squared difference of their `values`.
+    values : array-like of shape (n_labels,), default=None
+        Values of the labels for "interval"; None means 0, 1, 2, ...
+
+    Returns
+    -------
+    alpha : float
+        1 if votes on one item always agree, 0 if they agree as often as by chance, below 0 if less
+        often; 1 where all votes name one label.
+
+    Raises
+    ------
+    ValueError
+        If a count is negative or not finite, no item has two votes, or the number of `values` is
+        not that of the labels.
+
+    See Also
+    --------
+    vote_dispersion : How much items differ, as a parameter of a model.
+
+    References
+    ----------
+    K. Krippendorff, "Computing Krippendorff's alpha-reliability", University of Pennsylvania, 2011.
+
+    Examples
+    --------
+    >>> from sklearn_ldl.distributors import krippendorff_alpha
+    >>> round(krippendorff_alpha([[3, 0], [0, 3], [2, 1]]), 3)
+    0.6
+    """
+    votes = check_counts(counts)
+    votes = votes[votes.sum(axis=1) >= 2]
+    if not len(votes):
+        raise ValueError("No row of counts has two votes.")
+    labels = np.arange(votes.shape[1]) if values is None else np.asarray(values, dtype=np.float64)
+    if labels.shape != votes.shape[1:]:
+        raise ValueError(f"values has shape {labels.shape}: expected one per label.")
+    sizes = votes.sum(axis=1)
+    pairs = (votes / (sizes - 1)[:, None]).T @ votes
+    pairs -= np.diag((votes / (sizes - 1)[:, None]).sum(axis=0))
+    total = votes.sum(axis=0)
+    if level == "nominal":
+        distance = 1.0 - np.eye(len(total))
+    else:
+        place = np.cumsum(total) - total / 2 if level == "ordinal" else labels
+        distance = np.subtract.outer(place, place) ** 2
+    by_chance = total @ distance @ total / (total.sum() - 1)
+    return float(1 - (pairs * distance).sum() / by_chance) if by_chance > 0 else 1.0

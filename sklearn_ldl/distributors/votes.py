@@ -234,18 +234,7 @@ def vote_table_to_distribution(
         refuse_to_load(name, column)
     check_consistent_length(items, labels, weights)
     items, rows = encode(items, "items")
-    known = declared_levels(labels)
-    if label_names is not None:
-        known = entries_of(label_names, "label_names")
-    if known is None:
-        names, columns = _in_order_of_numbers(*encode(labels, "labels"))
-    else:
-        names = name_array(known)
-        if len(set(known)) < len(known):
-            raise ValueError("label_names repeats a label.")
-        columns = columns_of(entries_of(labels, "labels"), known, "labels")
-    if len(names) < 2:
-        raise ValueError(f"All votes name one label, {names.tolist()}: list all in label_names.")
+    names, columns = encode_labels(labels, label_names)
     if weights is not None:
         weights = check_array(weights, dtype=np.float64, ensure_2d=False, input_name="weights")
         if (weights < 0).any():
@@ -258,6 +247,23 @@ def vote_table_to_distribution(
         item = items[empty].tolist()[0]
         raise ValueError(f"The votes on item {item!r} weigh nothing: drop it or set prior > 0.")
     return VoteTable(votes_to_distribution(counts, prior=prior), items, names)
+
+
+def encode_labels(labels: Any, label_names: Any = None) -> tuple[NDArray, NDArray[np.intp]]:
+    """Return the labels in the order of the columns, and the column of every vote."""
+    known = declared_levels(labels)
+    if label_names is not None:
+        known = entries_of(label_names, "label_names")
+    if known is None:
+        names, columns = _in_order_of_numbers(*encode(labels, "labels"))
+    else:
+        names = name_array(known)
+        if len(set(known)) < len(known):
+            raise ValueError("label_names repeats a label.")
+        columns = columns_of(entries_of(labels, "labels"), known, "labels")
+    if len(names) < 2:
+        raise ValueError(f"All votes name one label, {names.tolist()}: list all in label_names.")
+    return names, columns
 
 
 def _in_order_of_numbers(names: NDArray, columns: NDArray) -> tuple[NDArray, NDArray]:
