@@ -8,6 +8,7 @@ matplotlib, which is imported on first use: ``pip install "sklearn-ldl[plot]"``.
 from sklearn_ldl.plotting.cumulative_score import CumulativeScoreDisplay
 from sklearn_ldl.plotting.distributions import LabelDistributionDisplay
 from sklearn_ldl.plotting.label_error import LabelErrorDisplay
+from sklearn_ldl.plotting.raters import RaterDisplay
 from sklearn_ldl.plotting.reliability import ReliabilityDisplay
 from sklearn_ldl.plotting.surface import RGBSurfaceDisplay
 
@@ -16,5 +17,6 @@ __all__ = [
     "LabelDistributionDisplay",
     "LabelErrorDisplay",
     "RGBSurfaceDisplay",
+    "RaterDisplay",
     "ReliabilityDisplay",
 ]
