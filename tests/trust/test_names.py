@@ -273,7 +273,8 @@ def displays():
     return [
         getattr(plotting, name)
         for name in plotting.__all__
-        if "D_pred" in inspect.signature(getattr(plotting, name).from_predictions).parameters
+        if hasattr(getattr(plotting, name), "from_predictions")
+        and "D_pred" in inspect.signature(getattr(plotting, name).from_predictions).parameters
     ]
 
 
