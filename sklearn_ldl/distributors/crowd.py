@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -39,7 +41,7 @@ def fit_dawid_skene(
             'RaterModel(method="dawid-skene")', "crowd-kit", "crowd", 'Or take method="spam".'
         ) from error
     votes = pd.DataFrame({"task": item, "worker": rater, "label": label})
-    model = DawidSkene(n_iter=max_iter, tol=tol).fit(votes)
+    model: Any = DawidSkene(n_iter=max_iter, tol=tol).fit(votes)
     frequencies = model.priors_.reindex(range(n_labels), fill_value=0.0).to_numpy()
     every = pd.MultiIndex.from_product([range(rater.max() + 1), range(n_labels)])
     errors = model.errors_.reindex(index=every, columns=range(n_labels), fill_value=0.0)

@@ -171,9 +171,8 @@ class RaterModel(BaseEstimator):
 
     def _fit_spam(self, item: NDArray, rater: NDArray, label: NDArray, counts: NDArray) -> None:
         n_raters, n_labels = len(self.raters_), len(self.labels_)
-        shape = n_raters, n_labels
         spam, change = np.full(n_raters, _SPAM / (_SPAM + _GENUINE)), np.inf
-        habit = np.full(shape, 1 / n_labels)
+        habit = np.full((n_raters, n_labels), 1 / n_labels)
         believed = counts
         for n_iter in range(1, self.max_iter + 1):
             if n_iter % _PRIOR_EVERY == 1:
@@ -182,9 +181,9 @@ class RaterModel(BaseEstimator):
             genuine = _genuine(D[item, label], spam[rater], habit[rater, label])
             before = spam
             spam = (np.bincount(rater, 1 - genuine) + _SPAM) / (self.n_votes_ + _SPAM + _GENUINE)
-            habit = _counts(rater, label, *shape, 1 - genuine) + _SPREAD
+            habit = _counts(rater, label, n_raters, n_labels, 1 - genuine) + _SPREAD
             habit /= habit.sum(axis=1, keepdims=True)
-            believed = _counts(item, label, *counts.shape, genuine)
+            believed = _counts(item, label, len(counts), n_labels, genuine)
             change = np.abs(spam - before).max()
             if change <= self.tol:
                 break

@@ -164,8 +164,8 @@ def dispersion(counts: NDArray[np.float64]) -> tuple[float, float, NDArray[np.fl
     information = np.full((n_labels, n_labels), of_sizes[0] - _UNSEEN * n_labels / total**2)
     information[np.diag_indices(n_labels)] += _UNSEEN / alpha**2 - of_labels[0]
     slope = np.full(n_labels, -1 / (1 + total) ** 2)
-    variance = slope @ np.linalg.solve(information, slope)
-    return float(1 / (1 + total)), float(np.sqrt(max(variance, 0.0))), alpha
+    variance = float(slope @ np.linalg.solve(information, slope))
+    return float(1 / (1 + total)), max(variance, 0.0) ** 0.5, alpha
 
 
 def _one_component(rows: NDArray, times: NDArray) -> VotePrior:
@@ -216,7 +216,7 @@ def _fit(rows: NDArray, times: NDArray, start: VotePrior) -> tuple[VotePrior, fl
 
     totals = start.alpha.sum(axis=1)
     theta = np.concatenate([np.log(start.alpha).ravel(), np.log(totals), np.log(start.weights)])
-    bounds = [(None, None)] * (k * n_labels) + [(np.log(_LEAST), np.log(_MOST))] * k
+    bounds: list = [(None, None)] * (k * n_labels) + [(np.log(_LEAST), np.log(_MOST))] * k
     bounds += [(-20.0, 20.0)] * k
     options = {"maxiter": 500, "maxcor": 20, "ftol": 1e-10, "gtol": 1e-6}
     theta = minimize(negative, theta, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
