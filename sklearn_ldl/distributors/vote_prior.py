@@ -37,6 +37,8 @@ _UNSEEN = 0.5
 # More votes on an item say no more of the others, and their logarithms would cancel.
 _MANY = 1e9
 _MOST_COMPONENTS = 10
+# Logits beyond it are steps of the search that went too far.
+_FAR = 30.0
 
 
 class VotePrior(NamedTuple):
@@ -216,8 +218,8 @@ def _fit(rows: NDArray, times: NDArray, start: VotePrior) -> tuple[VotePrior, fl
 
     totals = start.alpha.sum(axis=1)
     theta = np.concatenate([np.log(start.alpha).ravel(), np.log(totals), np.log(start.weights)])
-    bounds: list = [(None, None)] * (k * n_labels) + [(np.log(_LEAST), np.log(_MOST))] * k
-    bounds += [(-20.0, 20.0)] * k
+    bounds = [(-_FAR, _FAR)] * (k * n_labels) + [(np.log(_LEAST), np.log(_MOST))] * k
+    bounds += [(-_FAR, _FAR)] * k
     options = {"maxiter": 500, "maxcor": 20, "ftol": 1e-10, "gtol": 1e-6}
     theta = minimize(negative, theta, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
     means, totals, log_weights = unpacked(theta)
