@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_consistent_length
 
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, validate_params
 from sklearn_ldl.metrics import kl_divergence
+from sklearn_ldl.metrics.scorers import matched_truth
 from sklearn_ldl.plotting.figures import cycle_curves, line_options, one_axes, pyplot
 from sklearn_ldl.plotting.responses import name_of
 from sklearn_ldl.uncertainty import decompose_uncertainty, predict_members
@@ -116,7 +117,8 @@ class UncertaintyDisplay:
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Samples.
         D : array-like of shape (n_samples, n_labels)
-            True distributions.
+            True distributions; the columns of a data frame are matched by name with the labels of
+            the estimator, where both have names. A classifier takes labels as well.
         part : {"total", "aleatoric", "epistemic"}, default="epistemic"
             Part of the uncertainty, in the entropy form.
         n_bins : int, default=10
@@ -142,6 +144,8 @@ class UncertaintyDisplay:
         """
         pyplot(f"{cls.__name__}.from_estimator")
         members = predict_members(estimator, X)
+        D, order = matched_truth(estimator, D)
+        members = members if order is None else members[:, :, order]
         return cls.from_predictions(
             kl_divergence(D, members.mean(axis=0), per_row=True),
             getattr(decompose_uncertainty(members), part),

@@ -1,11 +1,13 @@
 """The display of errors by uncertainty."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from scipy.stats import spearmanr
 from sklearn.ensemble import RandomForestRegressor
 
+from sklearn_ldl import BFGSLDL, StackingLDL
 from sklearn_ldl.datasets import make_ldl
 from sklearn_ldl.metrics import kl_divergence
 from sklearn_ldl.uncertainty import decompose_uncertainty, predict_members
@@ -46,6 +48,17 @@ def test_parts_of_an_estimator(part):
     again = UncertaintyDisplay.from_estimator(forest, X, D, ax=display.ax_, name="b", color="k")
     assert again.ax_ is display.ax_
     assert again.line_.get_color() == "k"
+
+
+def test_columns_are_matched_by_name():
+    X, D = make_ldl(60, random_state=0)
+    D = pd.DataFrame(D, columns=["a", "b", "c"])
+    model = StackingLDL([("x", BFGSLDL()), ("y", BFGSLDL(alpha=1.0))], weights=[1, 1]).fit(X, D)
+    display = UncertaintyDisplay.from_estimator(model, X, D)
+    shuffled = UncertaintyDisplay.from_estimator(model, X, D[["c", "a", "b"]])
+    assert_allclose(shuffled.error, display.error)
+    with pytest.raises(ValueError, match="labels do not match"):
+        UncertaintyDisplay.from_estimator(model, X, D.rename(columns={"a": "z"}))
 
 
 def test_constant_uncertainty_and_few_rows():
