@@ -117,6 +117,7 @@ _MODULES = (
     "metrics",
     "plotting",
     "testing",
+    "uncertainty",
     "wrappers",
 )
 

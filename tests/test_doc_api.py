@@ -43,6 +43,7 @@ NO_REFERENCE = {
     "deep.to_heatmap_coordinates": "a change of units",
     "distributors.DominantSplit": "a result of split_dominant, which has its own",
     "distributors.VoteTable": "a result of vote_table_to_distribution, which has its own",
+    "uncertainty.Uncertainty": "a result of decompose_uncertainty, which has its own",
     "metrics.get_ldl_scorer_names": "a list",
     "plotting.LabelDistributionDisplay": "shows what it is given",
     "testing.as_regressor": "a tool for tests",

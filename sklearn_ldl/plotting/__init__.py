@@ -10,6 +10,7 @@ from sklearn_ldl.plotting.distributions import LabelDistributionDisplay
 from sklearn_ldl.plotting.label_error import LabelErrorDisplay
 from sklearn_ldl.plotting.reliability import ReliabilityDisplay
 from sklearn_ldl.plotting.surface import RGBSurfaceDisplay
+from sklearn_ldl.plotting.uncertainty import UncertaintyDisplay
 
 __all__ = [
     "CumulativeScoreDisplay",
@@ -17,4 +18,5 @@ __all__ = [
     "LabelErrorDisplay",
     "RGBSurfaceDisplay",
     "ReliabilityDisplay",
+    "UncertaintyDisplay",
 ]
