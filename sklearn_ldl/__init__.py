@@ -120,6 +120,7 @@ _MODULES = (
     "metrics",
     "plotting",
     "testing",
+    "uncertainty",
     "wrappers",
 )
 

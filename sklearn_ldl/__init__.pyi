@@ -12,6 +12,7 @@ from sklearn_ldl import (
     metrics as metrics,
     plotting as plotting,
     testing as testing,
+    uncertainty as uncertainty,
     wrappers as wrappers,
 )
 from sklearn_ldl._core.simplex import (

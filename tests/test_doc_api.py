@@ -45,6 +45,7 @@ NO_REFERENCE = {
     "distributors.VoteDispersion": "a result of vote_dispersion, which has its own",
     "distributors.VoteError": "a result of expected_vote_error, which has its own",
     "distributors.VoteTable": "a result of vote_table_to_distribution, which has its own",
+    "uncertainty.Uncertainty": "a result of decompose_uncertainty, which has its own",
     "metrics.get_ldl_scorer_names": "a list",
     "plotting.LabelDistributionDisplay": "shows what it is given",
     "testing.as_regressor": "a tool for tests",

@@ -15,7 +15,14 @@ from sklearn.utils import Bunch, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ldl._core.dask_rows import as_rows, check_learners, is_dask, lazily, takes_dask
+from sklearn_ldl._core.dask_rows import (
+    as_rows,
+    check_learners,
+    is_dask,
+    lazily,
+    refuse_dask,
+    takes_dask,
+)
 from sklearn_ldl._core.label_names import describe_labels, fitted_names, frozen_names
 from sklearn_ldl._core.samples import with_short_indices
 from sklearn_ldl._core.simplex import check_distribution, check_prediction
@@ -310,6 +317,25 @@ class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, B
         asked = np.flatnonzero(self.weights_)
         P = [self._distributions(e, e.predict(X)) for e in (self.estimators_[k] for k in asked)]
         return Pool(self.weights_[asked], self.intercept_)(np.array(P))
+
+    def predict_members(self, X: Any) -> NDArray[np.float64]:
+        """Predict label distributions, by each learner alone.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples.
+
+        Returns
+        -------
+        P : ndarray of shape (n_estimators, n_samples, n_labels)
+            Rows on the simplex, in the order of `estimators_`; those with a weight are pooled to
+            the prediction.
+        """
+        check_is_fitted(self)
+        refuse_dask(self, X)
+        X = with_short_indices(X)
+        return np.array([self._distributions(e, e.predict(X)) for e in self.estimators_])
 
     def _distributions(self, learner: BaseEstimator, P: ArrayLike) -> NDArray[np.float64]:
         """Make distributions of what a learner predicts, their columns in the order of `y`."""

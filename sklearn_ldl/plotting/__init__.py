@@ -11,6 +11,7 @@ from sklearn_ldl.plotting.label_error import LabelErrorDisplay
 from sklearn_ldl.plotting.raters import RaterDisplay
 from sklearn_ldl.plotting.reliability import ReliabilityDisplay
 from sklearn_ldl.plotting.surface import RGBSurfaceDisplay
+from sklearn_ldl.plotting.uncertainty import UncertaintyDisplay
 
 __all__ = [
     "CumulativeScoreDisplay",
@@ -19,4 +20,5 @@ __all__ = [
     "RGBSurfaceDisplay",
     "RaterDisplay",
     "ReliabilityDisplay",
+    "UncertaintyDisplay",
 ]
