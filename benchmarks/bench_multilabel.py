@@ -191,11 +191,11 @@ def main(report, options):
             table.row(images=setting, method=method, **cells, decay=decay, steps=steps)
     report.say("")
     report.section("## Differences on the same images")
-    table = report.table(**{"images": "", "DLDL less": "", "mAP, 11 points": "", "ahead": ""})
+    table = report.table(**{"images": "", "DLDL less": "", "gain": "", "ahead": ""})
     for (setting, method), frame in found.items():
         if method not in ("DLDL", "frequencies"):
             gain = (found[setting, "DLDL"] - frame)["mAP, 11 points"]
-            cells = {"DLDL less": method, "mAP, 11 points": spread(gain, 3)}
+            cells = {"DLDL less": method, "gain": spread(gain, 3)}
             table.row(images=setting, **cells, ahead=f"{(gain > 0).sum()}/{len(gain)}")
 
 
