@@ -87,7 +87,9 @@ def test_scripts_examples_and_pages_exist():
 
 
 def test_what_can_be_linked_is():
-    words = {word for row in ROWS for word in re.findall(r"\w+", plain(row))}
+    # Behind the first column, where methods have the names of the papers.
+    cells = [plain(row.partition(" | ")[2]) for row in ROWS]
+    words = {word for cell in cells for word in re.findall(r"\w+", cell)}
     assert words & public_names() == set()
     own = {name for name in NOT_YET if not name.endswith(".py")}
     assert own <= words
@@ -96,7 +98,7 @@ def test_what_can_be_linked_is():
 
 def test_every_row_says_where_it_is_or_why_it_is_not():
     for row in ROWS:
-        paper, here, by = (cell.strip() for cell in row.strip("|").split(" | "))
+        paper, here, by = (cell.strip() for cell in row.strip().removesuffix("|").split("|")[1:])
         if paper.startswith("**") or paper == "in the paper":
             continue
         assert here, row
