@@ -39,7 +39,8 @@ NOT_YET = {
 
 def public_names():
     modules = [sklearn_ldl, *(getattr(sklearn_ldl, name) for name in sklearn_ldl._MODULES)]
-    return {name for module in modules for name in getattr(module, "__all__", ())}
+    names = {name for module in modules for name in getattr(module, "__all__", ())}
+    return names - set(sklearn_ldl._MODULES)
 
 
 def found(path):
