@@ -40,8 +40,8 @@ class SmoothBFGSLDL(MaximumEntropyModel):
         Strength of the penalty; ``alpha >= 0``. "auto" chooses it as in :class:`BFGSLDL`.
     grid : array-like of shape (n_labels,) or (n_labels, n_dims), default=None
         Where the labels are, each at a place of its own; None means that they are equally far
-        apart, in the order of the columns. Columns of a data frame that have the values of the grid
-        as names are matched by name.
+        apart, in the order of the columns; :class:`~sklearn_ldl.LDLRegressor` fills in its own
+        grid. Columns of a data frame that have the values of the grid as names are matched by name.
     length_scale : float or "auto", default="auto"
         The distance :math:`\ell` over which coefficients change, as a share of the range of the
         grid (the largest one of several dimensions); 0 makes labels independent, as
@@ -174,6 +174,11 @@ class SmoothBFGSLDL(MaximumEntropyModel):
         position = self._fit_chosen(X, D, sample_weight, self.alpha, bases)
         self.length_scale_ = float(scales[position])
         return self
+
+    def _take_grid(self, grid: NDArray[np.float64]) -> None:
+        """Learn where the labels are from a wrapper, before the fit."""
+        if self.grid is None:
+            self.grid = grid
 
     def _unit_grid(self, n_labels: int) -> NDArray[np.float64]:
         """Positions of the labels (n_labels, n_dims), with a largest range of one."""

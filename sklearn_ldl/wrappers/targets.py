@@ -355,9 +355,7 @@ class LDLRegressor(PointsMixin, TargetWrapper):
             return super()._new_learner(y)
         # Most labels of a grid of points are hardly ever seen. Below this, predictions move by less
         # than a hundredth of what targets vary by, and the search takes ten times as long.
-        default = partial(SmoothBFGSLDL, grid=grid)
-        if grid.ndim == 2:
-            default = partial(default, tol=_TOL_OF_POINTS)
+        default = partial(SmoothBFGSLDL, tol=_TOL_OF_POINTS) if grid.ndim == 2 else SmoothBFGSLDL
         learner = clone(given_or_default(self.estimator, default))
         _hand_over(grid, learner)
         return learner

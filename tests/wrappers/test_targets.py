@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -198,6 +199,33 @@ def test_the_default_learner_is_smooth_over_the_grid():
     assert given.estimator_.alpha == 0.5
     stars = LDLRegressor(distributor=Stars()).fit(X, np.arange(1000.0) % 5)
     assert type(stars.estimator_) is BFGSLDL
+
+
+SKEWED = np.clip(np.exp(2 * VALUES + 1), 1, 100)
+UNEVEN = GaussianLabelDistributor(np.geomspace(1, 100, 20), sigma=8)
+SMOOTH = SmoothBFGSLDL(alpha=0.1, length_scale=0.4)
+
+
+@pytest.mark.parametrize(
+    ("learner", "inner"),
+    [
+        (SMOOTH, lambda fitted: fitted),
+        (make_pipeline(StandardScaler(), SMOOTH), lambda fitted: fitted[-1]),
+        (GridSearchCV(SMOOTH, {"alpha": [0.1]}, cv=2), lambda fitted: fitted.best_estimator_),
+    ],
+    ids=["plain", "pipeline", "search"],
+)
+def test_a_smooth_learner_that_is_given_learns_the_grid(learner, inner):
+    model = LDLRegressor(learner, UNEVEN).fit(X, SKEWED)
+    assert_array_equal(inner(model.estimator_).grid, model.grid_)
+    assert SMOOTH.grid is None
+
+
+def test_a_smooth_learner_keeps_a_grid_of_its_own():
+    even = clone(SMOOTH).fit(X, UNEVEN.fit_transform(SKEWED)).predict(X)
+    own = LDLRegressor(clone(SMOOTH).set_params(grid=range(20)), UNEVEN).fit(X, SKEWED)
+    assert_allclose(own.predict_proba(X), even)
+    assert np.abs(LDLRegressor(SMOOTH, UNEVEN).fit(X, SKEWED).predict_proba(X) - even).max() > 0.01
 
 
 def test_points_of_four_dimensions_want_a_grid():
