@@ -43,6 +43,7 @@ def public_estimators():
         "InductiveLabelEnhancer",
         "LDLNet",
         "LabelEnhancer",
+        "LinearLearner",
         "LinearModel",
         "MaximumEntropyModel",
         "PostHocCorrection",
