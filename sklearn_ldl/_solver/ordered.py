@@ -23,6 +23,7 @@ from scipy.linalg import cholesky, solve_triangular
 from scipy.special import log_expit
 
 from sklearn_ldl._core.simplex import safe_log
+from sklearn_ldl._core.underflow import underflow_is_zero
 from sklearn_ldl._solver.design import Design, scaled, without_zeros
 from sklearn_ldl._solver.lbfgs import State
 from sklearn_ldl._solver.losses import Loss, entropy
@@ -106,7 +107,7 @@ class OrderedRows:
         value -= float(self.mass @ np.log(-np.expm1(-gaps)))
         E = self.both * (np.where(U >= 0, 1, small) / (1 + small)) - self.above
         self.E, self.total = E.sum(axis=1), E.sum(axis=0)
-        pull = self.mass / np.expm1(gaps)
+        pull = self.mass * np.exp(-gaps) / -np.expm1(-gaps)
         self.total[:-1] -= pull
         self.total[1:] += pull
         return value
@@ -225,6 +226,7 @@ class OrderedProblem(PreparedProblem):
         return coef.astype(self.dtype), _of_all_labels(intercept, self.present, self.n_labels)
 
     @staticmethod
+    @underflow_is_zero
     def log_degrees(X: Any, coef: NDArray, intercept: NDArray) -> NDArray[np.float64]:
         """Logarithms of the degrees that coefficients of the raw features predict."""
         U = (X @ coef.T).astype(np.float64) + intercept

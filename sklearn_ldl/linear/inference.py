@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -33,17 +33,7 @@ _NEAR = 0.1
 
 
 class ChiSquaredResult(NamedTuple):
-    """Result of a test: what it compares with a chi-squared distribution.
-
-    Examples
-    --------
-    >>> from sklearn_ldl import BFGSLDL, MultinomialInference
-    >>> from sklearn_ldl.datasets import make_ldl
-    >>> X, D = make_ldl(200, random_state=0)
-    >>> inference = MultinomialInference(BFGSLDL(alpha=0).fit(X, D), X, D)
-    >>> inference.wald_test(0).df  # of one feature, for two contrasts of three labels
-    2.0
-    """
+    """What a test compares with a chi-squared distribution."""
 
     #: The statistic.
     statistic: float
@@ -244,7 +234,9 @@ class MultinomialInference:
             factor = n / (n - 1)
         self.covariance = factor * inverse @ meat @ inverse
         self.standard_errors = np.sqrt(np.diag(self.covariance)).reshape(self.contrasts.shape)
-        self.effective_df = float(np.vdot(inverse, sums.information))
+        self.effective_df = float(self.contrasts.size)
+        if self.model.alpha_ > 0:
+            self.effective_df = float(np.vdot(inverse, sums.information))
 
     def _penalty(self) -> NDArray[np.float64]:
         """Hessian of the penalty on all coefficients, in the contrasts."""
@@ -303,8 +295,8 @@ class MultinomialInference:
         Returns
         -------
         result : ChiSquaredResult
-            The statistic :math:`(R\delta - r)^\top (R V R^\top)^{-1} (R\delta - r)`, its degrees of
-            freedom and its p-value.
+            A tuple of `statistic`, :math:`(R\delta - r)^\top (R V R^\top)^{-1} (R\delta - r)`, its
+            degrees of freedom `df`, and `pvalue`.
 
         Raises
         ------
@@ -343,9 +335,9 @@ class MultinomialInference:
         Returns
         -------
         result : ChiSquaredResult
-            Twice the difference of the log-likelihoods, its degrees of freedom and its p-value.
-            With a penalty both fits have the same one and degrees of freedom are effective ones, an
-            approximation that errs on the side of the hypothesis.
+            A tuple of `statistic`, twice the difference of the log-likelihoods, its degrees of
+            freedom `df`, and `pvalue`. With a penalty both fits have the same one and degrees of
+            freedom are effective ones, which makes p-values approximate.
 
         Raises
         ------
@@ -509,7 +501,7 @@ def _frame(
     name: str,
     estimates: NDArray,
     errors: NDArray,
-    index: list[Iterable],
+    index: Sequence[Iterable],
     coverage: float,
     order: tuple[str, str] = ("label", "feature"),
 ) -> DataFrame:

@@ -261,14 +261,9 @@ def coverage(n_simulations, cov_type="sandwich", n=150):
 
 
 def test_coverage_with_votes():
-    assert 0.92 < coverage(200) < 0.98
+    assert 0.93 < coverage(2000) < 0.97
     # People differ more than independent votes do, which only the sandwich knows.
     assert coverage(100, "model") < 0.9
-
-
-@pytest.mark.slow
-def test_coverage_with_votes_in_many_simulations():
-    assert 0.93 < coverage(2000) < 0.97
 
 
 def test_tests_hold_their_level():
