@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from sklearn_ldl._core.extras import import_pandas
 from sklearn_ldl._core.label_names import columns_in_order, fitted_names
 from sklearn_ldl._core.samples import validate_samples
 from sklearn_ldl._core.simplex import check_distribution
+from sklearn_ldl._core.underflow import underflow_is_zero
 from sklearn_ldl._core.weights import check_weight
 from sklearn_ldl.linear.maxent import BFGSLDL
 from sklearn_ldl.linear.maxent_cv import BFGSLDLCV
@@ -159,7 +161,7 @@ class MultinomialInference:
         base: Any = None,
     ):
         self._check(model, cov_type, groups)
-        self.model, self.cov_type = model, cov_type
+        self.model, self.cov_type = copy(model), cov_type  # a later fit changes nothing here
         self._X = self._samples(X)
         names = fitted_names(model)
         self._D = check_distribution(
@@ -410,6 +412,7 @@ class MultinomialInference:
         index = [[self.columns[j] for j in positions], list(labels)]
         return _frame("effect", effects, errors, index, coverage, order=("feature", "label"))
 
+    @underflow_is_zero
     def probability_interval(self, X: Any, coverage: float = 0.95) -> NDArray[np.float64]:
         """Intervals for the degrees that the model predicts.
 

@@ -18,6 +18,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from sklearn_ldl._core.simplex import log_softmax
+from sklearn_ldl._core.underflow import underflow_is_zero
 
 # Numbers of the scores of rows that are in memory at a time.
 _AT_A_TIME = 2_000_000
@@ -76,6 +77,7 @@ class Softmax:
             logits = np.insert(Z @ self.contrasts.T, self.base, 0, axis=1)
             yield rows, Z, log_softmax(logits, axis=1)
 
+    @underflow_is_zero
     def sums(self, X: Any, D: NDArray, weight: NDArray, groups: NDArray | None = None) -> Sums:
         """Add up the log-likelihood and its derivatives; `groups` are codes from 0 on."""
         n_labels, n_columns = len(self.contrasts), self.contrasts.shape[1]
@@ -107,6 +109,7 @@ class Softmax:
             meat = of_groups.T @ of_groups
         return Sums(value, gradient.ravel(), information.reshape(meat.shape), meat)
 
+    @underflow_is_zero
     def effects(
         self, X: Any, weight: NDArray, features: NDArray, steps: NDArray
     ) -> tuple[NDArray, NDArray]:
@@ -156,6 +159,7 @@ class Softmax:
                 jacobian[k, :, :, j] += self._bend(wP, P).sum(axis=0)
         return effects, jacobian.reshape(*effects.shape, -1)
 
+    @underflow_is_zero
     def variances(self, X: Any, covariance: NDArray) -> tuple[NDArray, NDArray]:
         """Predicted degrees and their variances by the delta method (n_samples, n_labels)."""
         n_labels = len(self.contrasts) + 1

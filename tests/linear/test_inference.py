@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -336,6 +338,42 @@ def test_blocks_of_rows_add_up(monkeypatch):
     assert_allclose(found.covariance, expected.covariance, rtol=1e-9)
     for name in ("marginal_effects", "summary"):
         assert_allclose(getattr(found, name)(), getattr(expected, name)(), rtol=1e-9)
+
+
+def test_pickles_and_later_fits():
+    X, D = drawn(n_votes=3)
+    found = inference(X, D)
+    expected = found.likelihood_ratio_test(0)
+    again = pickle.loads(pickle.dumps(found))
+    assert_allclose(again.covariance, found.covariance)
+    assert again.likelihood_ratio_test(0) == expected
+    model = fitted(X, D)
+    found = MultinomialInference(model, X, D)
+    model.set_params(alpha=1.0).fit(X[::2], D[::2])
+    assert found.likelihood_ratio_test(0) == expected  # of the fit that it was given
+
+
+def test_two_labels():
+    X, D = drawn(n_votes=4)
+    D = np.column_stack([D[:, 0], 1 - D[:, 0]])
+    found = inference(X, D)
+    P = fitted(X, D).predict(X)
+    Z = np.column_stack([X, np.ones(len(X))])
+    outer = np.linalg.inv((Z * P.prod(axis=1)[:, None]).T @ Z)
+    scores = (D - P)[:, 1:] * Z
+    n = len(X)
+    assert_allclose(found.covariance, n / (n - 1) * outer @ scores.T @ scores @ outer, rtol=1e-6)
+    table = found.marginal_effects()
+    assert_allclose(table.loc[("x0", 0), "effect"], -table.loc[("x0", 1), "effect"])
+
+
+def test_underflow_is_no_error():
+    X, D = drawn(n_votes=3)
+    found = inference(X, D)
+    new = np.vstack([X, [[2000.0, 0.0], [-2000.0, 1.0]]])
+    with np.errstate(all="raise"):
+        found.summary(), found.marginal_effects()
+        assert np.isfinite(found.probability_interval(new)).all()
 
 
 def test_other_rows_than_those_of_the_fit():
