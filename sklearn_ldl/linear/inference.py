@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
 from copy import copy
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import eigh
-from scipy.special import expit, ndtr, ndtri
-from scipy.stats import chi2
+from scipy.special import expit
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from sklearn_ldl._core.extras import import_pandas
 from sklearn_ldl._core.label_names import columns_in_order, fitted_names
 from sklearn_ldl._core.samples import validate_samples
 from sklearn_ldl._core.simplex import check_distribution
 from sklearn_ldl._core.underflow import underflow_is_zero
 from sklearn_ldl._core.weights import check_weight
+from sklearn_ldl.linear.estimates import (
+    ChiSquaredResult,
+    chi_squared,
+    inverse_of,
+    normal_quantile,
+    table_of,
+)
 from sklearn_ldl.linear.maxent import BFGSLDL
 from sklearn_ldl.linear.maxent_cv import BFGSLDLCV
 from sklearn_ldl.linear.multinomial import Softmax
@@ -28,21 +31,8 @@ from sklearn_ldl.linear.multinomial import Softmax
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-# Smallest eigenvalue of a scaled information matrix that is no rounding error.
-_ROUNDING = 1e-11
 # Distance to the optimum, in standard errors, that changes no conclusion.
 _NEAR = 0.1
-
-
-class ChiSquaredResult(NamedTuple):
-    """What a test compares with a chi-squared distribution."""
-
-    #: The statistic.
-    statistic: float
-    #: Degrees of freedom.
-    df: float
-    #: Probability of a larger statistic if the hypothesis holds.
-    pvalue: float
 
 
 class MultinomialInference:
@@ -219,7 +209,7 @@ class MultinomialInference:
         sums = self._softmax.sums(self._X, self._D, self._weight, codes)
         self.log_likelihood = sums.log_likelihood
         penalty = self._penalty()
-        inverse = _inverse(sums.information + penalty)
+        inverse = inverse_of(sums.information + penalty)
         away = sums.gradient - penalty @ self.contrasts.ravel()
         if away @ inverse @ away > _NEAR**2:
             warnings.warn(
@@ -273,7 +263,7 @@ class MultinomialInference:
             If pandas is not installed.
         """
         index = [self.labels, self.columns]
-        return _frame("contrast", self.contrasts, self.standard_errors, index, coverage)
+        return table_of("contrast", self.contrasts, self.standard_errors, index, coverage)
 
     def wald_test(
         self,
@@ -320,8 +310,8 @@ class MultinomialInference:
             chosen[:, self._positions(features)] = True
             R = np.eye(self.contrasts.size)[chosen.ravel()]
         off = R @ self.contrasts.ravel() - np.asarray(value, dtype=np.float64)
-        statistic = float(off @ _inverse(R @ self.covariance @ R.T, "The hypothesis") @ off)
-        return _chi_squared(statistic, float(len(R)))
+        statistic = float(off @ inverse_of(R @ self.covariance @ R.T, "The hypothesis") @ off)
+        return chi_squared(statistic, float(len(R)))
 
     def likelihood_ratio_test(self, features: Any = None) -> ChiSquaredResult:
         """Test that features have no influence, by a fit without them.
@@ -366,7 +356,7 @@ class MultinomialInference:
                 mean[:] = mean.sum() / len(mean)
             value = float(self._weight @ self._D @ np.log(mean / mean.sum()))
             df = float(len(self.contrasts) * model.fit_intercept)
-        return _chi_squared(2 * (self.log_likelihood - value), self.effective_df - df)
+        return chi_squared(2 * (self.log_likelihood - value), self.effective_df - df)
 
     def marginal_effects(
         self, features: Any = None, *, discrete: Any = (), coverage: float = 0.95
@@ -410,7 +400,7 @@ class MultinomialInference:
         names = fitted_names(self.model)
         labels = range(effects.shape[1]) if names is None else names.tolist()
         index = [[self.columns[j] for j in positions], list(labels)]
-        return _frame("effect", effects, errors, index, coverage, order=("feature", "label"))
+        return table_of("effect", effects, errors, index, coverage, order=("feature", "label"))
 
     @underflow_is_zero
     def probability_interval(self, X: Any, coverage: float = 0.95) -> NDArray[np.float64]:
@@ -436,7 +426,7 @@ class MultinomialInference:
         ValueError
             If `coverage` is out of range.
         """
-        z = _quantile(coverage)
+        z = normal_quantile(coverage)
         P, variance = self._softmax.variances(self._samples(X), self.covariance)
         P = np.clip(P, np.finfo(np.float64).tiny, 1 - np.finfo(np.float64).epsneg)
         half = z * np.sqrt(variance) / (P * (1 - P))
@@ -471,57 +461,3 @@ def _label(names: list, base: Any) -> tuple[Any, int]:
         raise ValueError(f"base={base!r} is no label of the model; it has {names[:10]}.")
     position = texts.index(str(base))
     return names[position], position
-
-
-def _inverse(A: NDArray, what: str = "The information") -> NDArray[np.float64]:
-    """Inverse of a covariance or information matrix, unless it is singular."""
-    scale = np.sqrt(np.diag(A))
-    if not scale.all():
-        values = np.zeros(1)
-    else:
-        values, Q = eigh(A / np.outer(scale, scale))
-    if values[0] < _ROUNDING * values[-1] or values[-1] <= 0:
-        raise ValueError(
-            f"{what} is singular: some features are constant or follow from others, labels are "
-            "predicted without error, or there are more parameters than rows, groups or "
-            "independent constraints. Leave features out, or fit with a penalty."
-        )
-    Q = Q / scale[:, None]
-    return (Q / values) @ Q.T
-
-
-def _chi_squared(statistic: float, df: float) -> ChiSquaredResult:
-    return ChiSquaredResult(statistic, df, float(chi2.sf(statistic, df)))
-
-
-def _quantile(coverage: float) -> float:
-    if not 0 < coverage < 1:
-        raise ValueError(f"coverage must lie in (0, 1), got {coverage!r}.")
-    return float(ndtri((1 + coverage) / 2))
-
-
-def _frame(
-    name: str,
-    estimates: NDArray,
-    errors: NDArray,
-    index: Sequence[Iterable],
-    coverage: float,
-    order: tuple[str, str] = ("label", "feature"),
-) -> DataFrame:
-    """Put estimates with their errors into a frame, a row each."""
-    half = _quantile(coverage) * errors
-    pd = import_pandas("A table of estimates")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        z = estimates / errors
-    columns = {
-        name: estimates,
-        "std_error": errors,
-        "z": z,
-        "p_value": 2 * ndtr(-np.abs(z)),
-        "lower": estimates - half,
-        "upper": estimates + half,
-    }
-    return pd.DataFrame(
-        {key: values.ravel() for key, values in columns.items()},
-        index=pd.MultiIndex.from_product(index, names=order),
-    )
