@@ -25,6 +25,8 @@ _ROOMS = {
     "linear": [
         "BFGSLDL",
         "BFGSLDLCV",
+        "MultinomialInference",
+        "ProportionalOddsLDL",
         "SmoothBFGSLDL",
     ],
     "linear.published": [

@@ -23,6 +23,8 @@ from sklearn_ldl.base import LabelDistributionMixin as LabelDistributionMixin
 from sklearn_ldl.linear import (
     BFGSLDL as BFGSLDL,
     BFGSLDLCV as BFGSLDLCV,
+    MultinomialInference as MultinomialInference,
+    ProportionalOddsLDL as ProportionalOddsLDL,
     SmoothBFGSLDL as SmoothBFGSLDL,
 )
 from sklearn_ldl.linear.published import (

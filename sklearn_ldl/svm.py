@@ -23,7 +23,7 @@ from sklearn_ldl._solver.lbfgs import State, minimize
 from sklearn_ldl._solver.losses import Loss, probabilities, pull_back
 from sklearn_ldl._solver.penalties import l2
 from sklearn_ldl._solver.rows import RowsInMemory
-from sklearn_ldl._solver.whitening import choose_metric, label_moments
+from sklearn_ldl._solver.whitening import choose_metric, label_curvature, label_moments
 from sklearn_ldl.base import SoftmaxPredictionMixin
 
 # Eigenvalues of the kernel below this share of the largest are rounding errors.
@@ -287,7 +287,10 @@ class LDSVR(SoftmaxPredictionMixin, BaseEstimator):
         scale = (1 - 1 / n_labels) / n_labels / np.hypot(deviation, self.epsilon)
         state = State(np.zeros((n_labels, design.shape[1])), centred_logits(mean))
         metric = choose_metric(
-            design, n_labels, lambda: label_moments(D, design.weight), [penalty / scale]
+            design,
+            n_labels,
+            lambda: label_curvature(*label_moments(D, design.weight)),
+            [penalty / scale],
         )
         curve = []
         minimize(

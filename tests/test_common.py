@@ -44,6 +44,7 @@ def public_estimators():
         "InductiveLabelEnhancer",
         "LDLNet",
         "LabelEnhancer",
+        "LinearLearner",
         "LinearModel",
         "MaximumEntropyModel",
         "PostHocCorrection",

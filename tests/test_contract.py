@@ -31,6 +31,7 @@ from sklearn_ldl import (
     PTSVMLDL,
     GaussianLabelDistributor,
     KNeighborsLDL,
+    ProportionalOddsLDL,
     PTBayesLDL,
 )
 from sklearn_ldl.datasets import make_ldl
@@ -39,6 +40,7 @@ from sklearn_ldl.metrics import get_ldl_scorer
 LEARNERS = [
     BFGSLDL(alpha=1e-3),
     BFGSLDLCV(4, cv=3),
+    ProportionalOddsLDL(),
     KNeighborsLDL(),
     PTBayesLDL(),
     PTSVMLDL(cv=2, random_state=0),

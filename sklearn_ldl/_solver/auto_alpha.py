@@ -22,7 +22,7 @@ Statistical Society B 2004.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -58,6 +58,11 @@ class Choice(NamedTuple):
     scale: float
     #: Share of the variance that the first step leaves unexplained.
     unexplained: float
+
+
+#: ``(D, weight, fit_intercept) -> (residuals, curvature)`` where a search starts: the negative
+#: gradient in the linear outputs of every row, and the mean Hessian in them. A new array each.
+FirstStep = Callable[[NDArray, NDArray, bool], tuple[NDArray, NDArray]]
 
 
 class Sample(NamedTuple):
@@ -103,6 +108,7 @@ def choose_alpha(
     fit_intercept: bool = True,
     scalings: Sequence[bool] = (False,),
     bases: Sequence[NDArray | None] = (None,),
+    first_step: FirstStep | None = None,
 ) -> Choice:
     """Choose the penalty, whether to standardise, and one of some bases, from some rows.
 
@@ -123,6 +129,8 @@ def choose_alpha(
     bases : sequence of {ndarray of shape (n_labels, n_labels), None}
         For each a matrix `B`: the coefficients are ``B A``, and `A` is penalised. None is the
         identity.
+    first_step : callable, default=None
+        What the first Newton step is made of; None stands for :func:`softmax_first_step`.
 
     Returns
     -------
@@ -137,15 +145,11 @@ def choose_alpha(
     X = X.astype(np.float64)
     mean = weight @ X if fit_intercept else np.zeros(X.shape[1])
     X -= mean
-    if fit_intercept:
-        pi = np.maximum(weight @ D, 1e-12)
-    else:
-        pi = np.full(D.shape[1], 1 / D.shape[1])
+    R, gamma = (first_step or softmax_first_step)(D, weight, fit_intercept)
+    R *= root
     X *= root
     variances = np.einsum("ij,ij->j", X, X)
     X[:, ~_varies(variances, mean)] = 0
-    R = (D - pi) * root
-    gamma = np.diag(pi) - np.outer(pi, pi)
     total = float(_whitened(R, gamma, None)[1].sum())
     n_free = int(fit_intercept)
 
@@ -170,6 +174,17 @@ def choose_alpha(
     unexplained = max(unexplained, _ROUNDING)
     alpha = float(choice.alpha * np.sqrt(unexplained) * n / n_effective)
     return choice._replace(alpha=alpha, unexplained=unexplained)
+
+
+def softmax_first_step(
+    D: NDArray, weight: NDArray, fit_intercept: bool
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Residuals (n_samples, n_labels) at the mean distribution, and curvature of the logits."""
+    if fit_intercept:
+        pi = np.maximum(weight @ D, 1e-12)
+    else:
+        pi = np.full(D.shape[1], 1 / D.shape[1])
+    return D - pi, np.diag(pi) - np.outer(pi, pi)
 
 
 def deviations(variance: NDArray, mean: NDArray) -> NDArray:

@@ -32,7 +32,7 @@ from sklearn_ldl._solver.design import (
 )
 from sklearn_ldl._solver.losses import Loss, entropy
 from sklearn_ldl._solver.problem import PreparedProblem
-from sklearn_ldl._solver.whitening import choose_metric, label_moments
+from sklearn_ldl._solver.whitening import choose_metric, label_curvature, label_moments
 
 # Features that are read at a time; they should stay in the cache between two products.
 _CACHED = 400_000
@@ -209,7 +209,13 @@ class ChunkedProblem(PreparedProblem):
         super().__init__(
             design,
             design,
-            choose_metric(design, D.shape[1], design.label_moments, alphas, basis),
+            choose_metric(
+                design,
+                D.shape[1],
+                lambda: label_curvature(*design.label_moments()),
+                alphas,
+                basis,
+            ),
             label_mean=design.label_mean,
             entropy=design.entropy,
             dtype=design.dtype,

@@ -8,13 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sklearn_ldl._core.convergence import warn_not_converged
-from sklearn_ldl._core.simplex import centred_logits
+from sklearn_ldl._core.simplex import centred_logits, safe_log
+from sklearn_ldl._solver.auto_alpha import FirstStep, softmax_first_step
 from sklearn_ldl._solver.design import Design, scaled, without_zeros
 from sklearn_ldl._solver.lbfgs import State, minimize
 from sklearn_ldl._solver.losses import Loss, cross_entropy, entropy, probabilities
 from sklearn_ldl._solver.penalties import Penalty, l2, l2_in_basis
 from sklearn_ldl._solver.rows import RowsInMemory, RowSum
-from sklearn_ldl._solver.whitening import Metric, RowSpaceDesign, choose_metric, label_moments
+from sklearn_ldl._solver.whitening import (
+    Metric,
+    RowSpaceDesign,
+    choose_metric,
+    label_curvature,
+    label_moments,
+)
 
 
 class PreparedProblem:
@@ -48,6 +55,8 @@ class PreparedProblem:
     """
 
     unit = 1.0
+    #: What the first Newton step of a search is made of.
+    first_step: FirstStep = staticmethod(softmax_first_step)
 
     def __init__(
         self,
@@ -119,13 +128,22 @@ class PreparedProblem:
 
     def coefficients(self, state: State) -> tuple[NDArray, NDArray]:
         """Coefficients and intercept of the raw features, in the dtype of `X`."""
+        coef, intercept = self._in_double(state)
+        return coef.astype(self.dtype), intercept.astype(self.dtype)
+
+    def _in_double(self, state: State) -> tuple[NDArray, NDArray]:
         coef = state.coef
         if self.design is not self.wide:
             coef = self.design.expand(coef)
         intercept = state.intercept - coef @ self.wide.mean
         if self.feature_scale is not None:
             coef = coef / self.feature_scale
-        return coef.astype(self.dtype), intercept.astype(self.dtype)
+        return coef, intercept
+
+    @staticmethod
+    def log_degrees(X: Any, coef: NDArray, intercept: NDArray) -> NDArray:
+        """Logarithms of the degrees that coefficients of the raw features predict."""
+        return safe_log(probabilities(X @ coef.T + intercept))
 
 
 class SoftmaxLinearProblem(PreparedProblem):
@@ -168,7 +186,13 @@ class SoftmaxLinearProblem(PreparedProblem):
         super().__init__(
             design,
             wide,
-            choose_metric(design, D.shape[1], lambda: label_moments(D, weight), alphas, basis),
+            choose_metric(
+                design,
+                D.shape[1],
+                lambda: label_curvature(*label_moments(D, weight)),
+                alphas,
+                basis,
+            ),
             label_mean=weight @ D,
             entropy=entropy(D, weight),
             dtype=X.dtype,

@@ -208,13 +208,13 @@ class BlockMetric:
 def choose_metric(
     design: Moments,
     n_labels: int,
-    moments: Callable[[], tuple[NDArray, NDArray]],
+    curvature: Callable[[], NDArray],
     alphas: Sequence[float],
     basis: NDArray | None = None,
 ) -> KroneckerMetric | BlockMetric:
     """Pick the metric whose set-up costs less than the iterations it saves.
 
-    `moments` computes those of the labels, where they are needed (see `label_moments`); `basis` is
+    `curvature` computes that of the labels, where it is needed (see `label_curvature`); `basis` is
     a square matrix, in which the coefficients are penalised (see `label_basis`).
 
     The two eigendecompositions cost about ``9 (p^3 + C^3)`` operations, and whitening the second
@@ -223,7 +223,7 @@ def choose_metric(
     n, p = design.shape
     saved = 80 * n * p * n_labels * len(alphas)
     if max(p, n_labels) <= _SMALL or 9 * (p**3 + n_labels**3) <= saved:
-        return KroneckerMetric(design, label_curvature(*moments()), min(alphas), basis)
+        return KroneckerMetric(design, curvature(), min(alphas), basis)
     return BlockMetric(design, n_labels, min(alphas), basis)
 
 

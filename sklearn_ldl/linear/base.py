@@ -17,8 +17,8 @@ from sklearn_ldl._solver.design import in_precision
 from sklearn_ldl.base import LabelDistributionMixin, SoftmaxPredictionMixin
 
 
-class LinearModel(LabelDistributionMixin, BaseEstimator):
-    """Base of estimators with `coef_` and `intercept_`."""
+class LinearLearner(LabelDistributionMixin, BaseEstimator):
+    """Base of estimators that are linear in the features."""
 
     def _validate_data(self, X, y, sample_weight):
         X, D = self._validate_fit(X, y, accept_sparse="csr", dtype=[np.float64, np.float32])
@@ -34,6 +34,15 @@ class LinearModel(LabelDistributionMixin, BaseEstimator):
                 f"{type(self).__name__} {unit} {n_iter:4d}: objective {objective:.8f}, "
                 f"gradient {gradient_norm:.2e}"
             )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+class LinearModel(LinearLearner):
+    """Base of estimators with `coef_` and `intercept_`, a row for each label."""
 
     @lazily
     def decision_function(self, X: Any) -> NDArray:
@@ -56,11 +65,6 @@ class LinearModel(LabelDistributionMixin, BaseEstimator):
         Z = safe_sparse_dot(X, self.coef_.T, dense_output=True) + self.intercept_
         # Coefficients are in double precision where the features, of single, needed it.
         return Z.astype(X.dtype, copy=False)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.sparse = True
-        return tags
 
 
 class SoftmaxLinearModel(SoftmaxPredictionMixin, LinearModel):

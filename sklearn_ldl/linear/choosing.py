@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from sklearn.model_selection import KFold
 
 from sklearn_ldl._core.dask_rows import is_dask
-from sklearn_ldl._core.simplex import safe_log
 from sklearn_ldl._solver.auto_alpha import (
     Choice,
     Sample,
@@ -21,7 +20,6 @@ from sklearn_ldl._solver.auto_alpha import (
 )
 from sklearn_ldl._solver.chunks import ChunkedDesign, sample_of_blocks
 from sklearn_ldl._solver.design import Design
-from sklearn_ldl._solver.losses import probabilities
 from sklearn_ldl._solver.problem import SoftmaxLinearProblem
 
 # Below this share of unexplained variance the first step is far from the fit, and folds decide.
@@ -42,18 +40,25 @@ def choose(
     scalings: Sequence[bool] = (False,),
     bases: Sequence[NDArray | None] = (None,),
     correct: bool = True,
+    problem: Any = SoftmaxLinearProblem,
 ) -> Choice:
     """Choose penalty, scaling and basis by what a sample of the rows says.
 
     Where one Newton step explains more than half of the variance, as it does for class labels that
     are easily told apart, the penalty is corrected by four folds of the sample, unless the caller
-    has another one.
+    has another one. `problem` is the class of what is solved there.
     """
     take = sample_of_blocks if is_dask(X) else sample_of_rows
     sample = take(X, D, sample_weight)
-    choice = choose_alpha(*sample, fit_intercept=fit_intercept, scalings=scalings, bases=bases)
+    choice = choose_alpha(
+        *sample,
+        fit_intercept=fit_intercept,
+        scalings=scalings,
+        bases=bases,
+        first_step=problem.first_step,
+    )
     if correct and choice.unexplained < _SHARP and len(sample.D) >= _FEWEST_ROWS:
-        factor = _best_factor(choice, sample, bases[choice.basis], fit_intercept)
+        factor = _best_factor(choice, sample, bases[choice.basis], fit_intercept, problem)
         choice = choice._replace(alpha=choice.alpha * factor)
     return choice
 
@@ -71,7 +76,7 @@ def moments(
 
 
 def _best_factor(
-    choice: Choice, sample: Sample, basis: NDArray | None, fit_intercept: bool
+    choice: Choice, sample: Sample, basis: NDArray | None, fit_intercept: bool, problem: Any
 ) -> float:
     """Multiple of the penalty with the least cross entropy on held-out rows of the sample."""
     X, D, weight, n_effective = sample
@@ -81,7 +86,7 @@ def _best_factor(
     losses = np.zeros(len(_FACTORS))
     for train, test in KFold(_N_FOLDS, shuffle=True, random_state=0).split(D):
         alphas = choice.alpha * n_effective / effective_size(weight[train]) * _FACTORS
-        problem = SoftmaxLinearProblem(
+        prepared = problem(
             X[train],
             D[train],
             weight[train],
@@ -90,11 +95,10 @@ def _best_factor(
             basis=basis,
             feature_scale=scale,
         )
-        problem.unit = choice.scale
-        state = problem.start()
+        prepared.unit = choice.scale
+        state = prepared.start()
         for position, alpha in enumerate(alphas):
-            problem.solve(alpha, state, max_iter=100, tol=1e-3)
-            coef, intercept = problem.coefficients(state)
-            log_P = safe_log(probabilities(X[test] @ coef.T + intercept))
+            prepared.solve(alpha, state, max_iter=100, tol=1e-3)
+            log_P = problem.log_degrees(X[test], *prepared.coefficients(state))
             losses[position] -= weight[test] @ (D[test] * log_P).sum(axis=1)
     return float(_FACTORS[int(np.argmin(losses))])

@@ -1,4 +1,4 @@
-"""Fitting the maximum-entropy model, with a given penalty or a chosen one."""
+"""Fitting a linear model, with a given penalty or a chosen one."""
 
 from __future__ import annotations
 
@@ -26,20 +26,132 @@ from sklearn_ldl.linear.base import SoftmaxLinearModel
 from sklearn_ldl.linear.choosing import choose, moments
 
 
-class MaximumEntropyModel(CallbackSupportMixin, SoftmaxLinearModel):
-    """Base of the estimators that minimise the KL divergence and an L2 penalty.
+class PenalizedFit(CallbackSupportMixin):
+    """Mixin for linear estimators that minimise the KL divergence and an L2 penalty.
 
-    Besides their penalty, they have the parameters `standardize`, `fit_intercept`, `max_iter`,
-    `tol`, `warm_start` and `verbose`.
+    Besides their penalty, they have the parameters `standardize`, `max_iter`, `tol`, `warm_start`
+    and `verbose`, and the parameter or attribute `fit_intercept`.
     """
 
     _parameter_constraints: dict = {
         "standardize": ["boolean", StrOptions({"auto"})],
-        "fit_intercept": ["boolean"],
         "max_iter": [Interval(Integral, 0, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "warm_start": ["boolean"],
         "verbose": ["verbose"],
+    }
+
+    #: What is solved for rows in memory.
+    _problem_class: Any = SoftmaxLinearProblem
+
+    def _fit_chosen(self, X, D, sample_weight, alpha, bases=(None,)):
+        """Choose what is "auto" among the parameters, and fit the model."""
+        scalings = self._scalings(alpha == "auto")
+        unit, standardize, position = 1.0, scalings[0], 0
+        if alpha == "auto" or len(scalings) > 1 or len(bases) > 1:
+            choice = choose(
+                X,
+                D,
+                sample_weight,
+                fit_intercept=self.fit_intercept,
+                scalings=scalings,
+                bases=bases,
+                correct=alpha == "auto",
+                problem=self._problem_class,
+            )
+            standardize, position = choice.standardize, choice.basis
+            if alpha == "auto":
+                alpha, unit = choice.alpha, choice.scale
+        scale = self._feature_scale(X, D, sample_weight) if standardize else None
+        self._fit_validated(X, D, sample_weight, alpha, unit, bases[position], scale)
+        return position
+
+    def _scalings(self, automatic: bool) -> list[bool]:
+        """Whether to standardise: what may be chosen."""
+        if self.standardize == "auto":
+            return [False, True] if automatic else [False]
+        return [self.standardize]
+
+    def _feature_scale(self, X, D, sample_weight) -> NDArray[np.float64]:
+        """Return what standardises features."""
+        return deviations(*moments(X, D, sample_weight, center=self.fit_intercept))
+
+    def _fit_validated(self, X, D, sample_weight, alpha, unit=1.0, basis=None, feature_scale=None):
+        self.standardized_ = feature_scale is not None
+        self.alpha_ = float(alpha)
+        if alpha == 0 and X.shape[0] <= X.shape[1]:
+            warnings.warn(
+                "alpha=0 with no more rows than features: there may be no finite minimiser. "
+                "Use alpha > 0.",
+                ConvergenceWarning,
+            )
+        start = ()
+        if self.warm_start and hasattr(self, "coef_"):
+            start = self._last_fit(D.shape[1], X.shape[1])
+        problem = self._problem(X, D, sample_weight, [alpha], basis, feature_scale)
+        problem.unit = unit
+        state = problem.start(*start)
+        reporter = IterationReporter(
+            self, self.max_iter, X=X, y=D, metadata={"sample_weight": sample_weight}
+        )
+
+        def on_iteration(state: State) -> None:
+            self._report(state.n_iter, state.value - problem.entropy, state.gradient_norm)
+            if reporter.active:
+                reporter.step(self._attributes(*problem.coefficients(state)))
+
+        try:
+            problem.solve(alpha, state, max_iter=self.max_iter, tol=self.tol, callback=on_iteration)
+        finally:
+            # Also after Ctrl-C: what was reached is kept, and warm_start goes on from there.
+            self._keep(problem, state)
+        warn_if_not_converged(state, self.tol)
+        reporter.close()
+        return self
+
+    def _last_fit(self, n_labels: int, n_features: int) -> tuple[NDArray, NDArray]:
+        """Coefficients and intercept from where a fit of this shape goes on."""
+        if self.coef_.shape != (n_labels, n_features):
+            raise ValueError(
+                f"warm_start needs data of the same shape: the last fit had coefficients of "
+                f"shape {self.coef_.shape}, these data need {(n_labels, n_features)}."
+            )
+        return self.coef_, self.intercept_
+
+    def _attributes(self, coef: NDArray, intercept: NDArray) -> dict[str, NDArray]:
+        """Name what the solver has found."""
+        return {"coef_": coef, "intercept_": intercept}
+
+    def _problem(
+        self, X, D, sample_weight, alphas, basis=None, feature_scale=None
+    ) -> PreparedProblem:
+        """Prepare the data, in memory or in blocks, for some penalties."""
+        problem = ChunkedProblem if is_dask(X) else self._problem_class
+        return problem(
+            X,
+            D,
+            sample_weight,
+            fit_intercept=self.fit_intercept,
+            alphas=alphas,
+            basis=basis,
+            feature_scale=feature_scale,
+        )
+
+    def _keep(self, problem: PreparedProblem, state: State) -> None:
+        for name, value in self._attributes(*problem.coefficients(state)).items():
+            setattr(self, name, value)
+        self.loss_ = max(float(state.value - problem.entropy), 0.0)
+        self.gradient_norm_ = float(state.gradient_norm)
+        self.n_iter_ = state.n_iter
+        self.n_evaluations_ = state.n_evaluations
+
+
+class MaximumEntropyModel(PenalizedFit, SoftmaxLinearModel):
+    """Base of the estimators whose predictions are a softmax, fitted in memory or by blocks."""
+
+    _parameter_constraints: dict = {
+        **PenalizedFit._parameter_constraints,
+        "fit_intercept": ["boolean"],
     }
 
     #: Whether Dask collections are fitted block by block.
@@ -93,99 +205,7 @@ class MaximumEntropyModel(CallbackSupportMixin, SoftmaxLinearModel):
         model.n_labels_, model.n_features_in_ = W.shape
         return model
 
-    def _fit_chosen(self, X, D, sample_weight, alpha, bases=(None,)):
-        """Choose what is "auto" among the parameters, and fit the model."""
-        scalings = self._scalings(alpha == "auto")
-        unit, standardize, position = 1.0, scalings[0], 0
-        if alpha == "auto" or len(scalings) > 1 or len(bases) > 1:
-            choice = choose(
-                X,
-                D,
-                sample_weight,
-                fit_intercept=self.fit_intercept,
-                scalings=scalings,
-                bases=bases,
-                correct=alpha == "auto",
-            )
-            standardize, position = choice.standardize, choice.basis
-            if alpha == "auto":
-                alpha, unit = choice.alpha, choice.scale
-        scale = self._feature_scale(X, D, sample_weight) if standardize else None
-        self._fit_validated(X, D, sample_weight, alpha, unit, bases[position], scale)
-        return position
-
-    def _scalings(self, automatic: bool) -> list[bool]:
-        """Whether to standardise: what may be chosen."""
-        if self.standardize == "auto":
-            return [False, True] if automatic else [False]
-        return [self.standardize]
-
-    def _feature_scale(self, X, D, sample_weight) -> NDArray[np.float64]:
-        """Return what standardises features."""
-        return deviations(*moments(X, D, sample_weight, center=self.fit_intercept))
-
-    def _fit_validated(self, X, D, sample_weight, alpha, unit=1.0, basis=None, feature_scale=None):
-        self.standardized_ = feature_scale is not None
-        self.alpha_ = float(alpha)
-        if alpha == 0 and X.shape[0] <= X.shape[1]:
-            warnings.warn(
-                "alpha=0 with no more rows than features: there may be no finite minimiser. "
-                "Use alpha > 0.",
-                ConvergenceWarning,
-            )
-        start = {}
-        if self.warm_start and hasattr(self, "coef_"):
-            if self.coef_.shape != (D.shape[1], X.shape[1]):
-                raise ValueError(
-                    f"warm_start needs data of the same shape: the last fit had coefficients of "
-                    f"shape {self.coef_.shape}, these data need {(D.shape[1], X.shape[1])}."
-                )
-            start = {"coef": self.coef_, "intercept": self.intercept_}
-        problem = self._problem(X, D, sample_weight, [alpha], basis, feature_scale)
-        problem.unit = unit
-        state = problem.start(**start)
-        reporter = IterationReporter(
-            self, self.max_iter, X=X, y=D, metadata={"sample_weight": sample_weight}
-        )
-
-        def on_iteration(state: State) -> None:
-            self._report(state.n_iter, state.value - problem.entropy, state.gradient_norm)
-            if reporter.active:
-                coef, intercept = problem.coefficients(state)
-                reporter.step({"coef_": coef, "intercept_": intercept})
-
-        try:
-            problem.solve(alpha, state, max_iter=self.max_iter, tol=self.tol, callback=on_iteration)
-        finally:
-            # Also after Ctrl-C: what was reached is kept, and warm_start goes on from there.
-            self._keep(problem, state)
-        warn_if_not_converged(state, self.tol)
-        reporter.close()
-        return self
-
     def _validate_data(self, X, y, sample_weight):
         if is_dask(X, y):
             return validate_chunks(self, X, y, sample_weight)
         return super()._validate_data(X, y, sample_weight)
-
-    def _problem(
-        self, X, D, sample_weight, alphas, basis=None, feature_scale=None
-    ) -> PreparedProblem:
-        """Prepare the data, in memory or in blocks, for some penalties."""
-        problem = ChunkedProblem if is_dask(X) else SoftmaxLinearProblem
-        return problem(
-            X,
-            D,
-            sample_weight,
-            fit_intercept=self.fit_intercept,
-            alphas=alphas,
-            basis=basis,
-            feature_scale=feature_scale,
-        )
-
-    def _keep(self, problem: PreparedProblem, state: State) -> None:
-        self.coef_, self.intercept_ = problem.coefficients(state)
-        self.loss_ = max(float(state.value - problem.entropy), 0.0)
-        self.gradient_norm_ = float(state.gradient_norm)
-        self.n_iter_ = state.n_iter
-        self.n_evaluations_ = state.n_evaluations

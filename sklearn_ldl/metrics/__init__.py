@@ -34,6 +34,7 @@ from sklearn_ldl.metrics.multilabel import average_precision_score
 from sklearn_ldl.metrics.ordinal import (
     cumulative_absolute_distance,
     quadratic_form_distance,
+    ranked_probability_score_loss,
     wasserstein_distance,
 )
 from sklearn_ldl.metrics.scorers import get_ldl_scorer, get_ldl_scorer_names
@@ -78,6 +79,7 @@ __all__ = [
     "normalized_mean_error",
     "quadratic_form_distance",
     "rank_calibration_score",
+    "ranked_probability_score_loss",
     "sorensen_distance",
     "squared_chi2_distance",
     "tail_euclidean_distance",

@@ -160,6 +160,61 @@ def quadratic_form_distance(D, P, *, grid: ArrayLike | None = None):
     return np.sqrt(_cumulative_error(D, P) ** 2 @ (2 * steps / steps.sum()))
 
 
+@row_metric
+def ranked_probability_score_loss(D, P, *, grid: ArrayLike | None = None):
+    r"""Ranked probability score: squared errors of the probabilities of "up to this label".
+
+    .. math:: \sum_{k=1}^{C-1} (g_{k+1} - g_k) \Big( \sum_{j \le k} (d_j - p_j) \Big)^2
+
+    It is proper: nothing scores better on average than the true distribution, be the rows of
+    `D_true` distributions, votes or single labels drawn from it. Of labels in an order it is what
+    the Brier score is of others; with a grid it is the continuous ranked probability score of
+    distributions over that grid. :func:`quadratic_form_distance` is the root of it in each row, on
+    a scale of its own, and not proper for that reason.
+
+    Parameters
+    ----------
+    D_true, D_pred : array-like of shape (n_samples, n_labels)
+        True and predicted distributions: rows on the simplex, exact zeros allowed.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights of the rows in the mean; None weighs them equally.
+    per_row : bool, default=False
+        Return the value of every row instead of their mean; excludes `sample_weight`.
+    grid : array-like of shape (n_labels,), default=None
+        Values :math:`g` of the labels, strictly increasing. None stands for neighbours one apart.
+        Columns of two data frames that have these values as names are matched by name.
+
+    Returns
+    -------
+    loss : float, or ndarray of shape (n_samples,)
+        Between 0 (equal) and ``grid[-1] - grid[0]``, or ``n_labels - 1`` without a grid, by which
+        some authors divide.
+
+    Raises
+    ------
+    ValueError
+        If `D_true` or `D_pred` does not hold distributions, if their shapes differ, or if another
+        argument is out of its range.
+
+    References
+    ----------
+    E. S. Epstein, "A scoring system for probability forecasts of ranked categories", Journal of
+    Applied Meteorology 8(6), 1969.
+
+    T. Gneiting, A. E. Raftery, "Strictly proper scoring rules, prediction, and estimation",
+    Journal of the American Statistical Association 102(477), 2007.
+
+    Examples
+    --------
+    >>> from sklearn_ldl.metrics import ranked_probability_score_loss
+    >>> ranked_probability_score_loss([[1.0, 0.0, 0.0]], [[0.0, 0.5, 0.5]])
+    1.25
+    >>> ranked_probability_score_loss([[1.0, 0.0, 0.0]], [[0.0, 0.5, 0.5]], grid=[1, 3, 5])
+    2.5
+    """
+    return _cumulative_error(D, P) ** 2 @ _steps(grid, D.shape[1])
+
+
 def _work(D: NDArray, P: NDArray, steps: NDArray) -> NDArray:
     return np.abs(_cumulative_error(D, P)) @ steps
 

@@ -180,6 +180,7 @@ _METRICS_OF_DISTRIBUTIONS = (
     ordinal.wasserstein_distance,
     ordinal.cumulative_absolute_distance,
     ordinal.quadratic_form_distance,
+    ordinal.ranked_probability_score_loss,
     calibration.expected_calibration_error,
     calibration.uncertainty_calibration_error,
     calibration.log_loss,

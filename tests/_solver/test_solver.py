@@ -76,7 +76,12 @@ def search(design, D, alpha, metric, state, **options):
 
 
 def choose(design, D, alphas):
-    return choose_metric(design, D.shape[1], lambda: label_moments(D, design.weight), alphas)
+    return choose_metric(
+        design,
+        D.shape[1],
+        lambda: label_curvature(*label_moments(D, design.weight)),
+        alphas,
+    )
 
 
 def metrics(design, D, alpha):

@@ -52,11 +52,13 @@ BOUNDS = {
     metrics.wasserstein_distance: lambda C: C - 1,
     metrics.cumulative_absolute_distance: lambda C: C - 1,
     metrics.quadratic_form_distance: lambda C: np.sqrt(2),
+    metrics.ranked_probability_score_loss: lambda C: C - 1,
 }
 ORDERED = (
     metrics.wasserstein_distance,
     metrics.cumulative_absolute_distance,
     metrics.quadratic_form_distance,
+    metrics.ranked_probability_score_loss,
 )
 SYMMETRIC = [metric for metric in BOUNDS if metric not in (kl_divergence, zero_one_loss)]
 

@@ -8,6 +8,7 @@ from scipy import stats
 from sklearn_ldl.metrics import (
     cumulative_absolute_distance,
     quadratic_form_distance,
+    ranked_probability_score_loss,
     wasserstein_distance,
 )
 
@@ -69,7 +70,13 @@ def test_quadratic_form_equals_the_form_with_the_similarity_matrix(problem):
 
 
 @pytest.mark.parametrize(
-    "metric", [wasserstein_distance, cumulative_absolute_distance, quadratic_form_distance]
+    "metric",
+    [
+        wasserstein_distance,
+        cumulative_absolute_distance,
+        quadratic_form_distance,
+        ranked_probability_score_loss,
+    ],
 )
 def test_a_near_miss_costs_less_than_a_far_one(metric):
     truth, near, far = [[1, 0, 0, 0]], [[0, 1, 0, 0]], [[0, 0, 0, 1]]
@@ -77,7 +84,13 @@ def test_a_near_miss_costs_less_than_a_far_one(metric):
 
 
 @pytest.mark.parametrize(
-    "metric", [wasserstein_distance, cumulative_absolute_distance, quadratic_form_distance]
+    "metric",
+    [
+        wasserstein_distance,
+        cumulative_absolute_distance,
+        quadratic_form_distance,
+        ranked_probability_score_loss,
+    ],
 )
 @quick
 @given(problem=ordered_problems())
@@ -100,13 +113,45 @@ def test_the_unit_of_the_grid_scales_emd_and_leaves_the_quadratic_form(problem, 
     )
 
 
+@quick
+@given(problem=ordered_problems())
+def test_ranked_probability_score_is_a_sum_of_brier_scores_and_a_squared_form(problem):
+    D, P, grid = problem
+    steps = np.diff(grid)
+    thresholds = [
+        step * (D[:, : k + 1].sum(axis=1) - P[:, : k + 1].sum(axis=1)) ** 2
+        for k, step in enumerate(steps)
+    ]
+    score = ranked_probability_score_loss(D, P, grid=grid, per_row=True)
+    assert_allclose(score, np.sum(thresholds, axis=0), rtol=1e-9, atol=1e-13)
+    form = quadratic_form_distance(D, P, grid=grid, per_row=True)
+    assert_allclose(score, np.ptp(grid) / 2 * form**2, rtol=1e-9, atol=1e-13)
+
+
+def test_ranked_probability_score_is_proper_and_the_quadratic_form_is_not():
+    truth = np.array([0.7, 0.2, 0.1])
+    labels = np.eye(3)  # single votes, drawn from the truth
+    sharper = np.array([0.9, 0.08, 0.02])
+
+    def expected(metric, prediction):
+        return truth @ metric(labels, np.tile(prediction, (3, 1)), per_row=True)
+
+    score = ranked_probability_score_loss
+    rng = np.random.default_rng(0)
+    rivals = [sharper, *rng.dirichlet(np.ones(3), 200)]
+    assert all(expected(score, truth) < expected(score, rival) for rival in rivals)
+    assert expected(quadratic_form_distance, sharper) < expected(quadratic_form_distance, truth)
+
+
 def test_weights():
     D, P = [[1, 0, 0], [1, 0, 0]], [[0, 1, 0], [0, 0, 1]]
     assert wasserstein_distance(D, P, sample_weight=[3, 1]) == 1.25
     assert quadratic_form_distance(D, P, sample_weight=[0, 1]) == pytest.approx(np.sqrt(2))
 
 
-@pytest.mark.parametrize("metric", [wasserstein_distance, quadratic_form_distance])
+@pytest.mark.parametrize(
+    "metric", [wasserstein_distance, quadratic_form_distance, ranked_probability_score_loss]
+)
 @pytest.mark.parametrize(
     ("grid", "message"),
     [

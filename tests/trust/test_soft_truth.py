@@ -37,6 +37,7 @@ ORDINAL = {
     "wasserstein_distance": "mass moves along the labels",
     "cumulative_absolute_distance": "mass moves along the labels",
     "quadratic_form_distance": "labels that are neighbours are similar",
+    "ranked_probability_score_loss": "mass up to every label",
 }
 
 

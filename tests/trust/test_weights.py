@@ -79,6 +79,7 @@ OF_ONE = {
     },
     # The grid is that of all values, of the rows without weight, too.
     "LDLRegressor": {"distributor": WIDE},
+    "ProportionalOddsLDL": {"alpha": 1e-2},
     "SmoothBFGSLDL": {"alpha": 1e-2, "length_scale": 0.4},
     "StackingLDL": {"estimators": [("a", BFGSLDL(**LINEAR)), ("b", BFGSLDL(alpha=1, tol=1e-10))]},
 }

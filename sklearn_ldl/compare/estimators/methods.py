@@ -21,7 +21,7 @@ from sklearn_ldl.compare.estimators.entry import (
 )
 from sklearn_ldl.compare.problem import Problem
 from sklearn_ldl.ensemble import DFLDL, GradientBoostingLDL, StackingLDL
-from sklearn_ldl.linear import BFGSLDL, BFGSLDLCV, SmoothBFGSLDL
+from sklearn_ldl.linear import BFGSLDL, BFGSLDLCV, ProportionalOddsLDL, SmoothBFGSLDL
 from sklearn_ldl.neighbors import KNeighborsLDL
 from sklearn_ldl.problem_transformation import PTSVMLDL, PTBayesLDL
 from sklearn_ldl.svm import LDSVR
@@ -139,6 +139,12 @@ METHODS: dict[str, Entry] = {
         "SmoothBFGSLDL",
         scaling=NONE,
         by_default=True,
+    ),
+    "ordered": Entry(
+        "proportional odds for labels in an order (ProportionalOddsLDL)",
+        lambda p, s: ProportionalOddsLDL(),
+        "ProportionalOddsLDL",
+        scaling=NONE,
     ),
     "nystroem": Entry(
         "maximum entropy on an approximate RBF kernel (Nystroem, BFGSLDLCV)",
