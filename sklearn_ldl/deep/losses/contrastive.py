@@ -39,8 +39,8 @@ def contrastive(S: Tensor, T: Tensor, temperature: float = 0.07) -> Tensor:
     >>> T = torch.eye(3)
     >>> contrastive(5 * T, T).max() < 1e-5
     tensor(True)
-    >>> contrastive(torch.zeros(3, 3), T).exp()
-    tensor([3.0000, 3.0000, 3.0000])
+    >>> contrastive(torch.zeros(3, 3), T).exp().round()
+    tensor([3., 3., 3.])
     """
     check_shapes(S, T)
     similarities = F.normalize(S) @ F.normalize(T).T / temperature
