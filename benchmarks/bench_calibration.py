@@ -141,7 +141,7 @@ def main(report, options):
         part, max_epochs = PARTS[name], RECIPE["max_epochs"]
         if options.quick:
             part, max_epochs = part._replace(n_seeds=1, n_teachers=1), 1
-        # A longer schedule makes nothing better that learns wrong labels by heart.
+        # The longer schedule is a question of the publication, where labels are clean.
         every = part.methods or [m for m in METHODS if not (part.noise and m.endswith("long"))]
         if part.n_teachers == 1:
             every = [method for method in every if "En" not in method and "MT" not in method]
