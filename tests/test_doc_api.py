@@ -38,7 +38,6 @@ NO_REFERENCE = {
     "deep.DeepClassifier": "what classifiers share, each with its own source",
     "deep.DeepDistributionRegressor": "what regressors share, each with its own source",
     "deep.DeepValueRegressor": "what regressors share, each with its own source",
-    "deep.backbone": "builds the networks of other packages",
     "deep.from_heatmap_coordinates": "a change of units",
     "deep.to_heatmap_coordinates": "a change of units",
     "distributors.DominantSplit": "a result of split_dominant, which has its own",

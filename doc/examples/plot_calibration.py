@@ -1,6 +1,6 @@
 """
-Calibration by temperature scaling
-==================================
+Calibration, by a temperature or by a teacher
+=============================================
 
 A flexible learner with few rows is too sure of what it predicts, a heavily penalised one is not
 sure enough. Dividing the logits by one number before the softmax, the temperature, cures both. The
@@ -9,6 +9,9 @@ order of the labels stays, and so does the accuracy.
 - For class labels scikit-learn has ``CalibratedClassifierCV(method="temperature")``, since
   version 1.8.
 - For distributions there is :class:`~sklearn_ldl.TemperatureCalibrator`.
+
+A network can also be trained to know how sure it may be: On-LDL,
+:class:`~sklearn_ldl.OnlineLDLClassifier`, needs no rows set aside.
 """
 
 # %%
@@ -23,13 +26,21 @@ import numpy as np
 import sklearn
 from scipy.special import softmax
 from sklearn.calibration import CalibratedClassifierCV, CalibrationDisplay
-from sklearn.datasets import make_classification
+from sklearn.datasets import load_digits, make_classification
 from sklearn.ensemble import ExtraTreesRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import train_test_split
+from torch import nn
 
-from sklearn_ldl import BFGSLDL, LDLClassifier, TemperatureCalibrator
-from sklearn_ldl.metrics import kl_divergence
+from sklearn_ldl import (
+    BFGSLDL,
+    DeepLDLClassifier,
+    LDLClassifier,
+    OnlineLDLClassifier,
+    TemperatureCalibrator,
+)
+from sklearn_ldl.deep import PRESETS
+from sklearn_ldl.metrics import expected_calibration_error, kl_divergence
 from sklearn_ldl.plotting import ReliabilityDisplay
 
 X, y = make_classification(4000, n_features=40, n_informative=8, n_classes=3, random_state=0)
@@ -108,4 +119,46 @@ ax.set_xticks([0.25, 0.5, 1, 2, 4], ["1/4", "1/2", "1", "2", "4"])
 ax.minorticks_off()
 ax.set(xlabel="Temperature", ylabel="KL divergence from the truth", ylim=(0, 1))
 ax.legend()
+plt.show()
+
+# %%
+# A teacher and mixed images
+# --------------------------
+# A network that is trained on 150 digits until it knows them by heart. Then it teaches another one
+# of its kind: that one never sees a label, only what the teacher says of images that are put
+# together from two (CutMix), and the teacher is not sure of those. Trained on the same images with
+# mixed labels, without a teacher, a network is not sure enough.
+
+
+def convnet(n_labels):
+    """Two convolutions."""
+    first = nn.Conv2d(1, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2)
+    second = nn.Conv2d(16, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.Flatten()
+    return nn.Sequential(*first, *second, nn.Linear(32 * 4 * 4, n_labels))
+
+
+X, y = load_digits(return_X_y=True)
+X_train, X_test, y_train, y_test = train_test_split(X / 16 - 0.3, y, train_size=150, random_state=0)
+net = {**PRESETS["plain"], "optimizer": "sgd", "lr": 0.05, "batch_size": 64, "max_epochs": 120}
+net |= {"weight_decay": 5e-4, "lr_schedule": "multistep", "input_shape": (1, 8, 8)}
+
+teacher = DeepLDLClassifier(convnet, random_state=0, **net).fit(X_train, y_train)
+student = OnlineLDLClassifier(
+    FrozenEstimator(teacher), augment="cutmix", module=convnet, random_state=0, **net
+)
+mixed = DeepLDLClassifier(convnet, augment="cutmix", random_state=0, **net)
+networks = {
+    "teacher": teacher,
+    "On-LDL, CutMix": student.fit(X_train, y_train),
+    "labels, CutMix": mixed.fit(X_train, y_train),
+}
+
+_, ax = plt.subplots(figsize=(5, 5), layout="constrained")
+print(f"{'':<16}accuracy   calibration error")
+for name, model in networks.items():
+    P = model.predict_proba(X_test)
+    error = expected_calibration_error(y_test, P)
+    print(f"{name:<16}{model.score(X_test, y_test):8.3f}{error:20.3f}")
+    ReliabilityDisplay.from_predictions(y_test, P, name=name, ax=ax)
+ax.set_title("Digits")
 plt.show()

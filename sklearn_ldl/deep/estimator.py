@@ -402,6 +402,9 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
     ) -> NDArray[np.floating]:
         return self._run(partial(LayerInput, layer=layer), net, batches, n_rows)
 
+    def _extend_module(self, module: nn.Module) -> None:
+        """Add to a network that was just built what its training needs besides."""
+
     def _first_output(self, data: TrainingData) -> NDArray[np.float64] | None:
         """Output from which an ensemble starts; None means anywhere."""
         return None

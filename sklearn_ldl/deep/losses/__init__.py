@@ -1,6 +1,7 @@
 """Losses for networks: pure functions of outputs and targets, in torch."""
 
 from sklearn_ldl.deep.losses.base import Loss
+from sklearn_ldl.deep.losses.contrastive import contrastive
 from sklearn_ldl.deep.losses.decoupled import decoupled_kl
 from sklearn_ldl.deep.losses.density import kernel_density_nll
 from sklearn_ldl.deep.losses.distributions import (
@@ -23,6 +24,7 @@ __all__ = [
     "REGRESSION_LOSSES",
     "Loss",
     "alpha_divergence",
+    "contrastive",
     "cumulative_absolute",
     "decoupled_kl",
     "earth_mover_squared",

@@ -1,7 +1,8 @@
-"""Networks for images from torchvision or timm, with a new last layer."""
+"""Networks for images from torchvision, timm or this package, with a new last layer."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
@@ -12,7 +13,9 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-SOURCES = ("torchvision", "timm")
+from sklearn_ldl.deep.networks.residual import ResidualNetwork
+
+SOURCES = ("torchvision", "timm", "sklearn_ldl")
 
 
 class Backbone(nn.Module):
@@ -64,6 +67,7 @@ def backbone(
     source: str = "torchvision",
     weights: str | bool | PathLike | None = None,
     in_channels: int = 3,
+    width: int | None = None,
 ) -> Callable[..., Backbone]:
     """Choose a network for images by its name; it is built at fit, with as many outputs as labels.
 
@@ -74,15 +78,21 @@ def backbone(
     ----------
     name : str
         Name of the model in `source`, such as "resnet18".
-    source : {"torchvision", "timm"}, default="torchvision"
-        Package that builds the model. It has to be installed.
+    source : {"torchvision", "timm", "sklearn_ldl"}, default="torchvision"
+        Package that builds the model. It has to be installed. "sklearn_ldl" has the residual
+        networks for small images, of CIFAR and the like: "resnet20", "resnet32", "resnet44",
+        "resnet56" and so on, with as many layers as the name says.
     weights : str, bool or os.PathLike, default=None
         Pretrained weights: True for those that `source` takes by default, a name of torchvision
         such as "IMAGENET1K_V2", or the path (a ``pathlib.Path``) of a file with the state dict of
-        the model, whose last layer may have any size. None draws them at random.
+        the model, whose last layer may have any size. None draws them at random; there are no
+        others for "sklearn_ldl", but from a file.
     in_channels : int, default=3
         Channels of the images. Unless there are as many as the model is made for, its first
         convolution is replaced; every channel gets the same share of the pretrained weights.
+    width : int, default=None
+        Channels in the first stage of a residual network of "sklearn_ldl", which costs four times
+        as much at twice the width. None means 16, as published.
 
     Returns
     -------
@@ -92,8 +102,9 @@ def backbone(
     Raises
     ------
     ValueError
-        If `source` is unknown, if timm is to take weights by name, or, at fit, if `X` has another
-        number of channels or the model does not end in a linear layer.
+        If `source` is unknown, or has no such weights or width, if timm is to take weights by name,
+        or, at fit, if `X` has another number of channels, the model does not end in a linear layer,
+        or "sklearn_ldl" has no model of this name.
     ImportError
         At fit, if `source` is not installed.
 
@@ -101,7 +112,12 @@ def backbone(
     -----
     Pretrained models expect images of the size and the scale that they were trained with. Scale
     the channels beforehand. Models with more than one output in training (GoogLeNet, Inception)
-    are not supported.
+    are not supported. Most reduce the size of an image by 32; those of "sklearn_ldl" reduce it by 4
+    only.
+
+    References
+    ----------
+    K. He, X. Zhang, S. Ren, J. Sun, "Deep residual learning for image recognition", CVPR 2016.
 
     Examples
     --------
@@ -109,6 +125,10 @@ def backbone(
     >>> resnet = backbone("resnet18", weights=True)
     >>> model = DeepLDLClassifier(resnet, **PRESETS["finetune"])
     >>> quick = model.set_params(param_groups=[("body.*", {"lr": 0.0})])  # trains the head alone
+    >>> digits = DeepLDLClassifier(
+    ...     backbone("resnet20", source="sklearn_ldl", in_channels=1, width=8),
+    ...     input_shape=(1, 8, 8),
+    ... )
     """
     if source not in SOURCES:
         raise ValueError(f"source must be one of {SOURCES}, got {source!r}.")
@@ -117,7 +137,15 @@ def backbone(
             f"timm takes the name of its weights behind that of the model: "
             f"backbone('{name}.{weights}', source='timm', weights=True)."
         )
-    return partial(_build, name, source=source, weights=weights, in_channels=in_channels)
+    if source == "sklearn_ldl":
+        if weights and not isinstance(weights, PathLike):
+            raise ValueError(f"{name!r} of sklearn_ldl has no pretrained weights but from a file.")
+    elif width is not None:
+        raise ValueError(f"width is for models of sklearn_ldl; leave it out for {source}.")
+    options = {} if width is None else {"width": width}
+    return partial(
+        _build, name, source=source, weights=weights, in_channels=in_channels, options=options
+    )
 
 
 def _build(
@@ -126,6 +154,7 @@ def _build(
     source: str,
     weights: str | bool | PathLike | None,
     in_channels: int,
+    options: dict[str, int],
     input_shape: tuple[int, ...],
     n_labels: int,
 ) -> Backbone:
@@ -134,17 +163,25 @@ def _build(
             f"backbone({name!r}) takes in_channels={in_channels}, but X has samples of shape "
             f"{input_shape}."
         )
-    package = _import(source)
     file = weights if isinstance(weights, PathLike) else None
     given = None if file else weights
-    if source == "timm":
-        body = package.create_model(name, pretrained=bool(given), num_classes=n_labels)
+    if source == "sklearn_ldl":
+        body = _residual(name, n_labels, **options)
+    elif source == "timm":
+        body = _import(source).create_model(name, pretrained=bool(given), num_classes=n_labels)
     else:
-        body = package.models.get_model(name, weights="DEFAULT" if given is True else given or None)
+        models = _import(source).models
+        body = models.get_model(name, weights="DEFAULT" if given is True else given or None)
     if file:
         _load(body, file)
     _take_channels(body, in_channels, pretrained=bool(weights))
     return Backbone(body, n_labels)
+
+
+def _residual(name: str, n_labels: int, **options: int) -> nn.Module:
+    if depth := re.fullmatch(r"resnet(\d+)", name):
+        return ResidualNetwork(int(depth[1]), n_labels, **options)
+    raise ValueError(f"sklearn_ldl has residual networks, such as 'resnet20'; got {name!r}.")
 
 
 def _import(source: str) -> ModuleType:

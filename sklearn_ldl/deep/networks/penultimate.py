@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import get_ident
 from typing import Any
 
@@ -53,6 +54,11 @@ class LayerInput(nn.Module):
 
     def forward(self, *X: Tensor, **named: Tensor) -> Tensor:
         """Pass rows, and return the input of the layer."""
+        n_rows = len(next(iter((*X, *named.values()))))
+        return self.watched(lambda: self.module(*X, **named), n_rows)[1]
+
+    def watched(self, run: Callable[[], Any], n_rows: int) -> tuple[Any, Tensor]:
+        """Run a pass of so many rows through the network; return its result and that input."""
         given: list[Any] = []
         thread = get_ident()
 
@@ -62,16 +68,15 @@ class LayerInput(nn.Module):
 
         hook = self.layer.register_forward_pre_hook(keep)
         try:
-            self.module(*X, **named)
+            result = run()
         finally:
             hook.remove()
         if isinstance(self.layer, MemberLinear):
             given = [part.transpose(0, 1) for part in given]
         # A network may pass some rows at a time.
-        n_rows = len(next(iter((*X, *named.values()))))
         if sum(len(part) for part in given) != n_rows:
             raise ValueError(
                 f"The layer {self.name!r} is given {[tuple(part.shape) for part in given]} for "
                 f"{n_rows} samples, not one entry for each: name another one."
             )
-        return torch.cat(given).flatten(1)
+        return result, torch.cat(given).flatten(1)

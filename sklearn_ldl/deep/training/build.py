@@ -134,6 +134,7 @@ def _build_module(settings: Any, sizes: dict[str, Any], options: dict[str, Any])
     init = settings.init
     if init is not None:
         (INITIALIZERS[init] if isinstance(init, str) else init)(built)
+    settings._extend_module(built)
     return built
 
 

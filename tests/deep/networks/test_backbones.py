@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.datasets import load_digits
 from sklearn.model_selection import GridSearchCV
 
 torch = pytest.importorskip("torch")
@@ -16,6 +17,7 @@ from torch import nn  # noqa: E402
 from sklearn_ldl import DeepLDLClassifier  # noqa: E402
 from sklearn_ldl.deep import PRESETS  # noqa: E402
 from sklearn_ldl.deep.networks.backbones import Backbone, backbone  # noqa: E402
+from sklearn_ldl.deep.networks.residual import ResidualBlock, ResidualNetwork  # noqa: E402
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.standard_normal((40, 3, 8, 8)).astype(np.float32)
@@ -201,7 +203,9 @@ def test_a_missing_package_is_named(source, monkeypatch):
 
 
 def test_what_cannot_be_built_is_refused():
-    with pytest.raises(ValueError, match=r"source must be one of \('torchvision', 'timm'\)"):
+    with pytest.raises(
+        ValueError, match=r"source must be one of \('torchvision', 'timm', 'sklearn_ldl'\)"
+    ):
         backbone("resnet18", source="keras")
     with pytest.raises(
         ValueError, match=r"backbone\('resnet50.a1_in1k', source='timm', weights=Tr"
@@ -221,3 +225,70 @@ def test_inputs_that_the_model_does_not_take_are_an_error_before_training():
         ValueError, match=r"does not take samples of shape \(3, 8, 8\): Wrong image"
     ):
         model(Backbone(Demanding(), 4)).fit(IMAGES, LABELS)
+
+
+def residual(name="resnet20", **options):
+    return backbone(name, source="sklearn_ldl", **options)
+
+
+@pytest.mark.parametrize(("name", "n_weights"), [("resnet20", 20), ("resnet32", 32)])
+def test_residual_networks_have_as_many_layers_as_their_name_says(name, n_weights):
+    net = model(residual(name), max_epochs=0).fit(IMAGES, LABELS).net_.module_
+    layers = [layer for layer in net.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    assert len(layers) == n_weights
+    assert [(layer.in_channels, layer.out_channels) for layer in layers[:2]] == [(3, 16), (16, 16)]
+    assert (net.head.in_features, net.head.out_features) == (64, 4)
+
+
+def test_a_residual_network_of_20_layers_has_the_published_number_of_weights():
+    net = model(residual(), max_epochs=0).fit(IMAGES, LABELS).net_.module_
+    # 0.27 million with the ten classes of CIFAR; here there are four.
+    assert sum(weight.numel() for weight in net.parameters()) == 269722 - 6 * 65
+
+
+def test_a_block_without_weights_is_its_input_thinned_out():
+    block = ResidualBlock(3, 6)
+    nn.init.zeros_(block.bn2.weight)
+    X = torch.from_numpy(IMAGES)
+    out = block(X).detach()
+    assert_array_equal(out[:, :3], X[:, :, ::2, ::2].relu())
+    assert (out[:, 3:] == 0).all()
+    assert out.shape == (40, 6, 4, 4)
+
+
+@pytest.mark.parametrize("size", [7, 8, 33])
+def test_residual_networks_of_a_width_for_images_of_any_size(size):
+    images = RNG.standard_normal((10, 1, size, size)).astype(np.float32)
+    fitted = model(residual(in_channels=1, width=4), max_epochs=1).fit(images, LABELS[:10])
+    net = fitted.net_.module_
+    assert (net.body.conv1.in_channels, net.body.conv1.out_channels) == (1, 4)
+    assert net.head.in_features == 16
+    assert fitted.transform_features(images).shape == (10, 16)
+
+
+def test_a_residual_network_learns_digits():
+    X, y = load_digits(return_X_y=True)
+    net = residual(in_channels=1, width=4)
+    settings = {"input_shape": (1, 8, 8), "max_epochs": 15, "batch_size": 30, "lr": 0.03}
+    fitted = model(net, **settings).fit(X[:300] / 16, y[:300])
+    assert fitted.score(X[300:] / 16, y[300:]) > 0.8
+
+
+def test_weights_of_a_residual_network_from_a_file(tmp_path):
+    trained = ResidualNetwork(20, num_classes=7, width=4)
+    torch.save(trained.state_dict(), tmp_path / "weights.pt")
+    module = residual(weights=tmp_path / "weights.pt", width=4)
+    net = model(module, max_epochs=0).fit(IMAGES, LABELS).net_.module_
+    assert_array_equal(net.body.conv1.weight.detach(), trained.conv1.weight.detach())
+    assert pickle.loads(pickle.dumps(module)).keywords == module.keywords
+
+
+def test_residual_networks_that_do_not_exist():
+    for name, match in ("vgg16", "'resnet20'; got 'vgg16'"), ("resnet18", r"6 n \+ 2 .*: got 18"):
+        with pytest.raises(ValueError, match=match):
+            model(residual(name)).fit(IMAGES, LABELS)
+    for weights in (True, "DEFAULT"):
+        with pytest.raises(ValueError, match="no pretrained weights but from a file"):
+            residual(weights=weights)
+    with pytest.raises(ValueError, match="width is for models of sklearn_ldl"):
+        backbone("resnet18", width=8)
