@@ -105,7 +105,7 @@ class KernelDensityRegressor(KernelDensityPredictionMixin, DeepValueRegressor):
 
     Notes
     -----
-    Two limits follow from the objective:
+    Three limits follow from the objective:
 
     * For a *single deterministic* target it is linear in the weights inside the logarithm, so that
       all mass goes to the nearest centre whatever the bandwidth: 4.49 on a grid of integers becomes
@@ -117,6 +117,9 @@ class KernelDensityRegressor(KernelDensityPredictionMixin, DeepValueRegressor):
       makes intervals too wide; choose it by the log-density of held-out data, ``GridSearchCV(...,
       scoring=lambda model, X, y: model.log_density(X, y).mean())``, or from the noise that is
       known. A range that outliers stretch calls for a `grid` or `bandwidth` of your own.
+    * One kernel with all the weight is a stationary point, too, since then :math:`r = p`. Where the
+      bandwidth is not small against the scatter of the targets, as on coarse heat maps, training
+      may end there whatever the features say; a smaller `bandwidth` or `lr` helps.
 
     With ``loss="kl"`` or ``"l2"`` the predicted density is that of targets which the kernel has
     smoothed twice, and ``"l2"`` knows no probabilities: maps decode best by their peak, ``"mode"``,

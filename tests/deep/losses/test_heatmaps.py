@@ -62,6 +62,18 @@ def test_uniform_kernels_take_the_nearest_cell(pair):
     assert_allclose(heatmap_l2(Z, Y, **uniform).detach(), expected)
 
 
+def test_one_kernel_with_all_the_weight_is_stationary_for_the_density_alone(pair):
+    Z = torch.full((6, 20), -30.0, dtype=torch.float64)
+    Z[:, 7] = 30.0
+    Z.requires_grad_()
+    steepest = {}
+    for name, loss in KERNEL_LOSSES.items():
+        (slope,) = torch.autograd.grad(loss(Z, pair[1], CELLS).sum(), Z)
+        steepest[name] = slope.abs().max()
+    assert steepest["nll"] < 1e-6
+    assert min(steepest["kl"], steepest["l2"]) > 0.1
+
+
 @pytest.mark.parametrize("loss", KERNEL_LOSSES.values(), ids=KERNEL_LOSSES)
 def test_far_targets_and_bad_arguments(loss):
     Z = torch.zeros(2, 20, requires_grad=True)
