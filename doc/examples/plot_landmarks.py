@@ -3,9 +3,8 @@ Landmarks with their uncertainty
 ================================
 
 Where are the eyes, the nose and the mouth in a picture of a face? A network may predict their
-coordinates, or a heat map of each: a distribution over the cells of the picture. The maps of a
-kernel density network are the density of the landmark, so their width says how far a prediction
-may be off, for instance because something covers the face.
+coordinates, or a heat map of each: a distribution over the cells of the picture, whose width says
+how far a prediction may be off, for instance because something covers the face.
 
 :ref:`guide-kernel-densities` explains the model, :doc:`/results/landmarks` compares it with other
 heat maps. The idea is that of L. Chen, H. Su, Q. Ji, "Face alignment with kernel density deep
@@ -49,11 +48,12 @@ for ax, image, points, visible in zip(
 plt.show()
 
 # %%
-# Two networks
-# ------------
-# Both have the same layers but for the last one. One predicts ten numbers; the other makes five
-# maps of 12 x 12 cells, each of two by two pixels. ``to_heatmap_coordinates`` converts pixels to
-# cells without rounding. The bandwidth of half a cell is a pixel.
+# Three networks
+# --------------
+# All have the same layers but for the last one. One predicts ten numbers; the others make five maps
+# of 12 x 12 cells, each of two by two pixels. Their softmax is the weights of a kernel density, or
+# Gaussian label distributions. ``to_heatmap_coordinates`` converts pixels to cells without
+# rounding.
 
 
 def network(n_outputs):
@@ -86,12 +86,12 @@ def pixels(points):
 
 
 n_cells = SIZE // STRIDE
-densities = KernelDensityRegressor(
-    module=nn.Sequential(network(5 * n_cells**2), nn.Unflatten(1, (5, n_cells, n_cells))),
-    heatmap_shape=(n_cells, n_cells),
-    bandwidth=0.5,
-    **net,
-).fit(train.images, cells(train.landmarks))
+maps = nn.Sequential(network(5 * n_cells**2), nn.Unflatten(1, (5, n_cells, n_cells)))
+net |= {"module": maps, "heatmap_shape": (n_cells, n_cells)}
+densities = KernelDensityRegressor(bandwidth=0.5, **net)
+labels = KernelDensityRegressor(loss="kl", **net)
+for model in (densities, labels):
+    model.fit(train.images, cells(train.landmarks))
 
 # %%
 # Errors
@@ -102,6 +102,7 @@ densities = KernelDensityRegressor(
 predictions = {
     "coordinates": coordinates.predict(test.images),
     "kernel density": pixels(densities.predict(test.images)),
+    "label distributions": pixels(labels.predict(test.images)),
 }
 ax = None
 for name, points in predictions.items():
@@ -117,48 +118,52 @@ for name, points in predictions.items():
     errors = normalized_mean_error(test.landmarks, points, test.interocular, per_row=True)
     failures = failure_rate(errors, threshold=0.2)
     area = cumulative_error_auc_score(errors, tau=0.2)
-    print(f"{name:15} mean {errors.mean():.3f}   failures {failures:.3f}   area {area:.3f}")
+    print(f"{name:20} mean {errors.mean():.3f}   failures {failures:.3f}   area {area:.3f}")
 ax.set(xlabel="Error relative to the distance of the eyes")
 plt.show()
 
 # %%
 # Uncertainty
 # -----------
-# The maps of a landmark that is covered are wider. Here are those of the right corner of the mouth,
-# for the faces where it is surest and least sure; the cross is the truth.
+# A map is wider where the network is less sure. Here are those of the right corner of the mouth, as
+# label distributions, for the faces where it is surest and least sure; the cross is the truth.
 
-doubt = np.sqrt(densities.uncertainty(test.images))  # in cells
-maps = densities.predict_proba(test.images)
+doubts = {
+    "kernel density": np.sqrt(densities.uncertainty(test.images)),  # in cells
+    "label distributions": np.sqrt(labels.uncertainty(test.images)),
+}
+P = labels.predict_proba(test.images)
 MOUTH = test.landmark_names.index("mouth_right")
-order = np.argsort(doubt[:, MOUTH])
+width = STRIDE * doubts["label distributions"][:, MOUTH]
+order = np.argsort(width)
 _, axes = plt.subplots(2, 6, figsize=(9, 3.2), layout="constrained")
 for column, row in zip(axes.T, [*order[:3], *order[-3:]], strict=True):
     column[0].imshow(test.images[row, 0], cmap="gray", vmin=0, vmax=1)
-    column[1].imshow(maps[row, MOUTH], extent=(-0.5, SIZE - 0.5, SIZE - 0.5, -0.5))
+    column[1].imshow(P[row, MOUTH], extent=(-0.5, SIZE - 0.5, SIZE - 0.5, -0.5))
     for ax in column:
         ax.plot(*test.landmarks[row, MOUTH][::-1], "x", color="C3")
         ax.set_axis_off()
-    column[0].set_title(f"{STRIDE * doubt[row, MOUTH]:.1f} pixels", fontsize="medium")
+    column[0].set_title(f"{width[row]:.1f} pixels", fontsize="medium")
 plt.show()
 
 # %%
 # Does the uncertainty know the error? The correlation of their ranks says so; and pictures that are
-# unsure can be put aside for somebody to look at.
+# unsure can be put aside for somebody to look at. Label distributions know it better here; the
+# results on :doc:`/results/landmarks` say why.
 
-errors = np.linalg.norm(predictions["kernel density"] - test.landmarks, axis=2)
-print(f"rank correlation over all landmarks: {spearmanr(doubt.ravel(), errors.ravel())[0]:.2f}")
-of_images = normalized_mean_error(
-    test.landmarks, predictions["kernel density"], test.interocular, per_row=True
-)
-surest = np.argsort(doubt.mean(axis=1))
-kept = np.arange(50, len(surest) + 1)
 _, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
-by_doubt, best = (
-    np.cumsum(of_images[rows])[kept - 1] / kept for rows in (surest, np.argsort(of_images))
+for name, doubt in doubts.items():
+    distances = np.linalg.norm(predictions[name] - test.landmarks, axis=2)
+    correlation = spearmanr(doubt.ravel(), distances.ravel())[0]
+    print(f"{name:20} rank correlation over all landmarks {correlation:.2f}")
+    errors = normalized_mean_error(
+        test.landmarks, predictions[name], test.interocular, per_row=True
+    )
+    surest = np.argsort(doubt.mean(axis=1))
+    kept = np.arange(50, len(surest) + 1)
+    ax.plot(kept / len(surest), np.cumsum(errors[surest])[kept - 1] / kept, label=name)
+ax.set(
+    xlabel="Share of the pictures that are kept, surest first", ylabel="Their mean error", ylim=0
 )
-ax.plot(kept / len(surest), by_doubt, label="surest first")
-ax.plot(kept / len(surest), best, "k:", label="best first")
-ax.axhline(of_images.mean(), color="0.6", label="at random")
-ax.set(xlabel="Share of the pictures that are kept", ylabel="Their mean error", ylim=(0, None))
 ax.legend()
 plt.show()
