@@ -48,7 +48,7 @@ class DeepRegressor(DeepValueRegressor, defaults=PRESETS["tabular"]):
     with the middle :math:`c_k` and half the length :math:`r_k` of the range of the training
     targets; the loss compares :math:`\tanh z_k` with the targets scaled to [-1, 1]. For
     ``loss="gaussian"`` the network returns a mean and a log-variance per dimension, of standardised
-    targets.
+    targets. Landmarks, targets of shape (n_samples, n_landmarks, 2), have a number per coordinate.
 
     Parameters
     ----------
