@@ -71,6 +71,9 @@ _ROOMS = {
     "shift": [
         "LabelShiftCorrector",
     ],
+    "uncertainty": [
+        "ConformalLDL",
+    ],
     "distributors": [
         "DecoupledLabelSplitter",
         "gaussian_label_distribution",
