@@ -73,6 +73,7 @@ class ConformalLDL(PostHocCorrection):
         After one split the learner of its training rows predicts; after several, one fitted to
         all rows. An integer makes folds of rows shuffled with a fixed seed,
         ``KFold(cv, shuffle=True, random_state=0)``; None means 5. Ignored for a frozen estimator.
+        With several splits the coverage is approximate; see the notes.
     group_by : callable, str, int or None, default=None
         Keep the promise in every group of rows: a function of `X` that returns a group for each
         row, or the name or the number of a column of `X`. Or pass `coverage_groups`.
