@@ -73,6 +73,9 @@ _ROOMS = {
     "shift": [
         "LabelShiftCorrector",
     ],
+    "uncertainty": [
+        "ConformalLDL",
+    ],
     "distributors": [
         "DecoupledLabelSplitter",
         "expected_vote_error",

@@ -65,6 +65,7 @@ from sklearn_ldl.enhancement import (
     to_logical_labels as to_logical_labels,
 )
 from sklearn_ldl.shift import LabelShiftCorrector as LabelShiftCorrector
+from sklearn_ldl.uncertainty import ConformalLDL as ConformalLDL
 from sklearn_ldl.distributors import (
     DecoupledLabelSplitter as DecoupledLabelSplitter,
     expected_vote_error as expected_vote_error,

@@ -60,6 +60,7 @@ ESTIMATORS = public_estimators()
 SMALL = {
     "AutoLDL": {"candidates": ["linear"], "cv": 2, "time_limit": None, "random_state": 0},
     "BFGSLDLCV": {"alphas": 3, "cv": 2},
+    "ConformalLDL": {"cv": 2},
     "CPNN": {"max_epochs": 10, "random_state": 0},
     "DILDLRegressor": {"max_epochs": 10, "random_state": 0},
     "DeepLDLClassifier": {"n_members": 2, "max_epochs": 40, "random_state": 0},

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 import sklearn_ldl
 from sklearn_ldl import (
-    AutoLDL, BFGSLDL, BFGSLDLCV, DFLDL, EDLLRL, IISLDL, LDL4C, LDLHR, LDLLCLR, LDLLDM, LDLSCL,
-    LDLSF, LDSVR, PTSVMLDL,
+    AutoLDL, BFGSLDL, BFGSLDLCV, ConformalLDL, DFLDL, EDLLRL, IISLDL, LDL4C, LDLHR, LDLLCLR,
+    LDLLDM, LDLSCL, LDLSF, LDSVR, PTSVMLDL,
     DecoupledLabelSplitter, GaussianLabelDistributor, GLLEEnhancer, GradientBoostingLDL,
     KNeighborsLDL, LabelEnhancementClassifier, LabelShiftCorrector, LabelSmoother, LDLClassifier,
     LDLRegressor, MultiLabelDistributor, MultiLabelLDLClassifier, PTBayesLDL, StackingLDL,
@@ -85,6 +85,9 @@ assert_type(AutoLDL(time_limit=None).fit(X, D), AutoLDL)
 assert_type(AutoLDL().fit(X, D).predict_members(X), Floats)
 assert_type(TemperatureCalibrator(model).fit(X, D).decision_function(X), Array)
 assert_type(LabelShiftCorrector(model).fit(X, D).adapt(X), LabelShiftCorrector)
+assert_type(ConformalLDL(model, cv=0.2).fit(X, D), ConformalLDL)
+assert_type(ConformalLDL(model).predict_set(X), NDArray[np.bool_])
+assert_type(ConformalLDL(model, method="kl").predict_region(X).radius, Floats)
 assert_type(fit_temperature(D, D), float)
 
 # labels or values in, labels or values out

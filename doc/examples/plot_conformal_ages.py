@@ -14,6 +14,10 @@ no exception. What works as it is and what needs a line or two:
   ages of an ``LDLRegressor`` needs a small class around it that names its labels ``classes_``.
 - Intervals whose width depends on the features: a small class that hands on quantiles or standard
   deviations of the predicted distribution, as below.
+
+Where the targets are distributions themselves, such as shares of votes,
+:class:`~sklearn_ldl.ConformalLDL` makes sets of labels and regions of distributions
+(:ref:`guide <guide-uncertainty-sets>`).
 """
 
 # %%

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.model_selection import check_cv
+from sklearn.model_selection import ShuffleSplit, check_cv
 
 from sklearn_ldl._core.sklearn_compat import check_method_params, safe_split
 
@@ -20,9 +20,9 @@ def splitter(cv: Any, y: Any = None, *, classifier: bool = False) -> Any:
 
     Parameters
     ----------
-    cv : int, cross-validation generator, iterable or None
-        As of ``sklearn.model_selection.check_cv``. Anything but a number, or None for 5, is used as
-        it is given.
+    cv : int, float, cross-validation generator, iterable or None
+        As of ``sklearn.model_selection.check_cv``, or the share of the rows that a single split
+        holds out. Anything but a number, or None for 5, is used as it is given.
     y : array-like of shape (n_samples,), default=None
         Labels.
     classifier : bool, default=False
@@ -42,6 +42,8 @@ def splitter(cv: Any, y: Any = None, *, classifier: bool = False) -> Any:
     if cv is None or isinstance(cv, Integral):
         plain = check_cv(cv, y, classifier=classifier)
         return type(plain)(plain.n_splits, shuffle=True, random_state=0)
+    if isinstance(cv, Real):
+        return ShuffleSplit(1, test_size=float(cv), random_state=0)
     return check_cv(cv, y, classifier=classifier)
 
 

@@ -34,9 +34,9 @@ class Evidence(NamedTuple):
     @classmethod
     def collect(cls, held_out: HeldOut, X_target: Any) -> Evidence:
         """Let the learners predict the target."""
-        Z, D, weight, fold, learners = held_out
-        Z_target = np.stack([logits_of(learner, X_target) for learner in learners])
-        return cls(Z, D, weight / weight.sum(), fold, Z_target)
+        Z_target = np.stack([logits_of(learner, X_target) for learner in held_out.learners])
+        weight = held_out.weight / held_out.weight.sum()
+        return cls(held_out.Z, held_out.D, weight, held_out.fold, Z_target)
 
     def seen(self, labels: NDArray[np.bool_]) -> Evidence:
         """Restrict logits and distributions to some labels, which have all of the mass."""

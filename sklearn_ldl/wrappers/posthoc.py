@@ -43,6 +43,8 @@ class HeldOut(NamedTuple):
     #: Number of the learner that the logits of a row come from.
     fold: NDArray[np.intp]
     learners: list[BaseEstimator]
+    #: Number of the row among those given; splits may hold one out twice, or never.
+    rows: NDArray[np.intp]
 
 
 class PostHocCorrection(LearnerFeatures, SoftmaxPredictionMixin, MetaEstimatorMixin, BaseEstimator):
@@ -65,8 +67,12 @@ class PostHocCorrection(LearnerFeatures, SoftmaxPredictionMixin, MetaEstimatorMi
         fit_params: dict[str, Any],
         *,
         hold_out: bool = True,
+        keep_single: bool = False,
     ) -> tuple[NDArray, NDArray, Any]:
-        """Fit the estimator to all rows; return targets, weights, and logits of rows held out."""
+        """Fit the estimator to all rows; return targets, weights, and logits of rows held out.
+
+        With `keep_single` the learner of a single split is the estimator, and is fitted no more.
+        """
         require_y(self, y)
         estimator = given_or_default(self.estimator)
         names = frozen_names(estimator)
@@ -78,7 +84,10 @@ class PostHocCorrection(LearnerFeatures, SoftmaxPredictionMixin, MetaEstimatorMi
         weight = training_weight(sample_weight, D, dtype=np.float64)
         routed = self._route(estimator, sample_weight, fit_params)
         held_out = self._hold_out(estimator, X, D, weight, routed) if hold_out else None
-        self.estimator_ = clone(estimator).fit(X, D, **routed.estimator.fit)
+        if keep_single and held_out is not None and len(held_out.learners) == 1:
+            self.estimator_ = held_out.learners[0]
+        else:
+            self.estimator_ = clone(estimator).fit(X, D, **routed.estimator.fit)
         describe_labels(self, y, D.shape[1], names)
         return D, weight, held_out
 
@@ -103,7 +112,7 @@ class PostHocCorrection(LearnerFeatures, SoftmaxPredictionMixin, MetaEstimatorMi
         if Z.shape[1] != D.shape[1]:
             raise ValueError(f"estimator predicts {Z.shape[1]} labels, but y has {D.shape[1]}.")
         fold = np.repeat(np.arange(len(folds)), [len(test) for _, test in folds])
-        return HeldOut(Z, D[rows], weight[rows], fold, learners)
+        return HeldOut(Z, D[rows], weight[rows], fold, learners, rows)
 
     @lazily
     def decision_function(self, X: Any) -> NDArray:

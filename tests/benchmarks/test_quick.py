@@ -13,7 +13,9 @@ SCRIPTS = sorted((ROOT / "benchmarks").glob("bench_*.py"))
 #: python-ldl takes longer to import than all else together.
 SLOW = ("bench_classical", "bench_enhancement")
 #: Packages of extras, without which a benchmark cannot run.
-EXTRAS = "torch|skorch|keras|pyldl|skfuzzy|catboost|lightgbm|xgboost|dask|distributed|pynndescent"
+EXTRAS = (
+    "torch|skorch|keras|pyldl|skfuzzy|catboost|lightgbm|xgboost|dask|distributed|pynndescent|mapie"
+)
 MISSING = re.compile(rf"No module named '({EXTRAS})[.']|No package metadata was found for (\S+)")
 #: What stands in a cell in the place of a result.
 FAILED = re.compile(r"nan\b.*|NaN|\w+Error: .*|over (limit|\d+ s)")

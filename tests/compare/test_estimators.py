@@ -23,6 +23,7 @@ DENSE, SPARSE = Problem("dense", X, D), Problem("sparse", csr_array(np.abs(X)), 
 SCORER = measures_of("distributions", ["kl_divergence"])[0].scorer
 #: Of the package, but not by name, and why.
 NOT_BY_NAME = {
+    "ConformalLDL": "wraps an estimator, and predicts what that does",
     "LabelDistributionMixin": "no estimator",
     "TemperatureCalibrator": "wraps an estimator, and is nothing without one",
     "LabelShiftCorrector": "wraps an estimator, and needs shifted labels",

@@ -13,6 +13,7 @@ import sklearn_ldl
 from sklearn_ldl import (
     BFGSLDL,
     BFGSLDLCV,
+    ConformalLDL,
     KNeighborsLDL,
     LabelShiftCorrector,
     SmoothBFGSLDL,
@@ -59,7 +60,8 @@ IN_MEMORY = [cls for cls in OF_SAMPLES if cls not in BY_BLOCKS]
 
 def test_estimators_by_blocks_are_found():
     linear = {BFGSLDL, BFGSLDLCV, SmoothBFGSLDL}
-    assert set(BY_BLOCKS) == linear | {LabelShiftCorrector, StackingLDL, TemperatureCalibrator}
+    wrappers = {ConformalLDL, LabelShiftCorrector, StackingLDL, TemperatureCalibrator}
+    assert set(BY_BLOCKS) == linear | wrappers
 
 
 @pytest.mark.parametrize("cls", IN_MEMORY, ids=ids)

@@ -101,6 +101,7 @@ def test_every_row_is_held_out_once():
     rows = model.held_out_
     assert isinstance(rows, HeldOut)
     order = np.concatenate([test for _, test in model.cv.split(X)])
+    assert_array_equal(rows.rows, order)
     assert_allclose(rows.D, D[order])
     assert_allclose(rows.weight / rows.weight.sum(), (order + 1) / 1830)
     assert_allclose(model.D_, D)
@@ -145,6 +146,16 @@ def test_nothing_is_held_out_where_nothing_is_needed(fits):
     model = Unchanged(Remembering(), cv=61).fit(X, D, hold_out=False)
     assert model.held_out_ is None
     assert len(fits) == 1
+
+
+@pytest.mark.parametrize(("cv", "n_fits"), [(0.5, 1), (2, 3)])
+def test_the_learner_of_a_single_split_may_stay(fits, cv, n_fits):
+    model = Unchanged(Remembering(), cv=cv)
+    _, _, rows = model._fit_estimator(X, D, None, {}, keep_single=True)
+    assert len(fits) == n_fits
+    assert (model.estimator_ is rows.learners[0]) == (n_fits == 1)
+    assert len(fits[0][0]) == 30
+    assert len(fits[-1][0]) == (30 if n_fits == 1 else 60)
 
 
 def test_a_frozen_estimator_holds_every_row_out(fits):
