@@ -39,6 +39,7 @@ from sklearn_ldl.metrics.ordinal import (
 from sklearn_ldl.metrics.scorers import get_ldl_scorer, get_ldl_scorer_names
 from sklearn_ldl.metrics.segmentation import mean_iou_score
 from sklearn_ldl.metrics.values import (
+    accuracy_within_score,
     cumulative_error_auc_score,
     cumulative_score,
     cumulative_score_curve,
@@ -48,6 +49,7 @@ from sklearn_ldl.metrics.values import (
 )
 
 __all__ = [
+    "accuracy_within_score",
     "average_precision_score",
     "brier_score_loss",
     "canberra_distance",

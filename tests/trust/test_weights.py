@@ -196,6 +196,7 @@ def test_folds_whose_rows_weigh_nothing(cls):
 rng = np.random.default_rng(1)
 VALUES = rng.normal(size=N), rng.normal(size=N)
 ARGUMENTS = {
+    "accuracy_within_score": (*VALUES, 1.0),
     "average_precision_score": (rng.choice([-1, 0, 1], size=(N, 3)), rng.normal(size=(N, 3))),
     "cumulative_error_auc_score": (rng.uniform(0, 0.1, size=N),),
     "cumulative_score": (*VALUES, 1.0),
