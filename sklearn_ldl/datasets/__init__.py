@@ -1,5 +1,6 @@
 """Data sets for label distribution learning: readers, fetchers, generators, imbalanced splits."""
 
+from sklearn_ldl.datasets.faces import make_faces
 from sklearn_ldl.datasets.fetchers import fetch_ldl, list_datasets
 from sklearn_ldl.datasets.generators import make_label_shift, make_ldl, make_ldl_surface
 from sklearn_ldl.datasets.imbalanced import (
@@ -19,6 +20,7 @@ __all__ = [
     "list_datasets",
     "load_ldl",
     "load_table",
+    "make_faces",
     "make_imbalanced_ldl",
     "make_label_shift",
     "make_ldl",

@@ -30,6 +30,11 @@ from sklearn_ldl.metrics.head_tail import (
     head_labels,
     tail_euclidean_distance,
 )
+from sklearn_ldl.metrics.landmarks import (
+    cumulative_error_auc_score,
+    failure_rate,
+    normalized_mean_error,
+)
 from sklearn_ldl.metrics.multilabel import average_precision_score
 from sklearn_ldl.metrics.ordinal import (
     cumulative_absolute_distance,
@@ -40,12 +45,10 @@ from sklearn_ldl.metrics.scorers import get_ldl_scorer, get_ldl_scorer_names
 from sklearn_ldl.metrics.segmentation import mean_iou_score
 from sklearn_ldl.metrics.values import (
     accuracy_within_score,
-    cumulative_error_auc_score,
     cumulative_score,
     cumulative_score_curve,
     epsilon_error,
     mean_euclidean_error,
-    normalized_mean_error,
 )
 
 __all__ = [
@@ -65,6 +68,7 @@ __all__ = [
     "epsilon_error",
     "euclidean_distance",
     "expected_calibration_error",
+    "failure_rate",
     "fidelity_similarity",
     "get_ldl_scorer",
     "get_ldl_scorer_names",

@@ -1,11 +1,9 @@
-"""Errors of decoded values: ages, poses, landmarks.
+"""Errors of decoded values and points: ages, poses.
 
 Only what :mod:`sklearn.metrics` does not have.
 """
 
 from __future__ import annotations
-
-from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,7 +12,7 @@ from sklearn.utils import check_array
 
 from sklearn_ldl._core.dask_rows import refuse_to_load
 from sklearn_ldl.decoding import check_grid
-from sklearn_ldl.metrics.checks import check_weights, in_order_of, mean_or_rows, weighted_mean
+from sklearn_ldl.metrics.checks import check_weights, in_order_of, weighted_mean
 
 
 def mean_euclidean_error(
@@ -29,8 +27,9 @@ def mean_euclidean_error(
 
     Parameters
     ----------
-    y_true, y_pred : array-like of shape (n_samples,) or (n_samples, n_dims)
-        True and predicted values or points.
+    y_true, y_pred : array-like of shape (n_samples,) or (n_samples, ..., n_dims)
+        True and predicted values, points, or several points such as landmarks, whose errors are
+        averaged.
     sample_weight : array-like of shape (n_samples,), default=None
         Non-negative weights of the samples; None weighs them equally.
 
@@ -94,7 +93,8 @@ def accuracy_within_score(
     Raises
     ------
     ValueError
-        If shapes do not match, a value is not finite or a tolerance is negative.
+        If shapes do not match, a value is not finite, a tolerance is negative or there is no such
+        dimension.
 
     See Also
     --------
@@ -121,18 +121,21 @@ def accuracy_within_score(
     >>> accuracy_within_score(pitch_and_yaw, predicted, grid=head_pose_grid())
     0.5
     """
-    y_true, y_pred = _check_points(y_true, y_pred)
+    y_true, y_pred = check_values(y_true, y_pred)
+    if y_true.ndim != 2:
+        raise ValueError(f"Expected values or points, got an array of shape {y_true.shape}.")
+    n_dims = y_true.shape[1]
+    if dim not in (None, *range(n_dims)):
+        raise ValueError(f"dim must be None or from 0 to {n_dims - 1}, got {dim!r}.")
     if grid is not None:
         points = check_grid(grid)
         points = points.reshape(len(points), -1)
-        if points.shape[1] != y_true.shape[1]:
-            raise ValueError(
-                f"y_true has {y_true.shape[1]} dimensions but grid has {points.shape[1]}."
-            )
+        if points.shape[1] != n_dims:
+            raise ValueError(f"y_true has {n_dims} dimensions but grid has {points.shape[1]}.")
         tree = KDTree(points)
         y_true, y_pred = (points[tree.query(y)[1]] for y in (y_true, y_pred))
     tolerance = np.asarray(tolerance, dtype=np.float64)
-    if tolerance.shape not in ((), y_true.shape[1:]) or not (tolerance >= 0).all():
+    if tolerance.shape not in ((), (n_dims,)) or not (tolerance >= 0).all():
         raise ValueError("tolerance must be a non-negative number, or one per dimension.")
     right = np.abs(y_pred - y_true) <= tolerance
     return weighted_mean(right.all(axis=1) if dim is None else right[:, dim], sample_weight)
@@ -151,8 +154,9 @@ def cumulative_score(
 
     Parameters
     ----------
-    y_true, y_pred : array-like of shape (n_samples,) or (n_samples, n_dims)
-        True and predicted values or points.
+    y_true, y_pred : array-like of shape (n_samples,) or (n_samples, ..., n_dims)
+        True and predicted values, points, or several points such as landmarks, whose errors are
+        averaged.
     threshold : float
         Largest tolerated error (inclusive), in the unit of `y_true`. Work on age estimation often
         reports 5 years.
@@ -195,8 +199,9 @@ def cumulative_score_curve(
 
     Parameters
     ----------
-    y_true, y_pred : array-like of shape (n_samples,) or (n_samples, n_dims)
-        True and predicted values or points.
+    y_true, y_pred : array-like of shape (n_samples,) or (n_samples, ..., n_dims)
+        True and predicted values, points, or several points such as landmarks, whose errors are
+        averaged.
     thresholds : array-like of shape (n_thresholds,)
         Largest tolerated errors (inclusive), in any order, in the unit of `y_true`.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -223,14 +228,7 @@ def cumulative_score_curve(
     >>> cumulative_score_curve([20, 30, 40, 50], [25, 30, 48, 49], thresholds=[0, 1, 5, 10])
     array([0.25, 0.5 , 0.75, 1.  ])
     """
-    errors = euclidean_errors(y_true, y_pred)
-    weights = check_weights(sample_weight, len(errors))
-    thresholds = check_array(thresholds, dtype=np.float64, ensure_2d=False, input_name="thresholds")
-    if thresholds.ndim != 1 or thresholds.min() < 0:
-        raise ValueError("Thresholds must be a list of non-negative numbers.")
-    order = np.argsort(errors)
-    reached = np.concatenate([[0], np.cumsum(weights[order])])
-    return reached[np.searchsorted(errors[order], thresholds, side="right")] / reached[-1]
+    return shares_within(euclidean_errors(y_true, y_pred), thresholds, sample_weight)
 
 
 def epsilon_error(
@@ -287,115 +285,7 @@ def epsilon_error(
         return weighted_mean(-np.expm1(-(ratio**2) / 2), sample_weight)
 
 
-def normalized_mean_error(
-    y_true: ArrayLike,
-    y_pred: ArrayLike,
-    box_sizes: ArrayLike,
-    *,
-    sample_weight: ArrayLike | None = None,
-    per_row: bool = False,
-) -> float | NDArray[np.float64]:
-    r"""Normalised mean error (NME) of landmarks, relative to the size of the bounding box.
-
-    .. math:: \frac{1}{K \sqrt{w h}} \sum_{k=1}^{K} \| \hat y_k - y_k \|_2
-
-    Parameters
-    ----------
-    y_true, y_pred : array-like of shape (n_samples, n_landmarks, 2)
-        True and predicted landmarks, in pixels.
-    box_sizes : array-like of shape (n_samples, 2)
-        Width :math:`w` and height :math:`h` of the bounding boxes, in pixels, positive.
-    sample_weight : array-like of shape (n_samples,), default=None
-        Non-negative weights of the images; None weighs them equally.
-    per_row : bool, default=False
-        Return the error of every image instead of the mean, for :func:`cumulative_error_auc_score`;
-        excludes `sample_weight`.
-
-    Returns
-    -------
-    error : float, or ndarray of shape (n_samples,)
-        At least 0 (exact); 0.02 is two percent of the box.
-
-    Raises
-    ------
-    ValueError
-        If shapes do not match, a value is not finite or a box is empty.
-
-    References
-    ----------
-    A. Bulat, G. Tzimiropoulos, "How far are we from solving the 2D & 3D face alignment problem?",
-    ICCV 2017.
-
-    Examples
-    --------
-    >>> from sklearn_ldl.metrics import normalized_mean_error
-    >>> normalized_mean_error([[[10, 10], [20, 10]]], [[[13, 14], [20, 10]]], box_sizes=[[100, 25]])
-    0.05
-    """
-    y_true, y_pred = _check_values(y_true, y_pred)
-    if y_true.ndim != 3 or y_true.shape[2] != 2:
-        raise ValueError(
-            f"Landmarks must have shape (n_samples, n_landmarks, 2), got {y_true.shape}."
-        )
-    box_sizes = check_array(box_sizes, dtype=np.float64, input_name="box_sizes")
-    if box_sizes.shape != (len(y_true), 2) or box_sizes.min() <= 0:
-        raise ValueError("box_sizes must hold a positive width and height per sample.")
-    distances = np.linalg.norm(y_pred - y_true, axis=2)
-    errors = distances.mean(axis=1) / np.sqrt(box_sizes.prod(axis=1))
-    return mean_or_rows(errors, sample_weight, per_row)
-
-
-def cumulative_error_auc_score(
-    errors: ArrayLike, *, tau: float = 0.07, sample_weight: ArrayLike | None = None
-) -> float:
-    r"""Area under the curve of cumulative errors up to `tau`, divided by `tau`.
-
-    The curve gives the fraction of images whose error is at most a threshold between 0 and `tau`.
-    Its area has a closed form:
-
-    .. math:: 1 - \frac{1}{n \tau} \sum_i \min(e_i, \tau)
-
-    Parameters
-    ----------
-    errors : array-like of shape (n_samples,)
-        One non-negative error per image, as from :func:`normalized_mean_error` with
-        ``per_row=True``.
-    tau : float, default=0.07
-        Largest threshold, in the unit of `errors`, positive. The default is usual for errors
-        relative to the bounding box.
-    sample_weight : array-like of shape (n_samples,), default=None
-        Non-negative weights of the images; None weighs them equally.
-
-    Returns
-    -------
-    area : float
-        Between 0 (every error reaches `tau`) and 1 (every error is 0).
-
-    Raises
-    ------
-    ValueError
-        If an error is negative or not finite, or `tau` is not positive.
-
-    References
-    ----------
-    A. Bulat, G. Tzimiropoulos, "How far are we from solving the 2D & 3D face alignment problem?",
-    ICCV 2017.
-
-    Examples
-    --------
-    >>> from sklearn_ldl.metrics import cumulative_error_auc_score
-    >>> cumulative_error_auc_score([0.0, 0.035, 0.2])
-    0.5
-    """
-    if not (isinstance(tau, Real) and 0 < tau < np.inf):
-        raise ValueError(f"tau must be a positive number, got {tau!r}.")
-    errors = check_array(errors, dtype=np.float64, ensure_2d=False, input_name="errors")
-    if errors.ndim != 1 or errors.min() < 0:
-        raise ValueError("errors must hold one non-negative number per image.")
-    return weighted_mean(1 - np.minimum(errors / tau, 1), sample_weight)
-
-
-def _check_values(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[NDArray, NDArray]:
+def check_values(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[NDArray, NDArray]:
     """Validate finite values of equal shape; single values get a second axis."""
     y_true = in_order_of(y_pred, y_true, "y_true", "y_pred")
     for name, y in (("y_true", y_true), ("y_pred", y_pred)):
@@ -412,15 +302,23 @@ def _check_values(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[NDArray, NDArra
     return y_true, y_pred
 
 
-def _check_points(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[NDArray, NDArray]:
-    """Validate values or points, of shape (n_samples, n_dims)."""
-    y_true, y_pred = _check_values(y_true, y_pred)
-    if y_true.ndim != 2:
-        raise ValueError(f"Expected values or points, got an array of shape {y_true.shape}.")
-    return y_true, y_pred
-
-
 def euclidean_errors(y_true: ArrayLike, y_pred: ArrayLike) -> NDArray[np.float64]:
-    """Distance of every predicted value or point from the true one."""
-    y_true, y_pred = _check_points(y_true, y_pred)
-    return np.linalg.norm(y_pred - y_true, axis=1)
+    """Distance of every predicted value or point from the true one; of several points, the mean."""
+    y_true, y_pred = check_values(y_true, y_pred)
+    if y_true.ndim > 3:
+        raise ValueError(f"Expected values or points, got an array of shape {y_true.shape}.")
+    distances = np.linalg.norm(y_pred - y_true, axis=-1)
+    return distances.mean(axis=1) if distances.ndim == 2 else distances
+
+
+def shares_within(
+    errors: NDArray[np.float64], thresholds: ArrayLike, sample_weight: ArrayLike | None
+) -> NDArray[np.float64]:
+    """Weighted share of the errors that are at most each of the thresholds."""
+    weights = check_weights(sample_weight, len(errors))
+    thresholds = check_array(thresholds, dtype=np.float64, ensure_2d=False, input_name="thresholds")
+    if thresholds.ndim != 1 or thresholds.min() < 0:
+        raise ValueError("Thresholds must be a list of non-negative numbers.")
+    order = np.argsort(errors)
+    reached = np.concatenate([[0], np.cumsum(weights[order])])
+    return reached[np.searchsorted(errors[order], thresholds, side="right")] / reached[-1]

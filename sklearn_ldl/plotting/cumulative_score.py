@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
-from sklearn_ldl.metrics import cumulative_score_curve, mean_euclidean_error
-from sklearn_ldl.metrics.values import euclidean_errors
+from sklearn_ldl.metrics.checks import weighted_mean
+from sklearn_ldl.metrics.landmarks import landmark_errors
+from sklearn_ldl.metrics.values import euclidean_errors, shares_within
 from sklearn_ldl.plotting.figures import cycle_curves, line_options, one_axes, pyplot
 from sklearn_ldl.plotting.responses import name_of
 
@@ -24,6 +25,10 @@ class CumulativeScoreDisplay:
 
     .. math:: CS(t) = \frac1n \sum_i [\, \| \hat y_i - y_i \|_2 \le t \,]
 
+    The error of an image with several landmarks is their mean, relative to the size of the face
+    where a `normalizer` says it: that of :func:`~sklearn_ldl.metrics.normalized_mean_error`. Then
+    this is the curve of cumulative errors.
+
     Make one by `from_estimator` or `from_predictions`; the parameters are stored as attributes.
 
     Parameters
@@ -33,7 +38,8 @@ class CumulativeScoreDisplay:
     scores : ndarray of shape (n_thresholds,)
         Cumulative scores, between 0 and 1.
     mean_error : float
-        Mean Euclidean error, for single values the mean absolute error.
+        Mean error: for single values the mean absolute error, for landmarks the normalised mean
+        error.
     name : str, default=None
         Name for the legend.
 
@@ -49,6 +55,7 @@ class CumulativeScoreDisplay:
     See Also
     --------
     sklearn_ldl.metrics.cumulative_score_curve : The curve as numbers.
+    sklearn_ldl.metrics.cumulative_error_auc_score : The area under the curve of landmarks.
 
     References
     ----------
@@ -91,6 +98,8 @@ class CumulativeScoreDisplay:
         y: ArrayLike,
         *,
         thresholds: ArrayLike | None = None,
+        normalizer: ArrayLike | None = None,
+        visible: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         name: str | None = None,
         ax: Axes | None = None,
@@ -104,11 +113,16 @@ class CumulativeScoreDisplay:
             Fitted regressor of values or points.
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
             Samples.
-        y : array-like of shape (n_samples,) or (n_samples, n_dims)
-            True values or points.
+        y : array-like of shape (n_samples,), (n_samples, n_dims) or (n_samples, n_landmarks, 2)
+            True values, points or landmarks.
         thresholds : array-like of shape (n_thresholds,), default=None
-            Largest tolerated errors, in the unit of `y`, such as ``range(11)`` years. None means
-            201 values from 0 to the largest error.
+            Largest tolerated errors, in the unit of `y`, such as ``range(11)`` years, or
+            relative to `normalizer`. None means 201 values from 0 to the largest error.
+        normalizer : array-like of shape (n_samples,) or (n_samples, 2), default=None
+            Lengths that the errors of landmarks are relative to, or widths and heights of boxes;
+            None leaves them in pixels.
+        visible : array-like of shape (n_samples, n_landmarks), default=None
+            Which landmarks count; None means all of them.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the samples; None weighs them equally.
         name : str, default=None
@@ -128,13 +142,16 @@ class CumulativeScoreDisplay:
         ImportError
             If matplotlib is missing.
         ValueError
-            If shapes do not match, a value is not finite or a threshold is negative.
+            If shapes do not match, a value is not finite, a threshold is negative, a normaliser is
+            not positive, or `normalizer` or `visible` is given for other than landmarks.
         """
         pyplot(f"{cls.__name__}.from_estimator")
         return cls.from_predictions(
             y,
             estimator.predict(X),
             thresholds=thresholds,
+            normalizer=normalizer,
+            visible=visible,
             sample_weight=sample_weight,
             name=name_of(estimator, name),
             ax=ax,
@@ -148,6 +165,8 @@ class CumulativeScoreDisplay:
         y_pred: ArrayLike,
         *,
         thresholds: ArrayLike | None = None,
+        normalizer: ArrayLike | None = None,
+        visible: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
         name: str | None = None,
         ax: Axes | None = None,
@@ -157,11 +176,16 @@ class CumulativeScoreDisplay:
 
         Parameters
         ----------
-        y_true, y_pred : array-like of shape (n_samples,) or (n_samples, n_dims)
-            True and predicted values or points.
+        y_true, y_pred : array-like of shape (n_samples,) or (n_samples, ..., n_dims)
+            True and predicted values, points, or landmarks of shape (n_samples, n_landmarks, 2).
         thresholds : array-like of shape (n_thresholds,), default=None
-            Largest tolerated errors, in the unit of `y_true`. None means 201 values from 0 to the
-            largest error.
+            Largest tolerated errors, in the unit of `y_true` or relative to `normalizer`. None
+            means 201 values from 0 to the largest error.
+        normalizer : array-like of shape (n_samples,) or (n_samples, 2), default=None
+            Lengths that the errors of landmarks are relative to, or widths and heights of boxes;
+            None leaves them in pixels.
+        visible : array-like of shape (n_samples, n_landmarks), default=None
+            Which landmarks count; None means all of them.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the samples; None weighs them equally.
         name : str, default=None
@@ -181,17 +205,22 @@ class CumulativeScoreDisplay:
         ImportError
             If matplotlib is missing.
         ValueError
-            If shapes do not match, a value is not finite or a threshold is negative.
+            If shapes do not match, a value is not finite, a threshold is negative, a normaliser is
+            not positive, or `normalizer` or `visible` is given for other than landmarks.
         """
         pyplot(f"{cls.__name__}.from_predictions")
+        if normalizer is None and visible is None:
+            errors = euclidean_errors(y_true, y_pred)
+        else:
+            errors = landmark_errors(y_true, y_pred, normalizer, visible)
         if thresholds is None:
-            largest = euclidean_errors(y_true, y_pred).max()
+            largest = errors.max()
             thresholds = np.linspace(0, largest if largest > 0 else 1, _N_THRESHOLDS)
         thresholds = np.sort(thresholds)
         display = cls(
             thresholds,
-            cumulative_score_curve(y_true, y_pred, thresholds, sample_weight=sample_weight),
-            mean_error=mean_euclidean_error(y_true, y_pred, sample_weight=sample_weight),
+            shares_within(errors, thresholds, sample_weight),
+            mean_error=weighted_mean(errors, sample_weight),
             name=name,
         )
         return display.plot(ax=ax, **kwargs)

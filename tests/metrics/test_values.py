@@ -4,18 +4,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.integrate import quad
 from sklearn.metrics import mean_absolute_error
 
 from sklearn_ldl.distributors import head_pose_grid
 from sklearn_ldl.metrics import (
     accuracy_within_score,
-    cumulative_error_auc_score,
     cumulative_score,
     cumulative_score_curve,
     epsilon_error,
     mean_euclidean_error,
-    normalized_mean_error,
 )
 
 quick = settings(max_examples=50, deadline=None)
@@ -29,6 +26,7 @@ MEASURES = {
     "cumulative_score_curve": lambda *y, **kw: cumulative_score_curve(*y, [0, 2, 4], **kw),
     "epsilon_error": lambda *y, **kw: epsilon_error(*y, 1.5, **kw),
 }
+MEASURES_OF_DISTANCES = [MEASURES[name] for name in MEASURES if name != "accuracy_within_score"]
 every_measure = pytest.mark.parametrize("measure", MEASURES.values(), ids=MEASURES)
 
 
@@ -97,6 +95,12 @@ def test_accuracy_of_angles_is_that_of_the_joint_class():
 def test_bad_tolerances_are_refused(tolerance):
     with pytest.raises(ValueError, match="tolerance must be a non-negative number"):
         accuracy_within_score(PITCH_AND_YAW, PREDICTED, tolerance)
+
+
+@pytest.mark.parametrize("dim", [2, -1])
+def test_a_coordinate_that_is_not_there_is_refused(dim):
+    with pytest.raises(ValueError, match=f"dim must be None or from 0 to 1, got {dim}"):
+        accuracy_within_score(PITCH_AND_YAW, PREDICTED, dim=dim)
 
 
 def test_a_grid_of_other_dimensions_is_refused():
@@ -184,7 +188,7 @@ def test_a_column_counts_as_values_and_pandas_is_accepted(measure):
         ([[1.0, 2.0]], [1.0], "different shapes"),
         ([1.0, np.nan], [1.0, 2.0], "y_true contains NaN"),
         ([1.0, 2.0], [1.0, np.inf], "y_pred contains infinity"),
-        ([[[1.0]]], [[[1.0]]], "Expected values or points"),
+        ([[[[1.0]]]], [[[[1.0]]]], "Expected values or points"),
         ([], [], "minimum of 1 is required"),
     ],
 )
@@ -199,77 +203,9 @@ def test_bad_weights_are_refused(measure):
         measure([1.0, 2.0], [1.0, 2.0], sample_weight=[0, 0])
 
 
-def landmarks(seed=0, n_images=6):
-    rng = np.random.default_rng(seed)
-    y = rng.uniform(0, 100, (n_images, 5, 2))
-    return y, y + rng.normal(size=y.shape), rng.uniform(50, 100, (n_images, 2))
-
-
-def test_nme_follows_its_formula():
-    y, p, boxes = landmarks()
-    errors = [
-        np.mean([np.hypot(*(p[i, k] - y[i, k])) for k in range(5)])
-        / np.sqrt(boxes[i, 0] * boxes[i, 1])
-        for i in range(6)
-    ]
-    assert_allclose(normalized_mean_error(y, p, boxes, per_row=True), errors, rtol=1e-12)
-    assert normalized_mean_error(y, p, boxes) == pytest.approx(np.mean(errors))
-    weights = np.arange(6)
-    assert normalized_mean_error(y, p, boxes, sample_weight=weights) == pytest.approx(
-        np.average(errors, weights=weights)
-    )
-
-
-@pytest.mark.parametrize(
-    "boxes", [np.ones((5, 2)), np.ones((6, 3)), np.zeros((6, 2)), -np.ones((6, 2))]
-)
-def test_nme_needs_one_box_per_image(boxes):
-    y, p, _ = landmarks()
-    with pytest.raises(ValueError, match="positive width and height"):
-        normalized_mean_error(y, p, boxes)
-
-
-def test_nme_needs_plane_landmarks():
-    with pytest.raises(ValueError, match=r"\(n_samples, n_landmarks, 2\)"):
-        normalized_mean_error([[1.0, 2.0]], [[1.0, 2.0]], [[1.0, 1.0]])
-    with pytest.raises(ValueError, match="different shapes"):
-        normalized_mean_error(np.zeros((1, 2, 2)), np.zeros((1, 3, 2)), [[1.0, 1.0]])
-
-
-def test_nme_weights_and_per_row_exclude_each_other():
-    y, p, boxes = landmarks()
-    with pytest.raises(ValueError, match="sample_weight has no effect with per_row=True"):
-        normalized_mean_error(y, p, boxes, sample_weight=np.ones(6), per_row=True)
-
-
-@pytest.mark.parametrize("tau", [0.03, 0.07, 0.5])
-def test_auc_is_the_area_under_the_curve(tau):
-    errors = np.random.default_rng(0).exponential(0.04, 15)
-    breaks = errors[errors < tau]
-    area, _ = quad(lambda t: np.mean(errors <= t), 0, tau, points=breaks, limit=200)
-    assert cumulative_error_auc_score(errors, tau=tau) == pytest.approx(area / tau, abs=1e-9)
-
-
-@quick
-@given(seed=seeds)
-def test_auc_is_at_least_one_minus_the_mean_error_over_tau(seed):
-    rng = np.random.default_rng(seed)
-    errors = rng.exponential(0.05, 10)
-    area = cumulative_error_auc_score(errors)
-    assert 0 <= area <= 1
-    assert area >= 1 - errors.mean() / 0.07 - 1e-12
-    weights = rng.integers(1, 4, 10)
-    assert cumulative_error_auc_score(errors, sample_weight=weights) == pytest.approx(
-        cumulative_error_auc_score(np.repeat(errors, weights)), abs=1e-14
-    )
-
-
-def test_auc_refuses_bad_arguments():
-    for tau in (0, -1, np.nan, np.inf, "0.07"):
-        with pytest.raises(ValueError, match="tau must be a positive number"):
-            cumulative_error_auc_score([0.1], tau=tau)
-    for errors in ([-0.1], [[0.1]]):
-        with pytest.raises(ValueError, match="one non-negative number per image"):
-            cumulative_error_auc_score(errors)
-    with pytest.raises(ValueError, match="errors contains NaN"):
-        cumulative_error_auc_score([np.nan])
+@pytest.mark.parametrize("measure", MEASURES_OF_DISTANCES)
+def test_several_points_count_by_their_mean_distance(measure):
+    rng = np.random.default_rng(0)
+    y, p = rng.uniform(0, 3, (2, 9, 4, 2))
+    errors = [np.mean([np.hypot(*(p[i, k] - y[i, k])) for k in range(4)]) for i in range(9)]
+    assert_allclose(measure(y, p), measure(np.zeros(9), errors), rtol=1e-12)

@@ -25,6 +25,7 @@ from sklearn_ldl.metrics import (
     chebyshev_distance,
     cumulative_score_curve,
     kl_divergence,
+    normalized_mean_error,
     wasserstein_distance,
 )
 from sklearn_ldl.plotting import (
@@ -354,6 +355,30 @@ def test_surface_asks_for_three_labels_and_a_full_grid(rng):
 
 
 # CumulativeScoreDisplay
+
+
+def test_curve_of_landmarks_is_that_of_their_normalised_errors(rng):
+    y, y_pred = rng.uniform(0, 9, (2, 30, 4, 2))
+    sizes, visible = rng.uniform(5, 20, 30), rng.random((30, 4)) < 0.9
+    visible[:, 0] = True
+    options = {"normalizer": sizes, "visible": visible}
+    errors = normalized_mean_error(y, y_pred, sizes, visible=visible, per_row=True)
+    display = CumulativeScoreDisplay.from_predictions(y, y_pred, **options)
+    assert_allclose(display.scores, [(errors <= t).mean() for t in display.thresholds])
+    assert display.thresholds[-1] == errors.max()
+    assert display.mean_error == pytest.approx(errors.mean())
+    assert_array_equal(display.line_.get_ydata(), display.scores)
+
+    class Predictor:
+        def predict(self, X):
+            return y_pred
+
+    of_estimator = CumulativeScoreDisplay.from_estimator(Predictor(), None, y, **options)
+    assert_array_equal(of_estimator.scores, display.scores)
+    in_pixels = CumulativeScoreDisplay.from_predictions(y, y_pred)
+    assert in_pixels.mean_error == pytest.approx(normalized_mean_error(y, y_pred, None))
+    with pytest.raises(ValueError, match="Landmarks must have shape"):
+        CumulativeScoreDisplay.from_predictions([1.0], [2.0], normalizer=[1.0])
 
 
 def test_curve_is_the_cumulative_score():

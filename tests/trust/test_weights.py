@@ -202,6 +202,7 @@ ARGUMENTS = {
     "cumulative_score": (*VALUES, 1.0),
     "cumulative_score_curve": (*VALUES, [0.5, 1.0]),
     "epsilon_error": (*VALUES, rng.uniform(1, 2, size=N)),
+    "failure_rate": (rng.uniform(0, 0.2, size=N),),
     "mean_euclidean_error": VALUES,
     "normalized_mean_error": (
         rng.normal(size=(N, 3, 2)),

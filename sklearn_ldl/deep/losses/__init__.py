@@ -2,7 +2,7 @@
 
 from sklearn_ldl.deep.losses.base import Loss
 from sklearn_ldl.deep.losses.decoupled import decoupled_kl
-from sklearn_ldl.deep.losses.density import kernel_density_nll
+from sklearn_ldl.deep.losses.density import heatmap_l2, kernel_density_nll, kernel_kl
 from sklearn_ldl.deep.losses.distributions import (
     alpha_divergence,
     cumulative_absolute,
@@ -29,9 +29,11 @@ __all__ = [
     "epsilon_insensitive",
     "gaussian_nll",
     "get_loss",
+    "heatmap_l2",
     "jeffreys",
     "jensen_shannon",
     "kernel_density_nll",
+    "kernel_kl",
     "kl_divergence",
     "kl_expectation",
     "l1",

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import r2_score
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
@@ -18,11 +19,12 @@ from sklearn_ldl.deep.estimator import DeepEstimator
 class DeepValueRegressor(PointsMixin, DeepEstimator, omit=("loss", "label_smoothing")):
     """Base of networks that take real values or points and predict them.
 
-    The net returns a number per dimension of the target. Targets are standardised for it, and
-    `predict` takes its outputs back to their units. A subclass says in `_losses` what is minimised,
-    and has all the rest from here: its constructor passes ``**net`` on, and `_losses` returns a
-    function of outputs and standardised targets, tensors of shape (n_rows, n_dims), that gives one
-    loss per row.
+    The net returns a number per dimension of the target; where that is several points, such as
+    landmarks of shape (n_samples, n_landmarks, 2), all coordinates in a row. Targets are
+    standardised for it, and `predict` takes its outputs back to their units and shape. A subclass
+    says in `_losses` what is minimised, and has all the rest from here: its constructor passes
+    ``**net`` on, and `_losses` returns a function of outputs and standardised targets, tensors of
+    shape (n_rows, n_dims), that gives one loss per row.
 
     Parameters
     ----------
@@ -94,8 +96,8 @@ class DeepValueRegressor(PointsMixin, DeepEstimator, omit=("loss", "label_smooth
                 (n_samples, channels, height, width), or torch Dataset
             Samples, or a dictionary of several inputs of the module by name. A Dataset gives pairs
             ``(x, y)``, or features only if `y` is given.
-        y : array-like of shape (n_samples,) or (n_samples, n_dims)
-            Values or points; None takes those of a Dataset.
+        y : array-like of shape (n_samples,), (n_samples, n_dims) or (n_samples, n_points, n_dims)
+            Values, points, or several points such as landmarks; None takes those of a Dataset.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights, not all zero.
         X_val : like X, default=None
@@ -154,8 +156,11 @@ class DeepValueRegressor(PointsMixin, DeepEstimator, omit=("loss", "label_smooth
         self, y: NDArray[np.float64], sample_weight: NDArray[np.floating] | None
     ) -> tuple[int, ...]:
         """Set what targets are encoded by; return the shape of the output for one row."""
-        if y.ndim > 2:
-            raise ValueError(f"y has shape {y.shape}, expected (n_samples,) or (n_samples, n_dims)")
+        if y.ndim > 3:
+            raise ValueError(
+                f"y has shape {y.shape}, expected (n_samples,), (n_samples, n_dims) or"
+                " (n_samples, n_points, n_dims)."
+            )
         if not self._goes_on():
             values = counted(y, sample_weight).reshape(-1, y[0].size)
             with np.errstate(over="ignore", invalid="ignore"):
@@ -207,7 +212,7 @@ class DeepValueRegressor(PointsMixin, DeepEstimator, omit=("loss", "label_smooth
         Returns
         -------
         y : ndarray of shape (n_samples,) or (n_samples, n_dims)
-            Predictions.
+            Predictions, in the shape of the targets that the model was fitted to.
         """
         return self._values(self._outputs(X))
 
@@ -237,6 +242,28 @@ class DeepValueRegressor(PointsMixin, DeepEstimator, omit=("loss", "label_smooth
     def _values(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
         """Values or points that outputs of the network stand for."""
         return self._decode(outputs)
+
+    def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Coefficient of determination, the mean over all coordinates.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), array of images or Dataset
+            Samples.
+        y : array-like of shape (n_samples,) or (n_samples, n_dims)
+            True values or points, in the shape of the targets that the model was fitted to. Columns
+            of a data frame are matched by name with those of `fit`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+
+        Returns
+        -------
+        r2 : float
+            1 is perfect, 0 no better than the mean of `y`.
+        """
+        y, predicted = np.asarray(points_in_order(self, y)), self.predict(X)
+        pair = (array.reshape(len(array), -1) for array in (y, predicted))
+        return r2_score(*pair, sample_weight=sample_weight)
 
 
 def check_values(y: Any) -> NDArray[np.float64]:

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import r2_score
 
 from sklearn_ldl import decoding
 from sklearn_ldl._core.label_names import points_in_order
 from sklearn_ldl._core.quantiles import check_levels
-from sklearn_ldl._core.simplex import log_softmax, softmax
+from sklearn_ldl._core.simplex import log_softmax, safe_log, softmax
 from sklearn_ldl.deep.values.base import check_targets
 from sklearn_ldl.deep.values.mixtures import KernelMixture
+
+# Of heat maps whose peaks are 1.
+_LEAST_HEIGHT = 1e-12
 
 
 class KernelDensityPredictionMixin:
@@ -23,6 +25,7 @@ class KernelDensityPredictionMixin:
     Its `fit` sets the attributes below.
     """
 
+    loss: str
     decode: decoding.Rule
     grid_: NDArray[np.float64]
     bandwidth_: NDArray[np.float64]
@@ -41,7 +44,11 @@ class KernelDensityPredictionMixin:
 
     def _logits(self, X: Any) -> NDArray[np.float64]:
         """Logits of all densities, one per row and landmark."""
-        return self._outputs(X).reshape(-1, self.n_labels_)
+        return self._as_logits(self._outputs(X).reshape(-1, self.n_labels_))
+
+    def _as_logits(self, Z: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Logits of the weights that outputs stand for."""
+        return safe_log(np.maximum(Z, 0), floor=_LEAST_HEIGHT) if self.loss == "l2" else Z
 
     def _weights(self, X: Any) -> NDArray[np.float64]:
         return softmax(self._logits(X), axis=1)
@@ -83,7 +90,7 @@ class KernelDensityPredictionMixin:
             with `heatmap_shape`. Without an ensemble and passes there is one member.
         """
         Z = self._member_outputs(X, mc_samples, random_state)
-        P = softmax(Z.reshape(*Z.shape[:2], -1, self.n_labels_), axis=-1)
+        P = softmax(self._as_logits(Z.reshape(*Z.shape[:2], -1, self.n_labels_)), axis=-1)
         return P.reshape(*Z.shape[:2], *(self._maps or [self.n_labels_]))
 
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
@@ -250,25 +257,3 @@ class KernelDensityPredictionMixin:
         if len(self.bandwidth_) > 1:
             raise ValueError("Quantiles are those of values, but the model was fitted to points.")
         return self._mixture.quantile(P, np.atleast_1d(q)).reshape(len(P), *q.shape)
-
-    def score(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Coefficient of determination, the mean over all coordinates.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features), array of images or Dataset
-            Samples.
-        y : array-like of shape (n_samples,) or (n_samples, n_dims)
-            True values or points, in the shape of the targets that the model was fitted to. Columns
-            of a data frame are matched by name with those of `fit`.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights of the rows.
-
-        Returns
-        -------
-        r2 : float
-            1 is perfect, 0 no better than the mean of `y`.
-        """
-        y, predicted = np.asarray(points_in_order(self, y)), self.predict(X)
-        pair = (array.reshape(len(array), -1) for array in (y, predicted))
-        return r2_score(*pair, sample_weight=sample_weight)

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions
 from sklearn_ldl.deep.losses.base import Loss
-from sklearn_ldl.deep.losses.density import kernel_density_nll
-from sklearn_ldl.deep.networks.members import mean_distribution
+from sklearn_ldl.deep.losses.density import KERNEL_LOSSES
+from sklearn_ldl.deep.networks.members import mean_distribution, mean_output
 from sklearn_ldl.deep.parameters import Module, ModuleOptions
 from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.deep.training.device import resolve_device
@@ -59,9 +59,15 @@ class KernelDensityRegressor(KernelDensityPredictionMixin, DeepValueRegressor):
         "uniform" spreads a weight evenly over the cell around its centre, whose sides are the
         steps of a grid that must be evenly spaced; `bandwidth` then matters for the steps of a
         grid built from the data only. Training is classification of rounded targets.
-    decode : {"expectation", "mode", "argmax"}, default="expectation"
-        What `predict` returns: the mean of the density, its highest peak, or the centre with the
-        largest weight.
+    loss : {"nll", "kl", "l2"}, default="nll"
+        What is minimised. "nll" is the negative log-likelihood above. The others are the rivals of
+        kernel densities: "kl" learns Gaussian label distributions around the targets, by the
+        Kullback-Leibler divergence; "l2" regresses plain outputs on heat maps with a peak of 1, by
+        half the squared error, and their positive parts are the weights.
+    decode : {"expectation", "median", "mode", "argmax"}, default="expectation"
+        What `predict` returns: the mean of the density, the median of the weights in every
+        coordinate (a centre's), the highest peak of the density, or the centre with the largest
+        weight.
     heatmap_shape : (height, width), default=None
         For landmarks in images: the network returns one heat map of this shape for each of them,
         logits of shape (n_samples, n_landmarks, height, width), and `y` has shape (n_samples,
@@ -112,6 +118,10 @@ class KernelDensityRegressor(KernelDensityPredictionMixin, DeepValueRegressor):
       scoring=lambda model, X, y: model.log_density(X, y).mean())``, or from the noise that is
       known. A range that outliers stretch calls for a `grid` or `bandwidth` of your own.
 
+    With ``loss="kl"`` or ``"l2"`` the predicted density is that of targets which the kernel has
+    smoothed twice, and ``"l2"`` knows no probabilities: maps decode best by their peak, ``"mode"``,
+    and what outputs leave everywhere widens `uncertainty`.
+
     Training behaves like cross entropy with targets that the model estimates itself: the gradient
     in the logits is :math:`p - r` with the posterior weights :math:`r_j \propto p_j \mathcal N_j`.
     Equation 4 of the publication lacks the logarithm in its second line, and writes :math:`\sigma`
@@ -143,7 +153,8 @@ class KernelDensityRegressor(KernelDensityPredictionMixin, DeepValueRegressor):
         "grid": ["array-like", None],
         "bandwidth": [Interval(Real, 0, None, closed="neither"), "array-like", None],
         "kernel": [StrOptions(set(VARIANCE))],
-        "decode": [StrOptions({"expectation", "mode", "argmax"})],
+        "loss": [StrOptions(set(KERNEL_LOSSES))],
+        "decode": [StrOptions({"expectation", "median", "mode", "argmax"})],
         "heatmap_shape": ["array-like", None],
     }
 
@@ -153,7 +164,8 @@ class KernelDensityRegressor(KernelDensityPredictionMixin, DeepValueRegressor):
         *,
         bandwidth: float | ArrayLike | None = None,
         kernel: Kernel = "gaussian",
-        decode: Literal["expectation", "mode", "argmax"] = "expectation",
+        loss: Literal["nll", "kl", "l2"] = "nll",
+        decode: Literal["expectation", "median", "mode", "argmax"] = "expectation",
         heatmap_shape: Sequence[int] | None = None,
         module: Module | None = None,
         **net: Unpack[ModuleOptions],
@@ -162,6 +174,7 @@ class KernelDensityRegressor(KernelDensityPredictionMixin, DeepValueRegressor):
         self.grid = grid
         self.bandwidth = bandwidth
         self.kernel = kernel
+        self.loss = loss
         self.decode = decode
         self.heatmap_shape = heatmap_shape
 
@@ -204,10 +217,13 @@ class KernelDensityRegressor(KernelDensityPredictionMixin, DeepValueRegressor):
         return (points * (limit / np.maximum(distance, limit))).astype(np.float32)
 
     def _combine_members(self) -> Callable[[Tensor], Tensor]:
+        if self.loss == "l2":
+            return mean_output
         return partial(mean_distribution, n_dims=2) if self._maps else mean_distribution
 
     def _losses(self, data: TrainingData) -> Loss:
-        kernel, log_unit = self.kernel, float(np.log(self._mixture.unit).sum())
+        kernel, row_loss = self.kernel, KERNEL_LOSSES[self.loss]
+        log_unit = float(np.log(self._mixture.unit).sum()) if self.loss == "nll" else 0.0
         centres = torch.as_tensor(
             self._mixture.centres, dtype=torch.float32, device=resolve_device(self.device)
         )
@@ -215,7 +231,7 @@ class KernelDensityRegressor(KernelDensityPredictionMixin, DeepValueRegressor):
         def loss(Z: Tensor, points: Tensor) -> Tensor:
             Z = Z.reshape(-1, len(centres))
             points_of_rows = points.flatten(0, 1)
-            nll = kernel_density_nll(Z, points_of_rows, centres.to(points.dtype), kernel=kernel)
-            return nll.reshape(points.shape[:2]).mean(dim=1) + log_unit
+            losses = row_loss(Z, points_of_rows, centres.to(points.dtype), kernel=kernel)
+            return losses.reshape(points.shape[:2]).mean(dim=1) + log_unit
 
         return loss

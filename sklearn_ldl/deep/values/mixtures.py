@@ -79,14 +79,14 @@ class KernelMixture:
 
     @underflow_is_zero
     def decode(self, P: NDArray[np.float64], rule: decoding.Rule) -> NDArray[np.float64]:
-        """Return the mean, the highest peak or the centre with the largest weight.
+        """Return the mean, the median, the highest peak or the centre with the largest weight.
 
         Parameters
         ----------
         P : ndarray of shape (n_samples, n_labels)
             Weights.
-        rule : {"expectation", "mode", "argmax"}
-            What to return.
+        rule : {"expectation", "median", "mode", "argmax"}
+            What to return; the median is that of the weights.
 
         Returns
         -------
@@ -98,6 +98,8 @@ class KernelMixture:
         if rule == "mode" and self.kernel == "gaussian":
             peaks = decoding.mode(P, self.centres, bandwidth=1.0)
             return self.from_units(peaks.reshape(len(P), -1))
+        if rule == "median":
+            return decoding.median(P, self.grid).reshape(len(P), -1)
         # Uniform kernels are highest on the whole cell of the largest weight.
         return self.grid[P.argmax(axis=1)].reshape(len(P), -1)
 

@@ -19,12 +19,8 @@ from sklearn_ldl.distributors import split_dominant  # noqa: E402
 CENTRES = torch.tensor([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.5, 1.5]], dtype=torch.float64)
 
 
-def kernel_density(kernel):
-    def loss(Z, Y):
-        centres = CENTRES.to(Z.dtype)
-        return losses.kernel_density_nll(Z, Y, centres, bandwidth=0.7, kernel=kernel)
-
-    return loss
+def kernel_density(kernel, loss=losses.kernel_density_nll):
+    return lambda Z, Y: loss(Z, Y, CENTRES.to(Z.dtype), bandwidth=0.7, kernel=kernel)
 
 
 # Name -> (loss, number of output columns, kind of target).
@@ -54,6 +50,8 @@ ALL = {
     ),
     "kernel_density": (kernel_density("gaussian"), 4, "value"),
     "kernel_density_uniform": (kernel_density("uniform"), 4, "value"),
+    "kernel_kl": (kernel_density("gaussian", losses.kernel_kl), 4, "value"),
+    "heatmap_l2": (kernel_density("gaussian", losses.heatmap_l2), 4, "value"),
 }
 every_loss = pytest.mark.parametrize("name", ALL)
 

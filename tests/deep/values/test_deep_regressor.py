@@ -17,6 +17,7 @@ pytest.importorskip("skorch")
 from torch import nn  # noqa: E402
 from torch.utils.data import TensorDataset  # noqa: E402
 
+from sklearn_ldl.datasets import make_faces  # noqa: E402
 from sklearn_ldl.deep.values.deep_regressor import DeepRegressor  # noqa: E402
 from tests.deep import single_net  # noqa: E402
 
@@ -38,6 +39,35 @@ def test_learns_values_and_points(loss, targets):
     fitted = model(loss, max_epochs=60).fit(X, targets)
     assert fitted.predict(X).shape == targets.shape
     assert fitted.score(X, targets) > 0.9
+
+
+@every_loss
+def test_landmarks_are_points_in_a_row(loss):
+    landmarks = np.stack([points, -2 * points, 1 + points], axis=1)
+    fitted = model(loss).fit(X, landmarks)
+    flat = model(loss).fit(X, landmarks.reshape(120, 6))
+    assert fitted.center_.shape == fitted.scale_.shape == (6,)
+    assert_array_equal(fitted.predict(X), flat.predict(X).reshape(120, 3, 2))
+    assert_array_equal(fitted.predict_members(X)[0], fitted.predict(X))
+    assert fitted.score(X, landmarks) == flat.score(X, landmarks.reshape(120, 6))
+    weight = np.arange(120)
+    assert fitted.score(X, landmarks, weight) == pytest.approx(
+        r2_score(landmarks.reshape(120, 6), flat.predict(X), sample_weight=weight)
+    )
+    if loss == "gaussian":
+        std = fitted.predict(X, return_std=True)[1]
+        assert_array_equal(std, flat.predict(X, return_std=True)[1].reshape(120, 3, 2))
+        expected = flat.log_density(X, landmarks.reshape(120, 6))
+        assert_allclose(fitted.log_density(X, landmarks), expected)
+
+
+def test_landmarks_of_images_are_learnt():
+    faces = make_faces(300, image_size=16, n_landmarks=3, random_state=0)
+    module = nn.Sequential(nn.Flatten(), nn.Linear(256, 64), nn.ReLU(), nn.Linear(64, 6))
+    fitted = model(module=module, max_epochs=40, lr=3e-3)
+    fitted.fit(faces.images[:200], faces.landmarks[:200])
+    assert fitted.predict(faces.images[200:]).shape == (100, 3, 2)
+    assert fitted.score(faces.images[200:], faces.landmarks[200:]) > 0.5
 
 
 @pytest.mark.parametrize("loss", BOUNDED)
@@ -253,7 +283,7 @@ def test_one_row_and_one_feature():
         ({}, None, "requires y to be passed"),
         ({}, y[:-1], "inconsistent numbers of samples"),
         ({}, np.where(y > 0, np.nan, y), "NaN"),
-        ({}, np.zeros((120, 2, 2)), "y has shape"),
+        ({}, np.zeros((120, 2, 2, 2)), "y has shape"),
         ({"loss": "kl"}, y, "loss"),
         ({"epsilon": -1.0}, y, "epsilon"),
         ({"module": nn.Linear(2, 3)}, y, "output of shape"),

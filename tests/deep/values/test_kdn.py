@@ -375,7 +375,8 @@ def test_inputs_stay_as_they_are():
         ({"bandwidth": [1.0, 1.0]}, y, "bandwidth has shape"),
         ({"bandwidth": 1e-9}, y, "too small to build a grid"),
         ({"kernel": "epanechnikov"}, y, "kernel"),
-        ({"decode": "median"}, y, "decode"),
+        ({"decode": "mean"}, y, "decode"),
+        ({"loss": "mse"}, y, "loss"),
         ({"module": nn.Linear(2, 3)}, y, "output of shape"),
     ],
 )

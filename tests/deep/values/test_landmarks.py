@@ -8,6 +8,8 @@ pytest.importorskip("skorch")
 from torch import nn  # noqa: E402
 from torch.utils.data import TensorDataset  # noqa: E402
 
+from sklearn_ldl import decoding  # noqa: E402
+from sklearn_ldl.deep.losses.density import KERNEL_LOSSES  # noqa: E402
 from sklearn_ldl.deep.values.kdn import KernelDensityRegressor  # noqa: E402
 from sklearn_ldl.deep.values.landmarks import (  # noqa: E402
     from_heatmap_coordinates,
@@ -42,10 +44,16 @@ def faces():
     return X, to_heatmap_coordinates(points, stride=2)
 
 
-@pytest.mark.parametrize("decode", ["expectation", "mode", "argmax"])
-def test_landmarks_of_synthetic_images(faces, decode):
+DECODE = ["expectation", "median", "mode", "argmax"]
+
+
+@pytest.mark.parametrize(
+    ("loss", "decode"),
+    [*(("nll", rule) for rule in DECODE), ("kl", "expectation"), ("l2", "mode")],
+)
+def test_landmarks_of_synthetic_images(faces, loss, decode):
     X, y = faces
-    fitted = model(max_epochs=40, lr=0.03, decode=decode).fit(X[:200], y[:200])
+    fitted = model(loss=loss, max_epochs=40, lr=0.03, decode=decode).fit(X[:200], y[:200])
     predicted = fitted.predict(X[200:])
     assert predicted.shape == (100, 2, 2)
     # In cells; the centre of the maps is off by more than two.
@@ -66,6 +74,39 @@ def test_rows_come_before_columns(faces):
     fitted.decode = "argmax"
     best = P.reshape(300, 2, -1).argmax(axis=2)
     assert_array_equal(fitted.predict(X), np.stack(np.unravel_index(best, SHAPE), axis=-1))
+
+
+@pytest.mark.parametrize("loss", ["nll", "kl", "l2"])
+def test_every_rule_decodes_the_same_maps(faces, loss):
+    X, y = faces
+    fitted = model(loss=loss).fit(X, y)
+    P = fitted.predict_proba(X).reshape(600, -1)
+    for rule in DECODE:
+        fitted.decode = rule
+        expected = decoding.decode(P, fitted.grid_, rule).reshape(300, 2, 2)
+        assert_allclose(fitted.predict(X), expected, atol=1e-6)
+
+
+def test_weights_of_heat_maps_are_the_positive_parts_of_the_outputs(faces):
+    X, y = faces
+    fitted = model(loss="l2", max_epochs=20).fit(X, y)
+    maps = np.maximum(fitted._outputs(X), 1e-12)
+    assert (fitted._outputs(X) < 0).any()
+    P = maps / maps.sum(axis=(2, 3), keepdims=True)
+    assert_allclose(fitted.predict_proba(X), P, atol=1e-12)
+    assert_allclose(fitted.predict_members(X)[0], P, atol=1e-12)
+    assert_allclose(fitted.predict_log_proba(X), np.log(P), atol=1e-9)
+    assert_allclose(fitted.uncertainty(X).shape, (300, 2))
+
+
+@pytest.mark.parametrize("loss", ["kl", "l2"])
+def test_losses_of_rivals_are_those_of_the_maps(faces, loss):
+    X, y = faces
+    fitted = model(loss=loss, lr=1e-30, max_epochs=1).fit(X, y)
+    Z = torch.tensor(fitted._outputs(X).reshape(600, -1))
+    grid, targets = torch.tensor(fitted.grid_), torch.tensor(y.reshape(600, 2))
+    values = KERNEL_LOSSES[loss](Z, targets, grid.double())
+    assert fitted.history_["train_loss"][0] == pytest.approx(values.mean().item(), abs=1e-5)
 
 
 def test_loss_is_the_mean_over_landmarks_and_the_density_their_product(faces):
