@@ -40,9 +40,11 @@ y, y_new = np.split(faces.pose, [n_train])
 def draw_distribution(ax, d, pose):
     """Degrees of the poses as areas and shades, and the true pose."""
     ax.scatter(poses[:, 1], poses[:, 0], s=4, color="0.85")
-    ax.scatter(poses[:, 1], poses[:, 0], s=160 * d / d.max(), c=d, cmap="viridis_r")
-    ax.plot(pose[1], pose[0], "rx", ms=9, mew=2)
-    ax.set(xticks=[-90, 0, 90], yticks=[-90, 0, 90], aspect="equal")
+    degree = d / d.max()
+    ax.scatter(poses[:, 1], poses[:, 0], s=110 * degree, c=degree, cmap="Blues", vmin=-0.5)
+    ax.plot(pose[1], pose[0], "x", color="C1", ms=9, mew=2.5)
+    ax.set(xticks=[-90, 0, 90], yticks=[-90, 0, 90], xlim=(-105, 105), ylim=(-105, 105))
+    ax.set_aspect("equal")
 
 
 distributor = GaussianLabelDistributor(poses, sigma=15, decode="argmax").fit(y)
@@ -116,11 +118,12 @@ for name, model in models.items():
 # What is predicted
 # -----------------
 # Test images, with the predictions of the network of distributions (above) and of the classifier
-# (below). Crosses are true poses. What the first is unsure of are neighbours; the second divides
-# its mass among poses that may lie anywhere.
+# (below). Crosses are true poses. The first network leans to a neighbourhood, with the true pose near
+# its middle. The second leans to one or two poses, and where it is sure of one, that is often the
+# one beside the true pose.
 
 shown = np.random.default_rng(1).choice(len(X_new), 6, replace=False)
-fig, axes = plt.subplots(3, 6, figsize=(9.6, 5), layout="constrained")
+fig, axes = plt.subplots(3, 6, figsize=(9.6, 5), layout="constrained", height_ratios=[2, 3, 3])
 axes[1, 0].set_ylabel("distributions\npitch")
 axes[2, 0].set_ylabel("classification\npitch")
 for face, i in zip(axes[0], shown, strict=True):
