@@ -118,9 +118,9 @@ for name, model in models.items():
 # What is predicted
 # -----------------
 # Test images, with the predictions of the network of distributions (above) and of the classifier
-# (below). Crosses are true poses. The first network leans to a neighbourhood, with the true pose near
-# its middle. The second leans to one or two poses, and where it is sure of one, that is often the
-# one beside the true pose.
+# (below). Crosses are true poses. The first network leans to a neighbourhood, with the true pose
+# near its middle. The second leans to one or two poses, and where it is sure of one, that is often
+# the one beside the true pose.
 
 shown = np.random.default_rng(1).choice(len(X_new), 6, replace=False)
 fig, axes = plt.subplots(3, 6, figsize=(9.6, 5), layout="constrained", height_ratios=[2, 3, 3])
