@@ -43,6 +43,7 @@ NO_REFERENCE = {
     "deep.from_heatmap_coordinates": "a change of units",
     "deep.to_heatmap_coordinates": "a change of units",
     "distributors.DominantSplit": "a result of split_dominant, which has its own",
+    "distributors.product_grid": "all combinations of values",
     "distributors.VoteTable": "a result of vote_table_to_distribution, which has its own",
     "metrics.get_ldl_scorer_names": "a list",
     "plotting.LabelDistributionDisplay": "shows what it is given",
