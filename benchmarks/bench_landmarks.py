@@ -17,7 +17,7 @@ from sklearn_ldl.deep import (
     from_heatmap_coordinates,
     to_heatmap_coordinates,
 )
-from sklearn_ldl.metrics import cumulative_error_auc_score, failure_rate, normalized_mean_error
+from sklearn_ldl.metrics import cumulative_error_auc_score, failure_rate_loss, normalized_mean_error
 
 SIZE, STRIDE, LANDMARKS = 24, 2, 5
 CELLS = SIZE // STRIDE
@@ -112,7 +112,7 @@ def measured(errors):
     """Measures of the errors of images, in percent."""
     measures = {
         "NME": errors.mean(),
-        "failures": failure_rate(errors, threshold=LIMIT),
+        "failures": failure_rate_loss(errors, threshold=LIMIT),
         "AUC": cumulative_error_auc_score(errors, tau=LIMIT),
     }
     return {name: 100 * value for name, value in measures.items()}

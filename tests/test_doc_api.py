@@ -44,6 +44,7 @@ NO_REFERENCE = {
     "distributors.DominantSplit": "a result of split_dominant, which has its own",
     "distributors.VoteDispersion": "a result of vote_dispersion, which has its own",
     "distributors.VoteError": "a result of expected_vote_error, which has its own",
+    "distributors.product_grid": "all combinations of values",
     "distributors.VoteTable": "a result of vote_table_to_distribution, which has its own",
     "uncertainty.Uncertainty": "a result of decompose_uncertainty, which has its own",
     "metrics.get_ldl_scorer_names": "a list",

@@ -28,7 +28,7 @@ NOT_YET = {
     "plot_landmarks.py",
     "NoiseAdaptationClassifier",
     "accuracy_within_score",
-    "failure_rate",
+    "failure_rate_loss",
     "head_pose_grid",
     "make_annotators",
     "make_faces",

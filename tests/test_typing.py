@@ -40,10 +40,10 @@ from sklearn_ldl.datasets import (
 )
 from sklearn_ldl.wrappers import fit_temperature
 from sklearn_ldl.decoding import argmax, decode, expectation, median, mode, threshold_sets
-from sklearn_ldl.distributors import DominantSplit, VoteTable
+from sklearn_ldl.distributors import DominantSplit, VoteTable, head_pose_grid, product_grid
 from sklearn_ldl.metrics import (
-    average_precision_score, brier_score_loss, chebyshev_distance, cumulative_score,
-    cumulative_score_curve, d2_kl_score, get_ldl_scorer, get_ldl_scorer_names,
+    accuracy_within_score, average_precision_score, brier_score_loss, chebyshev_distance,
+    cumulative_score, cumulative_score_curve, d2_kl_score, get_ldl_scorer, get_ldl_scorer_names,
     head_euclidean_distance, head_labels, kl_divergence, mean_iou_score, wasserstein_distance,
 )
 from sklearn_ldl.wrappers import fit_temperature
@@ -113,6 +113,8 @@ assert_type(DecoupledLabelSplitter().fit(D), DecoupledLabelSplitter)
 assert_type(AuxGraphNeighbors(5).fit(D), AuxGraphNeighbors)
 assert_type(smooth_labels(D, 0.1), Floats)
 assert_type(gaussian_label_distribution([1.0], [0.0, 1.0], 2.0), Floats)
+assert_type(product_grid([0, 15], [0, 15]), Floats)
+assert_type(head_pose_grid(), Floats)
 assert_type(votes_to_distribution([[3, 1]]), Floats)
 assert_type(vote_table_to_distribution(["a"], ["b"]), VoteTable)
 assert_type(vote_table_to_distribution(["a"], ["b"]).D, Floats)
@@ -130,6 +132,7 @@ assert_type(wasserstein_distance(D, D, grid=[1, 2, 3]), float)
 assert_type(head_euclidean_distance(D, D, head=head_labels(D)), float)
 assert_type(d2_kl_score(D, D), float)
 assert_type(brier_score_loss(D, D, kind="top_label", truth="mode"), float)
+assert_type(accuracy_within_score(y, y, 5, dim=0, grid=y), float)
 assert_type(cumulative_score(y, y, 5), float)
 assert_type(average_precision_score(D, D, interpolation="voc2007"), float)
 assert_type(average_precision_score(D, D, average=None), Floats)

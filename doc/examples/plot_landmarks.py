@@ -27,7 +27,7 @@ from sklearn_ldl.datasets import make_faces
 from sklearn_ldl.deep import PRESETS, from_heatmap_coordinates, to_heatmap_coordinates
 from sklearn_ldl.metrics import (
     cumulative_error_auc_score,
-    failure_rate,
+    failure_rate_loss,
     normalized_mean_error,
 )
 from sklearn_ldl.plotting import CumulativeScoreDisplay
@@ -116,7 +116,7 @@ for name, points in predictions.items():
     )
     ax = display.ax_
     errors = normalized_mean_error(test.landmarks, points, test.interocular, per_row=True)
-    failures = failure_rate(errors, threshold=0.2)
+    failures = failure_rate_loss(errors, threshold=0.2)
     area = cumulative_error_auc_score(errors, tau=0.2)
     print(f"{name:20} mean {errors.mean():.3f}   failures {failures:.3f}   area {area:.3f}")
 ax.set(xlabel="Error relative to the distance of the eyes")

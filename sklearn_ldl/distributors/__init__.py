@@ -11,6 +11,7 @@ from sklearn_ldl.distributors.decoupled import (
 )
 from sklearn_ldl.distributors.gaussian import gaussian_label_distribution
 from sklearn_ldl.distributors.gaussian_distributor import GaussianLabelDistributor
+from sklearn_ldl.distributors.grids import head_pose_grid, product_grid
 from sklearn_ldl.distributors.masks import smooth_mask
 from sklearn_ldl.distributors.multilabel import MultiLabelDistributor
 from sklearn_ldl.distributors.raters import RaterModel
@@ -41,6 +42,8 @@ __all__ = [
     "expected_vote_error",
     "gaussian_label_distribution",
     "krippendorff_alpha",
+    "head_pose_grid",
+    "product_grid",
     "smooth_labels",
     "smooth_mask",
     "split_dominant",

@@ -1,11 +1,12 @@
-"""Label grids: from the range of the data, or a given grid continued at both ends."""
+"""Label grids: products of axes, head poses, over the range of the data, continued at the ends."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_array
 
 #: A model has at least one output per label; a grid beyond this is a mistake in the units.
 MAX_LABELS = 100_000
@@ -21,6 +22,94 @@ _LAYOUTS = (
     *((1.0, pad) for pad in (6.0, 5.0, 4.0)),
     *((1.25, 4.0), (1.5, 4.0), (1.5, 3.0), (2.0, 3.0), (2.0, 2.0)),
 )
+
+
+def product_grid(*axes: ArrayLike) -> NDArray[np.float64]:
+    """Points with every combination of the values on several axes.
+
+    Parameters
+    ----------
+    *axes : array-like of shape (n_values,)
+        Values of every dimension.
+
+    Returns
+    -------
+    grid : ndarray of shape (n_labels, n_dims)
+        Points, the last dimension changing fastest: a row of a distribution over them becomes an
+        array with one dimension per axis by ``row.reshape([len(axis) for axis in axes])``.
+
+    Raises
+    ------
+    ValueError
+        If there is no axis, or one is not a list of finite numbers.
+
+    See Also
+    --------
+    head_pose_grid : Poses that are no such product.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ldl.distributors import product_grid
+    >>> product_grid([0, 15], [-15, 0, 15]).tolist()
+    [[0.0, -15.0], [0.0, 0.0], [0.0, 15.0], [15.0, -15.0], [15.0, 0.0], [15.0, 15.0]]
+
+    Pitch and yaw of heads every three degrees:
+
+    >>> angles = np.arange(-90, 91, 3)
+    >>> product_grid(angles, angles).shape
+    (3721, 2)
+    """
+    if not axes:
+        raise ValueError("A product needs at least one axis.")
+    values = [
+        check_array(axis, dtype=np.float64, ensure_2d=False, input_name=f"axis {i}")
+        for i, axis in enumerate(axes)
+    ]
+    for i, axis in enumerate(values):
+        if axis.ndim > 1:
+            raise ValueError(f"axis {i} must be a list of numbers, got shape {axis.shape}.")
+    return np.stack(np.meshgrid(*values, indexing="ij"), axis=-1).reshape(-1, len(axes))
+
+
+def head_pose_grid() -> NDArray[np.float64]:
+    """Pitch and yaw of the 93 head poses of the Pointing'04 database, in degrees.
+
+    The pitches -60, -30, -15, 0, 15, 30 and 60 come with 13 yaws each, from -90 to 90 in steps of
+    15. At the pitches -90 and 90, straight down and up, the yaw is 0.
+
+    Returns
+    -------
+    grid : ndarray of shape (93, 2)
+        Pitch and yaw, in ascending order.
+
+    See Also
+    --------
+    product_grid : Regular grids.
+    GaussianLabelDistributor : Distributes poses over a grid.
+
+    References
+    ----------
+    N. Gourier, D. Hall, J. L. Crowley, "Estimating face orientation from robust detection of
+    salient facial structures", FG Net Workshop on Visual Observation of Deictic Gestures, 2004.
+
+    B.-B. Gao, C. Xing, C.-W. Xie, J. Wu, X. Geng, "Deep label distribution learning with label
+    ambiguity", IEEE Transactions on Image Processing, 2017.
+
+    Examples
+    --------
+    >>> from sklearn_ldl.distributors import GaussianLabelDistributor, head_pose_grid
+    >>> poses = head_pose_grid()
+    >>> poses[[0, 1, 2, 92]].tolist()
+    [[-90.0, 0.0], [-60.0, -90.0], [-60.0, -75.0], [90.0, 0.0]]
+    >>> heads = GaussianLabelDistributor(poses, sigma=15, decode="argmax")
+    >>> D = heads.fit_transform([[0, 30], [15, -40]])
+    >>> heads.inverse_transform(D)
+    array([[  0.,  30.],
+           [ 15., -45.]])
+    """
+    turned = product_grid([-60, -30, -15, 0, 15, 30, 60], np.arange(-90, 91, 15))
+    return np.vstack([[[-90, 0]], turned, [[90, 0]]])
 
 
 def default_layout(
@@ -107,9 +196,7 @@ def grid_around(
     ]
     if any((np.diff(axis) <= 0).any() for axis in axes):
         raise ValueError("sigma is too small: in floating point, y plus sigma / 2 equals y.")
-    if len(axes) == 1:
-        return axes[0]
-    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
+    return axes[0] if len(axes) == 1 else product_grid(*axes)
 
 
 def extend_grid(grid: NDArray[np.float64], width: float) -> NDArray[np.float64]:

@@ -32,7 +32,7 @@ from sklearn_ldl.metrics.head_tail import (
 )
 from sklearn_ldl.metrics.landmarks import (
     cumulative_error_auc_score,
-    failure_rate,
+    failure_rate_loss,
     normalized_mean_error,
 )
 from sklearn_ldl.metrics.multilabel import average_precision_score
@@ -45,6 +45,7 @@ from sklearn_ldl.metrics.ordinal import (
 from sklearn_ldl.metrics.scorers import get_ldl_scorer, get_ldl_scorer_names
 from sklearn_ldl.metrics.segmentation import mean_iou_score
 from sklearn_ldl.metrics.values import (
+    accuracy_within_score,
     cumulative_score,
     cumulative_score_curve,
     epsilon_error,
@@ -52,6 +53,7 @@ from sklearn_ldl.metrics.values import (
 )
 
 __all__ = [
+    "accuracy_within_score",
     "average_precision_score",
     "brier_score_loss",
     "canberra_distance",
@@ -67,7 +69,7 @@ __all__ = [
     "epsilon_error",
     "euclidean_distance",
     "expected_calibration_error",
-    "failure_rate",
+    "failure_rate_loss",
     "fidelity_similarity",
     "get_ldl_scorer",
     "get_ldl_scorer_names",

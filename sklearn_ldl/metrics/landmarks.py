@@ -39,7 +39,7 @@ def normalized_mean_error(
     sample_weight : array-like of shape (n_samples,), default=None
         Non-negative weights of the images; None weighs them equally.
     per_row : bool, default=False
-        Return the error of every image instead of the mean, for :func:`failure_rate` and
+        Return the error of every image instead of the mean, for :func:`failure_rate_loss` and
         :func:`cumulative_error_auc_score`; excludes `sample_weight`.
 
     Returns
@@ -71,7 +71,7 @@ def normalized_mean_error(
     return mean_or_rows(errors, sample_weight, per_row)
 
 
-def failure_rate(
+def failure_rate_loss(
     errors: ArrayLike, *, threshold: float = 0.08, sample_weight: ArrayLike | None = None
 ) -> float:
     r"""Share of the images whose error is larger than a threshold.
@@ -110,8 +110,8 @@ def failure_rate(
 
     Examples
     --------
-    >>> from sklearn_ldl.metrics import failure_rate
-    >>> failure_rate([0.0, 0.08, 0.2, 0.3])
+    >>> from sklearn_ldl.metrics import failure_rate_loss
+    >>> failure_rate_loss([0.0, 0.08, 0.2, 0.3])
     0.5
     """
     _check_positive("threshold", threshold)

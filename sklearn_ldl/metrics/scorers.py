@@ -192,6 +192,7 @@ _METRICS_OF_DISTRIBUTIONS = (
 )
 _METRICS_OF_VALUES = (
     values.mean_euclidean_error,
+    values.accuracy_within_score,
     values.cumulative_score,
     values.epsilon_error,
 )
@@ -231,9 +232,10 @@ def get_ldl_scorer(name: str, **options: Any) -> _NamedScorer:
       found inside a pipeline or a search. The truth then depends on the parameters of the
       distributor, so tune those by a score of values.
 
-    The scorers 'neg_mean_euclidean_error', 'neg_epsilon_error' and 'cumulative_score' compare the
-    values that `predict` returns. 'average_precision_score' compares label sets, with states or as
-    an indicator matrix, with what `predict_proba` says of every label.
+    The scorers 'neg_mean_euclidean_error', 'neg_epsilon_error', 'cumulative_score' and
+    'accuracy_within_score' compare the values that `predict` returns. 'average_precision_score'
+    compares label sets, with states or as an indicator matrix, with what `predict_proba` says of
+    every label.
 
     Parameters
     ----------
@@ -307,6 +309,6 @@ def get_ldl_scorer_names() -> list[str]:
     --------
     >>> from sklearn_ldl.metrics import get_ldl_scorer_names
     >>> get_ldl_scorer_names()[:3]
-    ['average_precision_score', 'cosine_similarity', 'cumulative_score']
+    ['accuracy_within_score', 'average_precision_score', 'cosine_similarity']
     """
     return sorted(_SCORERS)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import KDTree
 from sklearn.utils import check_array
 
 from sklearn_ldl._core.dask_rows import refuse_to_load
+from sklearn_ldl.decoding import check_grid
 from sklearn_ldl.metrics.checks import check_weights, in_order_of, weighted_mean
 
 
@@ -52,6 +54,91 @@ def mean_euclidean_error(
     2.5
     """
     return weighted_mean(euclidean_errors(y_true, y_pred), sample_weight)
+
+
+def accuracy_within_score(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    tolerance: ArrayLike = 0,
+    *,
+    dim: int | None = None,
+    grid: ArrayLike | None = None,
+    sample_weight: ArrayLike | None = None,
+) -> float:
+    r"""Fraction of samples of which every coordinate is right within a tolerance.
+
+    .. math:: \frac1n \sum_i \min_k \, [\, |\hat y_{ik} - y_{ik}| \le t_k \,]
+
+    This is the accuracy of work on head pose: of both angles, and with `dim` that of pitch or yaw.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n_samples,) or (n_samples, n_dims)
+        True and predicted values or points.
+    tolerance : float or array-like of shape (n_dims,), default=0
+        Largest tolerated error (inclusive) of a coordinate, in the unit of `y_true`.
+    dim : int, default=None
+        The only coordinate that counts; None means that all of them have to be right.
+    grid : array-like of shape (n_labels,) or (n_labels, n_dims), default=None
+        If given, every true and predicted point is first replaced by the nearest one of these. With
+        a tolerance of 0 this is the accuracy over classes, of models that predict any value too.
+    sample_weight : array-like of shape (n_samples,), default=None
+        Non-negative weights of the samples; None weighs them equally.
+
+    Returns
+    -------
+    score : float
+        A fraction between 0 and 1 (best).
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match, a value is not finite, a tolerance is negative or there is no such
+        dimension.
+
+    See Also
+    --------
+    cumulative_score : Tolerates a distance.
+
+    References
+    ----------
+    B.-B. Gao, C. Xing, C.-W. Xie, J. Wu, X. Geng, "Deep label distribution learning with label
+    ambiguity", IEEE Transactions on Image Processing, 2017.
+
+    Examples
+    --------
+    >>> from sklearn_ldl.metrics import accuracy_within_score
+    >>> pitch_and_yaw = [[0, 0], [15, 30], [30, -45], [0, 15]]
+    >>> predicted = [[0, 0], [15, 50], [15, -45], [2, 14]]
+    >>> accuracy_within_score(pitch_and_yaw, predicted, 15)
+    0.75
+    >>> accuracy_within_score(pitch_and_yaw, predicted, 15, dim=0)
+    1.0
+
+    In classes of 15 degrees, exactly:
+
+    >>> from sklearn_ldl.distributors import head_pose_grid
+    >>> accuracy_within_score(pitch_and_yaw, predicted, grid=head_pose_grid())
+    0.5
+    """
+    y_true, y_pred = check_values(y_true, y_pred)
+    if y_true.ndim != 2:
+        raise ValueError(f"Expected values or points, got an array of shape {y_true.shape}.")
+    n_dims = y_true.shape[1]
+    if dim not in (None, *range(n_dims)):
+        raise ValueError(f"dim must be None or from 0 to {n_dims - 1}, got {dim!r}.")
+    if grid is not None:
+        points = check_grid(grid)
+        points = points.reshape(len(points), -1)
+        if points.shape[1] != n_dims:
+            raise ValueError(f"y_true has {n_dims} dimensions but grid has {points.shape[1]}.")
+        tree = KDTree(points)
+        y_true, y_pred = (points[tree.query(y)[1]] for y in (y_true, y_pred))
+    tolerance = np.asarray(tolerance, dtype=np.float64)
+    if tolerance.shape not in ((), (n_dims,)) or not (tolerance >= 0).all():
+        raise ValueError("tolerance must be a non-negative number, or one per dimension.")
+    right = np.abs(y_pred - y_true) <= tolerance
+    return weighted_mean(right.all(axis=1) if dim is None else right[:, dim], sample_weight)
 
 
 def cumulative_score(

@@ -5,10 +5,7 @@ from scipy.spatial.distance import cdist
 
 from sklearn_ldl._core import peaks
 from sklearn_ldl._core.peaks import PointKernels, ProductKernels, highest_peaks, product_axes
-
-
-def product_grid(*axes):
-    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
+from sklearn_ldl.distributors import product_grid
 
 
 def density(D, centres, at):

@@ -6,13 +6,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import multivariate_normal, norm
 
 from sklearn_ldl.decoding import decode
-from sklearn_ldl.distributors import gaussian_label_distribution
+from sklearn_ldl.distributors import (
+    gaussian_label_distribution,
+    head_pose_grid,
+    product_grid,
+)
 
 RNG = np.random.default_rng(0)
-
-
-def product_grid(*axes):
-    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
 
 
 def test_values_agree_with_the_normalised_density():
@@ -41,8 +41,7 @@ def test_points_agree_with_the_normalised_density(kwargs, covariance):
 
 
 def test_the_pose_list_needs_no_rectangle():
-    poses = product_grid(np.arange(-45, 46, 15), np.arange(-90, 91, 15))
-    poses = np.vstack([poses, [[90, 0], [-90, 0]]])
+    poses = head_pose_grid()
     D = gaussian_label_distribution([[15, -30], [90, 0]], poses, 15)
     assert D.shape == (2, 93)
     assert_array_equal(decode(D, poses, "argmax"), [[15, -30], [90, 0]])

@@ -12,13 +12,13 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.neural_network import MLPRegressor
 
-from sklearn_ldl.distributors import GaussianLabelDistributor, gaussian_label_distribution
+from sklearn_ldl.distributors import (
+    GaussianLabelDistributor,
+    gaussian_label_distribution,
+    product_grid,
+)
 
 RNG = np.random.default_rng(0)
-
-
-def product_grid(*axes):
-    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
 
 
 TARGETS = {

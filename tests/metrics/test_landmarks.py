@@ -8,7 +8,7 @@ from scipy.integrate import quad
 from sklearn_ldl.metrics import (
     cumulative_error_auc_score,
     cumulative_score,
-    failure_rate,
+    failure_rate_loss,
     mean_euclidean_error,
     normalized_mean_error,
 )
@@ -125,20 +125,20 @@ def test_bad_visibility_is_refused():
 
 def test_failures_are_errors_above_the_threshold():
     errors = [0.01, 0.08, 0.081, 0.5]
-    assert failure_rate(errors) == 0.5
-    assert failure_rate(errors, threshold=0.5) == 0
-    assert failure_rate(errors, threshold=0.001) == 1
-    assert failure_rate(errors, sample_weight=[1, 1, 2, 0]) == 0.5
+    assert failure_rate_loss(errors) == 0.5
+    assert failure_rate_loss(errors, threshold=0.5) == 0
+    assert failure_rate_loss(errors, threshold=0.001) == 1
+    assert failure_rate_loss(errors, sample_weight=[1, 1, 2, 0]) == 0.5
     share = cumulative_score(np.zeros(4), errors, 0.08)
-    assert failure_rate(errors) == 1 - share
+    assert failure_rate_loss(errors) == 1 - share
 
 
 def test_failure_rate_refuses_bad_arguments():
     for threshold in (0, -1, np.nan, "0.1"):
         with pytest.raises(ValueError, match="threshold must be a positive number"):
-            failure_rate([0.1], threshold=threshold)
+            failure_rate_loss([0.1], threshold=threshold)
     with pytest.raises(ValueError, match="one non-negative number per image"):
-        failure_rate([-0.1])
+        failure_rate_loss([-0.1])
 
 
 def test_measures_worked_out_by_hand():
@@ -148,7 +148,7 @@ def test_measures_worked_out_by_hand():
     errors = normalized_mean_error(y, p, [10, 20], per_row=True)
     assert_allclose(errors, [0.25, 0.1], rtol=1e-15)
     assert normalized_mean_error(y, p, [10, 20]) == pytest.approx(0.175, rel=1e-15)
-    assert failure_rate(errors, threshold=0.2) == 0.5
+    assert failure_rate_loss(errors, threshold=0.2) == 0.5
     # The curve is 0 up to 0.1, 1/2 up to 0.25 and 1 up to 0.5.
     area = (0.15 / 2 + 0.25) / 0.5
     assert cumulative_error_auc_score(errors, tau=0.5) == pytest.approx(area, rel=1e-14)

@@ -38,7 +38,8 @@ OPTIONS = {
     "cumulative_score": {"threshold": 0.5},
     "neg_epsilon_error": {"sigma": 1.0},
 }
-VALUE_SCORERS = ("neg_mean_euclidean_error", "neg_epsilon_error", "cumulative_score")
+VALUE_SIMILARITIES = ("accuracy_within_score", "cumulative_score")
+VALUE_SCORERS = ("neg_mean_euclidean_error", "neg_epsilon_error", *VALUE_SIMILARITIES)
 SIMILARITIES = (
     "cosine_similarity",
     "intersection_similarity",
@@ -77,7 +78,7 @@ def test_names_follow_from_the_metric_and_its_direction():
     for name in get_ldl_scorer_names():
         scorer = scorer_of(name)
         assert getattr(metrics, name.removeprefix("neg_")) is scorer._score_func
-        greater_is_better = name in (*SIMILARITIES, *SET_SCORERS, "cumulative_score")
+        greater_is_better = name in (*SIMILARITIES, *SET_SCORERS, *VALUE_SIMILARITIES)
         assert (scorer._sign == 1) == greater_is_better == (not name.startswith("neg_"))
 
 
@@ -442,6 +443,7 @@ def test_value_scorers_use_predict():
     assert score == pytest.approx(-errors.mean())
     score = get_ldl_scorer("cumulative_score", threshold=0.5)(model, X, VALUES)
     assert score == pytest.approx(np.mean(errors <= 0.5))
+    assert get_ldl_scorer("accuracy_within_score", tolerance=0.5)(model, X, VALUES) == score
     score = get_ldl_scorer("neg_epsilon_error", sigma=2.0)(model, X, VALUES)
     assert score == pytest.approx(-np.mean(1 - np.exp(-(errors**2) / 8)))
 

@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.metrics import mean_absolute_error
 
+from sklearn_ldl.distributors import head_pose_grid
 from sklearn_ldl.metrics import (
+    accuracy_within_score,
     cumulative_score,
     cumulative_score_curve,
     epsilon_error,
@@ -19,10 +21,12 @@ seeds = st.integers(0, 2**32 - 1)
 # Each as f(y_true, y_pred), for what they have in common.
 MEASURES = {
     "mean_euclidean_error": mean_euclidean_error,
+    "accuracy_within_score": lambda *y, **kw: accuracy_within_score(*y, 2, **kw),
     "cumulative_score": lambda *y, **kw: cumulative_score(*y, 2, **kw),
     "cumulative_score_curve": lambda *y, **kw: cumulative_score_curve(*y, [0, 2, 4], **kw),
     "epsilon_error": lambda *y, **kw: epsilon_error(*y, 1.5, **kw),
 }
+MEASURES_OF_DISTANCES = [MEASURES[name] for name in MEASURES if name != "accuracy_within_score"]
 every_measure = pytest.mark.parametrize("measure", MEASURES.values(), ids=MEASURES)
 
 
@@ -47,6 +51,61 @@ def test_cumulative_score_includes_the_threshold():
     assert cumulative_score(y, p, 0) == 0.25
     assert cumulative_score(y, p, 8) == 1
     assert cumulative_score(y, p, 5, sample_weight=[0, 0, 3, 1]) == 0.25
+
+
+PITCH_AND_YAW = [[0, 0], [15, 30], [30, -45], [-15, 15], [90, 0]]
+PREDICTED = [[0, 0], [15, 50], [15, -45], [-13, 10], [60, 15]]
+
+
+@pytest.mark.parametrize(
+    ("tolerance", "both", "pitch", "yaw"),
+    [(0, 0.2, 0.4, 0.4), (15, 0.6, 0.8, 0.8), (14.999, 0.4, 0.6, 0.6), (30, 1, 1, 1)],
+)
+def test_accuracy_within_a_tolerance(tolerance, both, pitch, yaw):
+    score = accuracy_within_score(PITCH_AND_YAW, PREDICTED, tolerance)
+    assert isinstance(score, float)
+    assert score == both
+    assert accuracy_within_score(PITCH_AND_YAW, PREDICTED, tolerance, dim=0) == pitch
+    assert accuracy_within_score(PITCH_AND_YAW, PREDICTED, tolerance, dim=1) == yaw
+
+
+def test_accuracy_within_a_tolerance_of_each_coordinate():
+    assert accuracy_within_score(PITCH_AND_YAW, PREDICTED, [2, 20]) == 0.6
+    assert accuracy_within_score(PITCH_AND_YAW, PREDICTED, [2, 20], dim=1) == 1
+    weights = [0, 2, 1, 1, 0]
+    assert accuracy_within_score(PITCH_AND_YAW, PREDICTED, 5, sample_weight=weights) == 0.25
+
+
+def test_accuracy_of_the_nearest_class():
+    poses = head_pose_grid()
+    # (15, 50) is nearest to (15, 45), (-13, 10) to (-15, 15).
+    assert accuracy_within_score(PITCH_AND_YAW, PREDICTED, grid=poses) == 0.4
+    assert accuracy_within_score(PITCH_AND_YAW, PREDICTED, 15, grid=poses) == 0.8
+    assert accuracy_within_score(PITCH_AND_YAW, PREDICTED, grid=poses, dim=1) == 0.6
+    assert accuracy_within_score([20.4, 39.0], [19.6, 37.4], grid=range(60)) == 0.5
+
+
+def test_accuracy_of_angles_is_that_of_the_joint_class():
+    # Straight up there is one class, whatever the yaw is.
+    assert accuracy_within_score([[90, 0]], [[88, 40]], grid=head_pose_grid()) == 0
+    assert accuracy_within_score([[90, 0]], [[88, 20]], grid=head_pose_grid(), dim=1) == 1
+
+
+@pytest.mark.parametrize("tolerance", [-1, [0, -1], np.nan, [1, 1, 1], [[1, 1]]])
+def test_bad_tolerances_are_refused(tolerance):
+    with pytest.raises(ValueError, match="tolerance must be a non-negative number"):
+        accuracy_within_score(PITCH_AND_YAW, PREDICTED, tolerance)
+
+
+@pytest.mark.parametrize("dim", [2, -1])
+def test_a_coordinate_that_is_not_there_is_refused(dim):
+    with pytest.raises(ValueError, match=f"dim must be None or from 0 to 1, got {dim}"):
+        accuracy_within_score(PITCH_AND_YAW, PREDICTED, dim=dim)
+
+
+def test_a_grid_of_other_dimensions_is_refused():
+    with pytest.raises(ValueError, match="y_true has 2 dimensions but grid has 1"):
+        accuracy_within_score(PITCH_AND_YAW, PREDICTED, grid=range(90))
 
 
 @quick
@@ -144,7 +203,7 @@ def test_bad_weights_are_refused(measure):
         measure([1.0, 2.0], [1.0, 2.0], sample_weight=[0, 0])
 
 
-@every_measure
+@pytest.mark.parametrize("measure", MEASURES_OF_DISTANCES)
 def test_several_points_count_by_their_mean_distance(measure):
     rng = np.random.default_rng(0)
     y, p = rng.uniform(0, 3, (2, 9, 4, 2))

@@ -219,6 +219,7 @@ def test_measures_are_lazy_or_refused(metric):
         lambda y: sklearn_ldl.smooth_mask(y, 3),
         lambda y: sklearn_ldl.decoding.argmax(y, [0, 1, 2]),
         lambda y: metrics.mean_euclidean_error(data()[1], y),
+        lambda y: metrics.accuracy_within_score(y, y),
         lambda y: metrics.cumulative_score(y, y, threshold=1),
         lambda y: metrics.mean_iou_score(y, y),
     ],

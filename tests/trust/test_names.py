@@ -482,6 +482,7 @@ def test_coordinates_are_compared_by_name():
     found = places + 1
     for metric in (
         metrics.mean_euclidean_error,
+        partial(metrics.accuracy_within_score, tolerance=1.0),
         partial(metrics.cumulative_score, threshold=1.5),
         partial(metrics.epsilon_error, sigma=1),
     ):

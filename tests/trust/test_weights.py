@@ -197,12 +197,13 @@ def test_folds_whose_rows_weigh_nothing(cls):
 rng = np.random.default_rng(1)
 VALUES = rng.normal(size=N), rng.normal(size=N)
 ARGUMENTS = {
+    "accuracy_within_score": (*VALUES, 1.0),
     "average_precision_score": (rng.choice([-1, 0, 1], size=(N, 3)), rng.normal(size=(N, 3))),
     "cumulative_error_auc_score": (rng.uniform(0, 0.1, size=N),),
     "cumulative_score": (*VALUES, 1.0),
     "cumulative_score_curve": (*VALUES, [0.5, 1.0]),
     "epsilon_error": (*VALUES, rng.uniform(1, 2, size=N)),
-    "failure_rate": (rng.uniform(0, 0.2, size=N),),
+    "failure_rate_loss": (rng.uniform(0, 0.2, size=N),),
     "mean_euclidean_error": VALUES,
     "normalized_mean_error": (
         rng.normal(size=(N, 3, 2)),
