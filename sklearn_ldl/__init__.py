@@ -98,6 +98,7 @@ _ROOMS = {
         "DILDLRegressor",
         "DistillationClassifier",
         "KernelDensityRegressor",
+        "NoiseAdaptationClassifier",
         "OfflineLDLClassifier",
         "OFRRegressor",
         "OGRClassifier",
