@@ -1,5 +1,6 @@
 """Data sets for label distribution learning: readers, fetchers, generators, imbalanced splits."""
 
+from sklearn_ldl.datasets.faces import make_faces
 from sklearn_ldl.datasets.fetchers import fetch_ldl, list_datasets
 from sklearn_ldl.datasets.generators import make_label_shift, make_ldl, make_ldl_surface
 from sklearn_ldl.datasets.imbalanced import (
@@ -21,6 +22,7 @@ __all__ = [
     "load_ldl",
     "load_table",
     "make_annotators",
+    "make_faces",
     "make_imbalanced_ldl",
     "make_label_shift",
     "make_ldl",
