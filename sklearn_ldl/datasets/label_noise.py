@@ -10,8 +10,19 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from sklearn_ldl._core.simplex import check_distribution
+from sklearn_ldl._core.sklearn_compat import Interval, validate_params
 
 
+@validate_params(
+    {
+        "n_annotators": [Interval(Integral, 1, None, closed="left")],
+        "n_classes": [Interval(Integral, 2, None, closed="left")],
+        "error": [Interval(Real, 0, 1, closed="both")],
+        "concentration": [Interval(Real, 0, None, closed="neither")],
+        "random_state": ["random_state"],
+    },
+    prefer_skip_nested_validation=True,
+)
 def make_annotators(
     n_annotators: int = 3,
     n_classes: int = 5,
@@ -70,13 +81,6 @@ def make_annotators(
             [0.19, 0.6 , 0.21],
             [0.29, 0.11, 0.6 ]]])
     """
-    for name, value, least in (("n_annotators", n_annotators, 1), ("n_classes", n_classes, 2)):
-        if not isinstance(value, Integral) or value < least:
-            raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}.")
-    if not isinstance(error, Real) or not 0 <= error <= 1:
-        raise ValueError(f"error must be a number from 0 to 1, got {error!r}.")
-    if not isinstance(concentration, Real) or not 0 < concentration < np.inf:
-        raise ValueError(f"concentration must be a positive number, got {concentration!r}.")
     rng = check_random_state(random_state)
     shape = (n_annotators, n_classes, n_classes)
     others = ~np.broadcast_to(np.eye(n_classes, dtype=bool), shape)
