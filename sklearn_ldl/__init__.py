@@ -106,6 +106,7 @@ _ROOMS = {
         "DILDLRegressor",
         "DistillationClassifier",
         "KernelDensityRegressor",
+        "NoiseAdaptationClassifier",
         "OfflineLDLClassifier",
         "OFRRegressor",
         "OGRClassifier",

@@ -92,6 +92,7 @@ from sklearn_ldl.deep import (
     DILDLRegressor as DILDLRegressor,
     DistillationClassifier as DistillationClassifier,
     KernelDensityRegressor as KernelDensityRegressor,
+    NoiseAdaptationClassifier as NoiseAdaptationClassifier,
     OfflineLDLClassifier as OfflineLDLClassifier,
     OFRRegressor as OFRRegressor,
     OGRClassifier as OGRClassifier,

@@ -125,6 +125,7 @@ SKIPPED_CHECKS: dict[str, dict[str, str]] = {
     "DeepRegressor": _BATCHES,
     "DistillationClassifier": _BATCHES,
     "KernelDensityRegressor": _BATCHES,
+    "NoiseAdaptationClassifier": _BATCHES,
     "OGRClassifier": _BATCHES,
     "OfflineLDLClassifier": _BATCHES,
     "OnlineLDLClassifier": _BATCHES,

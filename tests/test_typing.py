@@ -167,9 +167,10 @@ from numpy.typing import NDArray
 from sklearn_ldl import (
     CPNN, AuxGraphLDLClassifier, AuxGraphNeighbors, DeepLDLClassifier, DeepLDLRegressor,
     DeepRegressor, DILDLRegressor, DistillationClassifier, KernelDensityRegressor,
-    OfflineLDLClassifier, OFRRegressor, OGRClassifier, OnlineLDLClassifier, RDARegressor,
+    NoiseAdaptationClassifier, OfflineLDLClassifier, OFRRegressor, OGRClassifier,
+    OnlineLDLClassifier, RDARegressor,
 )
-from sklearn_ldl.datasets import make_ldl
+from sklearn_ldl.datasets import make_annotators, make_ldl, make_noisy_labels
 from sklearn_ldl.deep import PRESETS, MixUp, backbone, pixel_loss
 
 Floats = NDArray[np.float64]
@@ -197,7 +198,9 @@ assert_type(OfflineLDLClassifier(net, module=torch.nn.Linear).fit(X, y), Offline
 assert_type(OnlineLDLClassifier([net], mc_samples=3).fit(X, y), OnlineLDLClassifier)
 assert_type(DistillationClassifier(temperature=2.0).fit(X, y), DistillationClassifier)
 assert_type(OGRClassifier(use="weight").fit(X, y), OGRClassifier)
-assert_type(AuxGraphLDLClassifier(AuxGraphNeighbors()).fit(X, y, D), AuxGraphLDLClassifier)
+assert_type(AuxGraphLDLClassifier(AuxGraphNeighbors([2, 4])).fit(X, y, D), AuxGraphLDLClassifier)
+assert_type(NoiseAdaptationClassifier(warmup=0.5).fit(X, y, y), NoiseAdaptationClassifier)
+assert_type(make_noisy_labels(y, make_annotators(2, 100), annotators=y % 2), NDArray[Any])
 assert_type(pixel_loss(torch.ones(1), torch.ones(1), torch.ones(1)), torch.Tensor)
 """
 

@@ -28,6 +28,10 @@ CHART = [
                 [("AuxGraphLDLClassifier",) * 2],
             ),
             (
+                ["class labels of annotators", "who mistake them"],
+                [("NoiseAdaptationClassifier",) * 2],
+            ),
+            (
                 ["labels that apply or not"],
                 [("MultiLabelLDLClassifier",) * 2, ("LabelEnhancementClassifier",) * 2],
             ),

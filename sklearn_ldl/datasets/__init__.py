@@ -8,6 +8,7 @@ from sklearn_ldl.datasets.imbalanced import (
     ImbalancedKFold,
     make_imbalanced_ldl,
 )
+from sklearn_ldl.datasets.label_noise import make_annotators, make_noisy_labels
 from sklearn_ldl.datasets.load import load_ldl
 from sklearn_ldl.datasets.readers import read_csv, read_mat, read_npz
 from sklearn_ldl.datasets.reviews import make_reviews
@@ -20,11 +21,13 @@ __all__ = [
     "list_datasets",
     "load_ldl",
     "load_table",
+    "make_annotators",
     "make_faces",
     "make_imbalanced_ldl",
     "make_label_shift",
     "make_ldl",
     "make_ldl_surface",
+    "make_noisy_labels",
     "make_reviews",
     "read_csv",
     "read_mat",

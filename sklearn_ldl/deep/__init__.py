@@ -17,6 +17,7 @@ from sklearn_ldl.deep.classifiers.aux_graph import AuxGraphLDLClassifier
 from sklearn_ldl.deep.classifiers.base import DeepClassifier
 from sklearn_ldl.deep.classifiers.deep_ldl import DeepLDLClassifier
 from sklearn_ldl.deep.classifiers.distillation import DistillationClassifier
+from sklearn_ldl.deep.classifiers.noise_adaptation import NoiseAdaptationClassifier
 from sklearn_ldl.deep.classifiers.offline import OfflineLDLClassifier
 from sklearn_ldl.deep.classifiers.online import OnlineLDLClassifier
 from sklearn_ldl.deep.classifiers.overfitting_ratio import OGRClassifier
@@ -54,6 +55,7 @@ __all__ = [
     "DistillationClassifier",
     "KernelDensityRegressor",
     "MixUp",
+    "NoiseAdaptationClassifier",
     "OFRRegressor",
     "OGRClassifier",
     "OfflineLDLClassifier",

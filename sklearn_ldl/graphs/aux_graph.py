@@ -30,7 +30,12 @@ from sklearn_ldl.graphs.search import (
     nearest,
 )
 from sklearn_ldl.graphs.table import check_square
-from sklearn_ldl.graphs.tasks import check_groups, refuse_many_arrays, task_columns
+from sklearn_ldl.graphs.tasks import (
+    check_groups,
+    check_n_neighbors,
+    refuse_many_arrays,
+    task_columns,
+)
 from sklearn_ldl.graphs.weights import check_sigma, similarity
 
 __all__ = ["AuxGraphNeighbors"]
@@ -59,9 +64,10 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    n_neighbors : int, default=4
+    n_neighbors : int or array-like of shape (n_tasks,), default=4
         Neighbours of each sample and task: the nearest rows that differ from it, each of them
-        once. Of the samples that equal it, as many again are neighbours too.
+        once. Of the samples that equal it, as many again are neighbours too. One entry per task,
+        or one for all.
     sigma : "median", float or array-like of shape (n_tasks,), default="median"
         Scale of the similarity in units of `A`, positive. "median" is the median distance of a
         task between the distinct rows and their neighbours. One entry per task, each a number or
@@ -101,8 +107,9 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
         neighbours; then equal ones have similarity 1 and all others 0.
     aux_groups_ : list of ndarray of int
         The column indices of each task.
-    n_neighbors_ : int
-        The number of neighbours used, `n_neighbors` or ``n_samples - 1``.
+    n_neighbors_ : int or ndarray of shape (n_tasks,)
+        The number of neighbours used, `n_neighbors` or ``n_samples - 1``, in the form in which it
+        was given.
     n_features_in_ : int
         Number of auxiliary labels.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -142,7 +149,7 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
     """
 
     _parameter_constraints: dict = {
-        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "n_neighbors": [Interval(Integral, 1, None, closed="left"), "array-like"],
         "sigma": [StrOptions({"median"}), Interval(Real, 0, None, closed="neither"), "array-like"],
         "aux_groups": [list, tuple, None],
         "algorithm": [StrOptions({"auto", "exact", "approximate"})],
@@ -157,7 +164,7 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
 
     def __init__(
         self,
-        n_neighbors: int = 4,
+        n_neighbors: int | ArrayLike = 4,
         *,
         sigma: str | float | ArrayLike = "median",
         aux_groups: Sequence[slice | ArrayLike] | None = None,
@@ -195,9 +202,9 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
         ------
         ValueError
             If `A` is not one 2-D array of finite numbers, if a group is empty, repeats a column
-            or names one that `A` lacks, if there is not one positive sigma per task, if
-            `neighbors` does not give finite, non-negative distances to the samples, or if a
-            precomputed graph is not square or comes with `aux_groups`.
+            or names one that `A` lacks, if there is not one positive sigma or number of neighbours
+            per task, if `neighbors` does not give finite, non-negative distances to the samples,
+            or if a precomputed graph is not square or comes with `aux_groups`.
         TypeError
             If `A` or what `neighbors` returns is of the wrong kind.
         ImportError
@@ -218,26 +225,30 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
         n_samples, n_aux = A.shape
         self.aux_groups_ = check_groups(self.aux_groups, n_aux)
         scales = check_sigma(self.sigma, len(self.aux_groups_))
-        self.n_neighbors_ = min(self.n_neighbors, n_samples - 1)
+        counts = check_n_neighbors(self.n_neighbors, len(self.aux_groups_))
+        counts = np.minimum(counts, n_samples - 1)
+        self.n_neighbors_ = int(counts[0]) if isinstance(self.n_neighbors, Integral) else counts
 
         self._searches = []
         self._copies = []
         self.graphs_ = []
         self.sigmas_ = np.empty(len(scales))
-        for task, (columns, sigma) in enumerate(zip(self.aux_groups_, scales, strict=True)):
+        for task, (columns, sigma, n_neighbors) in enumerate(
+            zip(self.aux_groups_, scales, counts.tolist(), strict=True)
+        ):
             points = task_columns(A, columns)
             if self._is_precomputed():
                 rows = np.arange(n_samples)
             else:
                 points, rows = distinct_rows(points)
             n_points = points.shape[0]
-            search = self._new_search(n_points)
+            search = self._new_search(n_points, n_neighbors)
             found = find(search.fit_transform, points, n_points)
             # Another metric than the Euclidean one may see different rows in one place.
             merged = Copies(places_at_distance_zero(found))
             copies = Copies(merged.places[rows])
-            distances = nearest(merged.merge_both(found), self.n_neighbors_, skip_self=True)
-            self._check_found(distances, copies, task)
+            distances = nearest(merged.merge_both(found), n_neighbors, skip_self=True)
+            _check_found(distances, copies, task, n_neighbors)
             if sigma == "median":
                 sigma = np.median(distances.data) if distances.nnz else 0.0
             near = similarity(distances, sigma)
@@ -246,7 +257,7 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
                 why = "all are equal" if copies.n_places == 1 else why
                 warn(f"No two different rows of task {task} are similar: {why}.", stacklevel=3)
             self.sigmas_[task] = sigma
-            self.graphs_.append(copies.join(near, self.n_neighbors_))
+            self.graphs_.append(copies.join(near, n_neighbors))
             self._searches.append(search)
             self._copies.append((merged, copies))
         self.graph_ = reduce(add, self.graphs_)
@@ -276,12 +287,13 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
         refuse_many_arrays(A)
         A = self._validate_aux(A, reset=False)
         graphs = []
-        for columns, sigma, search, (merged, copies) in zip(
-            self.aux_groups_, self.sigmas_, self._searches, self._copies, strict=True
+        counts = np.broadcast_to(self.n_neighbors_, len(self.aux_groups_))
+        for columns, sigma, n_neighbors, search, (merged, copies) in zip(
+            self.aux_groups_, self.sigmas_, counts, self._searches, self._copies, strict=True
         ):
             points = task_columns(A, columns)
             found = merged.merge(find(search.transform, points, len(merged.places)))
-            distances = nearest(found, self.n_neighbors_, skip_self=False)
+            distances = nearest(found, n_neighbors, skip_self=False)
             graphs.append(copies.first(similarity(distances, sigma)))
         return reduce(add, graphs)
 
@@ -297,7 +309,7 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
         kind = "csr" if self._is_precomputed() else False
         return validate_samples(self, A, accept_sparse=kind, dtype=np.float64, **options)
 
-    def _new_search(self, n_samples: int) -> Any:
+    def _new_search(self, n_samples: int, n_neighbors: int) -> Any:
         """Return an unfitted transformer of points into a sparse graph of distances."""
         if self._is_precomputed():
             return FunctionTransformer()  # the points are the distances
@@ -305,7 +317,7 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
             if getattr(self.neighbors, "mode", "distance") != "distance":
                 raise ValueError("neighbors must return distances: set its mode to 'distance'.")
             return clone(self.neighbors)
-        n_neighbors = min(self.n_neighbors_, n_samples - 1)
+        n_neighbors = min(n_neighbors, n_samples - 1)
         small = n_samples <= EXACT_MAX_ROWS
         if self.algorithm == "exact" or (self.algorithm == "auto" and small):
             return EuclideanSearch(
@@ -329,16 +341,17 @@ class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
             )
         )
 
-    def _check_found(self, distances: csr_array, copies: Copies, task: int) -> None:
-        """Complain if a search found no neighbours, or fewer than asked for everywhere."""
-        most = np.diff(distances.indptr).max()
-        wanted = min(self.n_neighbors_, copies.n_places - 1)
-        if most == 0 < wanted and copies.n_places == len(copies.places):
-            raise ValueError(f"neighbors found no neighbour of any sample in task {task}.")
-        if 0 < most < wanted:
-            warn(
-                f"neighbors found at most {most} neighbours of a sample in task {task}, "
-                f"n_neighbors asks for {wanted}.",
-                UserWarning,
-                stacklevel=4,
-            )
+
+def _check_found(distances: csr_array, copies: Copies, task: int, n_neighbors: int) -> None:
+    """Complain if a search found no neighbours, or fewer than asked for everywhere."""
+    most = np.diff(distances.indptr).max()
+    wanted = min(n_neighbors, copies.n_places - 1)
+    if most == 0 < wanted and copies.n_places == len(copies.places):
+        raise ValueError(f"neighbors found no neighbour of any sample in task {task}.")
+    if 0 < most < wanted:
+        warn(
+            f"neighbors found at most {most} neighbours of a sample in task {task}, "
+            f"n_neighbors asks for {wanted}.",
+            UserWarning,
+            stacklevel=4,
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -50,3 +51,16 @@ def check_groups(groups: Sequence[Any] | None, n_aux: int) -> list[NDArray[np.in
             raise ValueError(f"{what} repeats a column.")
         checked.append(columns)
     return checked
+
+
+def check_n_neighbors(n_neighbors: Any, n_tasks: int) -> NDArray[np.intp]:
+    """Return the number of neighbours of each task."""
+    if isinstance(n_neighbors, Integral):
+        return np.full(n_tasks, n_neighbors, dtype=np.intp)
+    counts = list(n_neighbors)
+    if len(counts) != n_tasks:
+        raise ValueError(f"n_neighbors has {len(counts)} entries for {n_tasks} tasks.")
+    for count in counts:
+        if not isinstance(count, Integral) or isinstance(count, bool) or count < 1:
+            raise ValueError(f"n_neighbors must be integers of at least 1, got {count!r}.")
+    return np.array(counts, dtype=np.intp)

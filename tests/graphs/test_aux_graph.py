@@ -128,6 +128,37 @@ def test_one_sigma_per_task(A):
     np.testing.assert_array_equal(by_array.sigmas_, [1, 2])
 
 
+def test_one_number_of_neighbours_per_task(A, rng):
+    groups = [slice(0, 3), slice(3, None)]
+    neighbors = AuxGraphNeighbors([2, 50], aux_groups=groups).fit(A)
+    np.testing.assert_allclose(neighbors.graphs_[0].toarray(), brute_force(A[:, :3], 2)[0])
+    np.testing.assert_allclose(neighbors.graphs_[1].toarray(), brute_force(A[:, 3:], 39)[0])
+    np.testing.assert_array_equal(neighbors.n_neighbors_, [2, 39])
+    queries = rng.normal(size=(5, 6))
+    alone = [AuxGraphNeighbors(n).fit(A[:, part]) for n, part in zip([2, 50], groups, strict=True)]
+    expected = sum(
+        task.transform(queries[:, part]) for task, part in zip(alone, groups, strict=True)
+    )
+    np.testing.assert_allclose(neighbors.transform(queries).toarray(), expected.toarray())
+    same = AuxGraphNeighbors(np.array([4, 4]), aux_groups=groups).fit(A).graph_
+    one = AuxGraphNeighbors(4, aux_groups=groups).fit(A).graph_
+    np.testing.assert_array_equal(same.toarray(), one.toarray())
+
+
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [
+        ([4], "n_neighbors has 1 entries for 2 tasks"),
+        ([4, 0], "n_neighbors must be integers of at least 1, got 0"),
+        ([4, 1.5], "got 1.5"),
+        ([4, True], "got True"),
+    ],
+)
+def test_bad_numbers_of_neighbours(A, counts, message):
+    with pytest.raises(ValueError, match=message):
+        AuxGraphNeighbors(counts, aux_groups=[slice(0, 3), slice(3, None)]).fit(A)
+
+
 @pytest.mark.parametrize(
     ("groups", "message"),
     [
