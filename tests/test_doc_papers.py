@@ -18,23 +18,6 @@ ROWS = [line for line in PAGE.splitlines() if line.startswith("| ")]
 # {class}`DeepRegressor(loss="l1") <sklearn_ldl.DeepRegressor>`, or with the path alone
 ROLE = re.compile(r"\{(class|func|meth|data)\}`(?:([^`<]*) <([\w.]+)>|~?([\w.]+))`")
 NAMED = {(target or path, title) for _, title, target, path in ROLE.findall(PAGE)}
-#: Scripts and names of this package that the page has as plain text, because they do not exist.
-NOT_YET = {
-    "bench_expression.py",
-    "bench_landmarks.py",
-    "bench_pose.py",
-    "plot_facial_expression.py",
-    "plot_head_pose.py",
-    "plot_landmarks.py",
-    "NoiseAdaptationClassifier",
-    "accuracy_within_score",
-    "failure_rate_loss",
-    "head_pose_grid",
-    "make_annotators",
-    "make_faces",
-    "make_noisy_labels",
-    "product_grid",
-}
 
 
 def public_names():
@@ -78,7 +61,7 @@ def test_scripts_examples_and_pages_exist():
     folders = ROOT / "benchmarks", DOC / "examples"
     scripts = {path.name for folder in folders for path in folder.glob("*_*.py")}
     said = set(re.findall(r"(?:\b|examples_)((?:bench|plot)_\w+\.py)", PAGE))
-    assert said - scripts == {name for name in NOT_YET if name.endswith(".py")}
+    assert said - scripts == set()
     pages = [path for kind in ("rst", "md") for path in DOC.glob(f"[gr]*/*.{kind}")]
     label = re.compile(r"^(?:\(([\w-]+)\)=|\.\. _([\w-]+):)", re.M)
     labels = {a or b for path in pages for a, b in label.findall(path.read_text("utf-8"))}
@@ -92,9 +75,6 @@ def test_what_can_be_linked_is():
     cells = [plain(row.partition(" | ")[2]) for row in ROWS]
     words = {word for cell in cells for word in re.findall(r"\w+", cell)}
     assert words & public_names() == set()
-    own = {name for name in NOT_YET if not name.endswith(".py")}
-    assert own <= words
-    assert own & public_names() == set()
 
 
 def test_every_row_says_where_it_is_or_why_it_is_not():
