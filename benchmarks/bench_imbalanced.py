@@ -302,12 +302,12 @@ def part_automatic(report, options, how):
         found = constants(D.shape[1]) | {AUTOMATIC: Adapted(automatic(D.shape[1]), corrected=False)}
         folds = ImbalancedKFold(**IMBALANCED_PROTOCOLS[name])
         scores = compared(found, {name: (X, D)}, cv=folds, **how)
-        half = np.where(scores["fold"] < 5, "0 to 4", "5 to 9")
+        half = np.where(scores["fold"] < 5, "folds 0 to 4", "folds 5 to 9")
         for folds_of, part in scores.groupby(half):
             for row, group in part.groupby("estimator", sort=False):
-                pieces.append(((name, folds_of, row), group))
-    uniform = {key[:2]: part[list(SIX)].mean() for key, part in pieces if key[2] == UNIFORM}
-    six(report, ["data", "folds", "learner"], pieces, lambda key: uniform[key[:2]])
+                pieces.append(((f"{name}, {folds_of}", row), group))
+    uniform = {key[0]: part[list(SIX)].mean() for key, part in pieces if key[1] == UNIFORM}
+    six(report, ["rows", "learner"], pieces, lambda key: uniform[key[0]])
 
 
 def part_ablations(report, options, how):
