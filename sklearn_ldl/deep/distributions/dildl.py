@@ -19,7 +19,7 @@ from sklearn_ldl.deep.losses.decoupled import (
 )
 from sklearn_ldl.deep.losses.distributions import kl_divergence
 from sklearn_ldl.deep.losses.priors import label_frequency
-from sklearn_ldl.deep.losses.rebalanced import DistributionBalance
+from sklearn_ldl.deep.losses.rebalanced import DistributionBalance, whole_loss
 from sklearn_ldl.deep.networks.alignment import AlignmentNet, Branch
 from sklearn_ldl.deep.parameters import DistributionOptions
 from sklearn_ldl.deep.training.batches import Batch
@@ -71,6 +71,11 @@ class DILDLRegressor(AlignedRegressor):
     rebalance : {"db"}, default=None
         Whether to reweight the targets and to shift the logits in training by the frequencies of
         the labels, as the distribution-balanced loss does; see Notes.
+    base_loss : {"decoupled", "kl", "db", "fl", "cb"} or callable, default="decoupled"
+        The loss of predictions. "decoupled" are the first two terms above; the others are those of
+        :class:`RDARegressor`, and leave the decoupling to the alignment: an ablation. They ignore
+        the targets of the dominant label and of the others, and "db", "fl" and "cb" are re-balanced
+        already, so that `rebalance` must be None.
     align_gradient : {"both", "features"}, default="both"
         Whether the divergences between features and labels train the encoders of both, or those of
         the features alone. Then the encoders of the dominant label and of the others stay random
@@ -94,8 +99,9 @@ class DILDLRegressor(AlignedRegressor):
         The fitted net; its module is ``net_.module_``.
     history_ : dict of ndarrays of shape (n_epochs,)
         "train_loss" and the weighted terms that add up to it: "train_dominant",
-        "train_nondominant", "train_align_dominant", "train_align_nondominant", "train_similarity"
-        and "train_reconstruction". With early stopping "valid_loss", the Kullback-Leibler
+        "train_nondominant" (with another `base_loss`, "train_base" instead of these two),
+        "train_align_dominant", "train_align_nondominant", "train_similarity" and
+        "train_reconstruction". With early stopping "valid_loss", the Kullback-Leibler
         divergence of the rows set aside.
     n_iter_ : int
         Epochs that were trained.
@@ -156,6 +162,7 @@ class DILDLRegressor(AlignedRegressor):
         "nondominant_target": [StrOptions(set(NONDOMINANT_TARGETS))],
         "dominant_target": [StrOptions(set(DOMINANT_TARGETS))],
         "rebalance": [StrOptions({"db"}), None],
+        "base_loss": [StrOptions({"decoupled", "kl", "db", "fl", "cb"}), callable],
         "align_gradient": [StrOptions({"both", "features"})],
     }
     _encoders = ("whole", "dominant", "nondominant")
@@ -170,6 +177,7 @@ class DILDLRegressor(AlignedRegressor):
         nondominant_target: Literal["renormalize", "softmax"] = "renormalize",
         dominant_target: Literal["degree", "onehot"] = "degree",
         rebalance: Literal["db"] | None = None,
+        base_loss: Literal["decoupled", "kl", "db", "fl", "cb"] | Loss = "decoupled",
         align_gradient: Literal["both", "features"] = "both",
         hidden_dim: int = 100,
         **net: Unpack[DistributionOptions],
@@ -182,13 +190,21 @@ class DILDLRegressor(AlignedRegressor):
         self.nondominant_target = nondominant_target
         self.dominant_target = dominant_target
         self.rebalance = rebalance
+        self.base_loss = base_loss
         self.align_gradient = align_gradient
         self.hidden_dim = hidden_dim
 
     def _losses(self, data: TrainingData) -> tuple[Loss, Objective]:
+        if self.rebalance is not None and self.base_loss in ("db", "fl", "cb"):
+            raise ValueError(
+                f"base_loss={self.base_loss!r} is re-balanced already: set rebalance=None."
+            )
         sums = data.label_sums()
         self.label_frequency_ = label_frequency(sums)
         self._warn_of_size(data)
+        base_loss = None
+        if self.base_loss != "decoupled":
+            base_loss = whole_loss(self.base_loss, self.label_frequency_, sums.sum())
         balance = None
         if self.rebalance is not None:
             balance = DistributionBalance(self.label_frequency_, sums.sum())
@@ -201,20 +217,22 @@ class DILDLRegressor(AlignedRegressor):
         def objective(forward: Forward, batch: Batch) -> dict[str, Tensor]:
             net, D = cast(AlignmentNet, forward.module), batch.target
             H = net.encode(batch.X)
-            Z, parts = net.decode(H), decouple(D, **kinds)
-            learned = parts
+            Z, target, parts = net.decode(H), D, decouple(D, **kinds)
             if balance is not None:
-                Z = balance.logits(Z, D)
-                learned = decouple(balance.targets(D), parts.dominant, **kinds)
-            dominant, nondominant = decoupled_terms(Z, learned)
+                Z, target = balance.logits(Z, D), balance.targets(D)
+            if base_loss is None:
+                learned = decouple(target, parts.dominant, **kinds)
+                dominant, nondominant = decoupled_terms(Z, learned)
+                terms = {"dominant": alpha * dominant, "nondominant": (1 - alpha) * nondominant}
+            else:
+                terms = {"base": base_loss(Z, target)}
             degree = torch.zeros_like(D).scatter(1, parts.dominant, parts.degree[:, None])
             branches = {
                 "align_dominant": Branch("dominant", degree, alpha),
                 "align_nondominant": Branch("nondominant", parts.nondominant, 1 - alpha),
             }
             return {
-                "dominant": alpha * dominant,
-                "nondominant": (1 - alpha) * nondominant,
+                **terms,
                 **self._alignment(net, H, D, branches, detach=self.align_gradient == "features"),
             }
 

@@ -11,7 +11,7 @@ from sklearn_ldl.deep.distributions.aligned import AlignedRegressor
 from sklearn_ldl.deep.losses.base import Loss
 from sklearn_ldl.deep.losses.distributions import kl_divergence
 from sklearn_ldl.deep.losses.priors import label_frequency
-from sklearn_ldl.deep.losses.rebalanced import reshaped_kl
+from sklearn_ldl.deep.losses.rebalanced import whole_loss
 from sklearn_ldl.deep.networks.alignment import AlignmentNet, Branch
 from sklearn_ldl.deep.parameters import DistributionOptions
 from sklearn_ldl.deep.training.batches import Batch
@@ -133,11 +133,7 @@ class RDARegressor(AlignedRegressor):
         sums = data.label_sums()
         self.label_frequency_ = label_frequency(sums)
         self._warn_of_size(data)
-        base_loss = self.base_loss
-        if base_loss == "kl":
-            base_loss = kl_divergence
-        elif isinstance(base_loss, str):
-            base_loss = reshaped_kl(base_loss, self.label_frequency_, sums.sum())
+        base_loss = whole_loss(self.base_loss, self.label_frequency_, sums.sum())
 
         def objective(forward: Forward, batch: Batch) -> dict[str, Tensor]:
             net, D = cast(AlignmentNet, forward.module), batch.target

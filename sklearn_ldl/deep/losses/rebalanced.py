@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sklearn_ldl.deep.losses.base import Constants, Loss
+from sklearn_ldl.deep.losses.distributions import kl_divergence
 
 # A label that takes all of the mass has odds of zero, and no logarithm of them.
 _MIN_ODDS = 1e-6
@@ -269,3 +270,30 @@ def reshaped_kl(
         weights = _effective_weights(frequency, cb_beta)
         return lambda Z, D: focal_kl(Z, D, _balanced_weights(D, weights, cb_mode), gamma)
     return partial(focal_kl, gamma=gamma)
+
+
+def whole_loss(loss: str | Loss, frequency: ArrayLike, n_rows: float) -> Loss:
+    """Loss of undivided distributions, by name.
+
+    Parameters
+    ----------
+    loss : {"kl", "db", "cb", "fl"} or callable
+        The Kullback-Leibler divergence, a reshaped one with its defaults, or the loss itself.
+    frequency, n_rows
+        As for :func:`reshaped_kl`.
+
+    Returns
+    -------
+    loss : callable
+        ``(Z, D) -> (n_samples,)``.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_ldl.deep.losses.rebalanced import whole_loss
+    >>> whole_loss("kl", [8, 2], 10)(torch.zeros(1, 2), torch.tensor([[0.0, 1.0]]))
+    tensor([0.6931])
+    """
+    if not isinstance(loss, str):
+        return loss
+    return kl_divergence if loss == "kl" else reshaped_kl(loss, frequency, n_rows)

@@ -10,10 +10,17 @@ from sklearn.preprocessing import StandardScaler
 torch = pytest.importorskip("torch")
 pytest.importorskip("skorch")
 
-from sklearn_ldl import DeepLDLRegressor, DILDLRegressor, split_dominant  # noqa: E402
+from sklearn_ldl import (  # noqa: E402
+    DeepLDLRegressor,
+    DILDLRegressor,
+    RDARegressor,
+    split_dominant,
+)
 from sklearn_ldl.datasets import make_ldl  # noqa: E402
 from sklearn_ldl.deep import PRESETS  # noqa: E402
 from sklearn_ldl.deep.losses.decoupled import decoupled_kl  # noqa: E402
+from sklearn_ldl.deep.losses.distributions import kl_divergence  # noqa: E402
+from sklearn_ldl.deep.losses.rebalanced import DistributionBalance, whole_loss  # noqa: E402
 from tests.deep import single_net  # noqa: E402
 
 X, D = make_ldl(60, n_votes=10, random_state=0)
@@ -113,6 +120,63 @@ def test_without_alignment_this_is_a_perceptron_with_the_decoupled_loss():
     ).fit(X, D)
     assert_allclose(fitted.predict(X), plain.predict(X), atol=1e-5)
     assert_allclose(fitted.history_["train_loss"], plain.history_["train_loss"], rtol=1e-4)
+
+
+# Ablations: what is left is what stands elsewhere under its own name.
+
+
+def squared_error(Z, D):
+    return (Z.softmax(1) - D).square().sum(1)
+
+
+@pytest.mark.parametrize("base_loss", ["kl", "db", "fl", "cb", squared_error])
+def test_another_loss_of_predictions_leaves_the_decoupling_to_the_alignment(base_loss):
+    fitted = model(base_loss=base_loss, **STILL).fit(X, D)
+    assert fitted.history_.keys() == {
+        "train_loss",
+        "train_base",
+        "train_align_dominant",
+        "train_align_nondominant",
+        "train_similarity",
+        "train_reconstruction",
+    }
+    loss = whole_loss(base_loss, fitted.label_frequency_, len(D))
+    expected = loss(torch.from_numpy(fitted.decision_function(X)), torch.from_numpy(D)).mean()
+    assert_allclose(fitted.history_["train_base"], expected, rtol=1e-4)
+    other = model(**STILL).fit(X, D)
+    for term in ("align_dominant", "align_nondominant"):
+        assert_array_equal(fitted.history_[f"train_{term}"], other.history_[f"train_{term}"])
+
+
+@pytest.mark.parametrize("base_loss", ["kl", "db", squared_error])
+def test_the_alignment_switched_off_this_is_the_loss_alone(base_loss):
+    settings = {"hidden_dim": 8, "max_epochs": 4, "batch_size": "all", "random_state": 0}
+    settings |= {"early_stopping": False, "base_loss": base_loss, "init": constant_init, **ALONE}
+    fitted, other = (cls(**settings).fit(X, D) for cls in (DILDLRegressor, RDARegressor))
+    assert fitted.history_.keys() == {"train_loss", "train_base"}
+    assert_allclose(fitted.predict(X), other.predict(X), atol=1e-6)
+
+
+def constant_init(module):
+    for child in module.modules():
+        if isinstance(child, torch.nn.Linear):
+            values = torch.linspace(-0.3, 0.3, child.weight.numel())
+            torch.nn.init.zeros_(child.bias)
+            child.weight.data.copy_(values.reshape(child.weight.shape))
+
+
+def test_the_plain_divergence_takes_rebalanced_targets_and_logits():
+    fitted = model(base_loss="kl", rebalance="db", **STILL).fit(X, D)
+    balance = DistributionBalance(fitted.label_frequency_, len(D))
+    target, Z = torch.from_numpy(D), torch.from_numpy(fitted.decision_function(X))
+    expected = kl_divergence(balance.logits(Z, target), balance.targets(target)).mean()
+    assert_allclose(fitted.history_["train_base"], expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("base_loss", ["db", "fl", "cb"])
+def test_nothing_is_rebalanced_twice(base_loss):
+    with pytest.raises(ValueError, match=f"base_loss='{base_loss}' is re-balanced already"):
+        model(base_loss=base_loss, rebalance="db").fit(X, D)
 
 
 @pytest.mark.parametrize(("gradient", "learned"), [("both", True), ("features", False)])
@@ -265,6 +329,7 @@ def test_warm_fits_go_on():
         ("nondominant_target", "sum"),
         ("dominant_target", 1),
         ("rebalance", "cb"),
+        ("base_loss", "mse"),
         ("align_gradient", None),
         ("hidden_dim", 0),
     ],
