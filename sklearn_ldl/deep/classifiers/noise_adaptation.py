@@ -75,7 +75,8 @@ class NoiseAdaptationClassifier(DeepClassifier):
     by which IPA2LT finds a latent truth. The matrices are not trained by gradients, as published,
     but set after every epoch to those that are most likely given what the network says of the
     rows, which is a step of expectation maximisation for the same likelihood: nothing has to be
-    chosen for it. A row that would be given right labels half of the time is added for every class.
+    chosen for it. A hundredth as many rows as there are, spread over the classes, are added for
+    every annotator; half of them have right labels.
 
     What a network may learn by heart no matrix has to explain. Stop training early, and do not
     expect the matrices of a network that fits every label to be anything but the identity.

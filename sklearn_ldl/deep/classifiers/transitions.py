@@ -11,9 +11,9 @@ from torch import Tensor
 from sklearn_ldl.deep.training.batches import Batch
 from sklearn_ldl.deep.training.net import Forward
 
-# A row that every class of every annotator has besides the data, so that no estimate is zero:
-# half of it has the right label, the other half any one.
-_RIGHT = 0.5
+# What every annotator has besides the data, as a share of that, so that no estimate is zero: as
+# many rows of each class, of which half have the right label, the others any one.
+_PRIOR, _RIGHT = 0.01, 0.5
 
 
 class TransitionObjective:
@@ -145,11 +145,12 @@ def normalised(counts: Tensor) -> Tensor:
     --------
     >>> import torch
     >>> from sklearn_ldl.deep.classifiers.transitions import normalised
-    >>> normalised(torch.tensor([[8.0, 1.0], [0.0, 0.0]]))
-    tensor([[0.8750, 0.1250],
+    >>> normalised(torch.tensor([[80.0, 20.0], [0.0, 0.0]]))
+    tensor([[0.7998, 0.2002],
             [0.2500, 0.7500]])
     """
     n_classes = counts.shape[-1]
     prior = _RIGHT * torch.eye(n_classes).to(counts) + (1 - _RIGHT) / n_classes
-    counts = counts + prior
+    total = counts.sum((-2, -1), keepdim=True)
+    counts = counts + prior * _PRIOR * torch.where(total > 0, total, 1.0) / n_classes
     return counts / counts.sum(-1, keepdim=True)

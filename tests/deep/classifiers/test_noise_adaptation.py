@@ -34,12 +34,13 @@ def counted(P, codes, D, transitions=None, weight=None):
     """Matrices after one step from predictions, by loops over rows."""
     n_annotators, n_classes = codes.max() + 1, P.shape[1]
     counts = np.zeros((n_annotators, n_classes, n_classes))
-    counts += 0.5 * np.eye(n_classes) + 0.5 / n_classes
     for i, a in enumerate(codes):
         for k in range(n_classes):
             joint = P[i] if transitions is None else P[i] * transitions[a, :, k]
             share = D[i, k] * joint / joint.sum()
             counts[a, :, k] += share if weight is None else weight[i] * share
+    total = counts.sum(axis=(1, 2), keepdims=True)
+    counts += 0.01 * total / n_classes * (0.5 * np.eye(n_classes) + 0.5 / n_classes)
     return counts / counts.sum(axis=2, keepdims=True)
 
 
