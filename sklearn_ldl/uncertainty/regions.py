@@ -19,15 +19,31 @@ _HALVINGS = 60
 
 
 class Region(NamedTuple):
-    """The distributions within some distance of a prediction, one region per row."""
+    """The distributions within some distance of a prediction, one region per row.
 
-    #: Predictions; shape (n_samples, n_labels).
+    Parameters
+    ----------
+    centre : ndarray of shape (n_samples, n_labels)
+        Predictions.
+    radius : ndarray of shape (n_samples,)
+        Largest distances.
+    low, high : ndarray of shape (n_samples, n_labels)
+        Smallest and largest degree of every label in the region.
+
+    See Also
+    --------
+    sklearn_ldl.ConformalLDL : Predicts some.
+
+    Examples
+    --------
+    >>> from sklearn_ldl.uncertainty import Region
+    >>> Region._fields
+    ('centre', 'radius', 'low', 'high')
+    """
+
     centre: NDArray[np.float64]
-    #: Largest distances; shape (n_samples,).
     radius: NDArray[np.float64]
-    #: Smallest degree of every label in the region; shape (n_samples, n_labels).
     low: NDArray[np.float64]
-    #: Largest degree of every label in the region; shape (n_samples, n_labels).
     high: NDArray[np.float64]
 
 

@@ -78,6 +78,7 @@ def build(name):
         # Teachers are fitted by then; and the first epochs are the same however many there are.
         "teacher": DecisionTreeClassifier(max_depth=2),
         "ramp": 0,
+        "warmup": 0,
         "gap": 1,
         "lr_schedule": None,
         "early_stopping": False,

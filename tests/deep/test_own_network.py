@@ -248,8 +248,8 @@ def test_own_classifier_and_regressor_predict_in_the_units_of_their_targets():
     assert HookedValues(random_state=0).fit(X, points).score(X, points) > 0.9
     constant = HookedValues(**SMALL).fit(X, np.full(60, 7.0))
     assert constant.scale_ == 1
-    with pytest.raises(ValueError, match="expected \\(n_samples,\\) or \\(n_samples, n_dims\\)"):
-        HookedValues(**SMALL).fit(X, np.ones((60, 2, 2)))
+    with pytest.raises(ValueError, match=r"shape \(60, 2, 2, 2\), expected \(n_samples,\)"):
+        HookedValues(**SMALL).fit(X, np.ones((60, 2, 2, 2)))
 
 
 # Features of the network

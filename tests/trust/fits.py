@@ -3,12 +3,13 @@
 import numpy as np
 from sklearn.base import is_classifier
 
-from sklearn_ldl import LabelDistributionMixin
+from sklearn_ldl import LabelDistributionMixin, RaterModel
 from sklearn_ldl.distributors.base import TargetTransformer
 from tests.test_common import ESTIMATORS
 from tests.trust.cases import data, make
 
-OF_SAMPLES = [cls for cls in ESTIMATORS if not issubclass(cls, TargetTransformer)]
+# The model of raters takes votes.
+OF_SAMPLES = [cls for cls in ESTIMATORS if not issubclass(cls, (TargetTransformer, RaterModel))]
 DISTRIBUTORS = [cls for cls in ESTIMATORS if issubclass(cls, TargetTransformer)]
 
 
