@@ -66,10 +66,10 @@ class TransitionObjective:
         Z, D = forward(batch.X), batch.target
         # Some optimisers take a step several times.
         if batch is not self._batch:
+            self._batch = batch
             if self._is_complete():
                 self._improve()
             self.n_steps += 1
-            self._batch = batch
             self._count(Z.detach(), batch)
         if self.transitions is None:
             return self.row_loss(Z, D)
@@ -90,8 +90,10 @@ class TransitionObjective:
         return cast(Tensor, self.transitions)
 
     def _is_complete(self) -> bool:
-        """Whether all rows of an epoch have been counted."""
-        return self._batch is not None and self.n_steps == self._batch.source.n_batches
+        """Whether all rows of an epoch have been counted, as they are in any checkpoint."""
+        if self._batch is None:
+            return self.n_steps > 0
+        return self.n_steps == self._batch.source.n_batches
 
     def _improve(self) -> None:
         """Take the matrices that are most likely, given what the epoch has counted."""
