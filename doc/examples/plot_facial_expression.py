@@ -124,9 +124,9 @@ ax.set_xlabel("Accuracy on true expressions")
 plt.show()
 
 # %%
-# What the layer says of the first annotator, beside the truth: it finds that surprise is often called
-# neutral, and misses that happiness is called fear. In all, it takes mistakes to be a third as frequent
-# as they are.
+# What the layer says of the first annotator, beside the truth: it finds that surprise is often
+# called neutral, and misses that happiness is called fear. In all, it takes mistakes to be a third
+# as frequent as they are.
 
 _, axes = plt.subplots(1, 2, figsize=(8, 4), sharey=True, layout="constrained")
 for ax, matrix, title in zip(
