@@ -18,6 +18,8 @@ neural network", ICCV 2019.
 # blurred and partly covered. Landmarks are given as (row, column). Six of the pictures, with dots
 # on the landmarks that can be seen and crosses on hidden ones:
 
+from functools import partial
+
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.stats import spearmanr
@@ -73,7 +75,7 @@ def network(n_outputs):
 
 net = {**PRESETS["plain"], "lr": 3e-3, "lr_schedule": "cosine", "max_epochs": 15}
 net |= {"batch_size": 32, "random_state": 0}
-coordinates = DeepRegressor(network(10), **net).fit(train.images, train.landmarks)
+coordinates = DeepRegressor(partial(network, 10), **net).fit(train.images, train.landmarks)
 
 
 def cells(points):
@@ -87,7 +89,13 @@ def pixels(points):
 
 
 n_cells = SIZE // STRIDE
-maps = nn.Sequential(network(5 * n_cells**2), nn.Unflatten(1, (5, n_cells, n_cells)))
+
+
+def maps():
+    """Layers from pictures to a map for each landmark."""
+    return nn.Sequential(network(5 * n_cells**2), nn.Unflatten(1, (5, n_cells, n_cells)))
+
+
 net |= {"module": maps, "heatmap_shape": (n_cells, n_cells)}
 densities = KernelDensityRegressor(bandwidth=0.5, **net)
 labels = KernelDensityRegressor(loss="kl", **net)
