@@ -367,7 +367,6 @@ def test_inputs_stay_as_they_are():
         ({}, y[:-1], "inconsistent numbers of samples"),
         ({}, np.where(y > 0, np.nan, y), "NaN"),
         ({}, np.zeros((120, 2, 2)), "need a heatmap_shape"),
-        ({"heatmap_shape": (3, 3)}, np.ones((120, 2, 2)), "heatmap_shape needs a module"),
         ({"grid": [0, 1]}, points, "y has 2 dimensions but grid has 1"),
         ({"grid": [0, 0, 1]}, y, "repeats a label"),
         ({"grid": [0, 1, 3], "kernel": "uniform"}, y, "evenly spaced"),
