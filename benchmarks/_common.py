@@ -186,7 +186,10 @@ def run(
     threads = "OMP_NUM_THREADS=1 " if os.environ.get("OMP_NUM_THREADS") == "1" else ""
     command = shlex.join(["python", f"benchmarks/{script.name}", *sys.argv[1:]])
     report = Report(page)
-    report.section(page.partition("\n")[0], f"Made by `{threads}{command}`.")
+    made = f"Made by `{threads}{command}`."
+    if options.quick:
+        made += " **Not the run that is described here, but a short one of few rows.**"
+    report.section(page.partition("\n")[0], made)
     report.say(", ".join([machine(), *(f"{name} {version(name)}" for name in packages)]), "")
     main(report, options)
     if options.out:

@@ -49,12 +49,13 @@ def draw_distribution(ax, d, pose):
 
 distributor = GaussianLabelDistributor(poses, sigma=15, decode="argmax").fit(y)
 examples = [np.flatnonzero((y == pose).all(axis=1))[0] for pose in ([0, -30], [-30, 60], [60, 0])]
-_, axes = plt.subplots(1, 6, figsize=(9.6, 1.9), layout="constrained")
+_, axes = plt.subplots(1, 6, figsize=(9.6, 2.1), layout="constrained")
 for i, (face, plane) in zip(examples, axes.reshape(3, 2), strict=True):
     face.imshow(X[i, 0], cmap="gray", vmin=0, vmax=1)
     face.set_title(f"pitch {y[i, 0]:.0f}, yaw {y[i, 1]:.0f}", fontsize="medium")
     face.set_axis_off()
     draw_distribution(plane, distributor.transform(y[i : i + 1])[0], y[i])
+    plane.set(xlabel="yaw", ylabel="pitch")
 plt.show()
 
 # %%
@@ -123,7 +124,7 @@ for name, model in models.items():
 # the one beside the true pose.
 
 shown = np.random.default_rng(1).choice(len(X_new), 6, replace=False)
-fig, axes = plt.subplots(3, 6, figsize=(9.6, 5), layout="constrained", height_ratios=[2, 3, 3])
+fig, axes = plt.subplots(3, 6, figsize=(9.6, 4.6), layout="constrained", height_ratios=[2, 3, 3])
 axes[1, 0].set_ylabel("distributions\npitch")
 axes[2, 0].set_ylabel("classification\npitch")
 for face, i in zip(axes[0], shown, strict=True):

@@ -106,6 +106,8 @@ def check_distribution(D: ArrayLike, *, input_name: str = "y") -> NDArray[np.flo
     try:
         D = raw.astype(np.float64)
     except (TypeError, ValueError) as exc:
+        if is_target:
+            instead += " A column of labels for each rater is for vote_table_to_distribution."
         raise ValueError(f"{what}: its entries are not numbers. {instead}") from exc
 
     finite = np.isfinite(D).all(axis=1)

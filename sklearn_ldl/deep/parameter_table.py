@@ -41,9 +41,10 @@ NET_PARAMETERS: dict[str, NetParameter] = {
         """
         The network, which returns logits of shape (n_samples, n_labels). A class or callable is
         called at fit with those of the keywords `n_features`, `input_shape` and `n_labels` that it
-        takes; an instance is copied, weights included, which is how to start from a trained one.
-        Features come in the precision of its weights; integers stay integers if it takes nothing
-        else, as an embedding. None means a multi-layer perceptron.""",
+        takes; an instance is copied, weights included, which is how to start from a trained one,
+        and why `random_state` does not seed them. Features come in the precision of its weights;
+        integers stay integers if it takes nothing else, as an embedding. None means a multi-layer
+        perceptron.""",
     ),
     "hidden_layer_sizes": NetParameter(
         (100,),

@@ -208,7 +208,9 @@ class RaterModel(BaseEstimator):
     def transform(self, items: ArrayLike, raters: ArrayLike, labels: ArrayLike) -> VoteTable:
         """Make distributions of votes.
 
-        Raters that were not there in `fit` are taken for the mean of those that were.
+        Raters that were not there in `fit` are taken for the mean of those that were. The spam
+        method draws items towards their mean, which is right for looking at them; as targets of a
+        fit use :func:`vote_table_to_distribution` with the reliabilities as weights.
 
         Parameters
         ----------

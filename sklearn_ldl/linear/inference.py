@@ -391,10 +391,17 @@ class MultinomialInference:
         ImportError
             If pandas is not installed.
         ValueError
-            If a feature is unknown.
+            If a feature is unknown, or one that is `discrete` is not zero or one.
         """
         positions = self._positions(features)
         steps = np.isin(positions, self._positions(discrete))
+        for j in np.asarray(positions)[steps]:
+            values = self._X @ np.eye(self._X.shape[1])[j]  # dense, of sparse rows too
+            if not np.isin(values, (0, 1)).all():
+                raise ValueError(
+                    f"{self.columns[j]!r} is not discrete: it has other values than zero and one. "
+                    "Do not scale such features."
+                )
         effects, J = self._softmax.effects(self._X, self._weight, positions, steps)
         errors = np.sqrt(np.maximum(np.einsum("kci,ij,kcj->kc", J, self.covariance, J), 0))
         names = fitted_names(self.model)

@@ -416,6 +416,8 @@ def test_errors():
         found.wald_test(constraints=np.ones((2, 6)))
     with pytest.raises(ValueError, match=r"coverage must lie in \(0, 1\)"):
         found.summary(coverage=95)
+    with pytest.raises(ValueError, match="'x0' is not discrete"):
+        found.marginal_effects(discrete=["x1", "x0"])
 
 
 def test_contrasts_that_are_not_determined():

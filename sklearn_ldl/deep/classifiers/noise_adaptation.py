@@ -8,7 +8,7 @@ from typing import Any, Self, Unpack, cast
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import check_consistent_length, column_or_1d
+from sklearn.utils.validation import check_consistent_length
 
 from sklearn_ldl._core.fitted import forget
 from sklearn_ldl._core.sklearn_compat import Interval
@@ -20,6 +20,7 @@ from sklearn_ldl.deep.parameters import Module, NetOptions
 from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.deep.training.device import resolve_device
 from sklearn_ldl.deep.training.net import Objective
+from sklearn_ldl.distributors.encoding import encode
 
 
 class NoiseAdaptationClassifier(DeepClassifier):
@@ -211,9 +212,8 @@ class NoiseAdaptationClassifier(DeepClassifier):
         if given is None:
             names, codes = None, np.zeros(data.n_samples, dtype=np.intp)
         else:
-            given = column_or_1d(given)
             check_consistent_length(data.features, given)
-            names, codes = np.unique(given, return_inverse=True)
+            names, codes = encode(given, "annotators")
         if self._goes_on():
             before: Any = getattr(self, "annotators_", None)
             if not np.array_equal(before, cast(Any, names)):

@@ -191,6 +191,11 @@ class KernelDensityRegressor(KernelDensityPredictionMixin, DeepValueRegressor):
         self._maps = ()
         n_dims = y[0].size
         if self.heatmap_shape is not None:
+            if self.module is None:
+                raise ValueError(
+                    "heatmap_shape needs a module that returns heat maps, which the built-in "
+                    "perceptron does not."
+                )
             self._maps, grid = check_heatmaps(y, grid, self.heatmap_shape)
             n_dims = 2
         elif y.ndim > 2:

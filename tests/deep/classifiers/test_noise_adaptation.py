@@ -214,8 +214,9 @@ def test_searches_slice_annotators(data, routing):
         ({"warmup": 1.5}, {}, "The 'warmup' parameter"),
         ({}, {"annotators": [0, 1]}, "inconsistent numbers of samples"),
         ({}, {"annotators": np.zeros((N_ROWS, 2))}, "1d array"),
+        ({}, {"annotators": [None] * N_ROWS}, "annotators has missing entries"),
     ],
-    ids=["share", "too few", "two columns"],
+    ids=["share", "too few", "two columns", "missing"],
 )
 def test_bad_arguments(data, options, fit, match):
     X, _, _, _, labels = data

@@ -175,7 +175,7 @@ def test_heatmap_coordinates():
         ({"heatmap_shape": (6.0, 8.0)}, lambda y: y, "heatmap_shape must be"),
         ({"heatmap_shape": (1, 1)}, lambda y: y, "heatmap_shape must be"),
         ({"heatmap_shape": (5, 8)}, lambda y: y, "output of shape"),
-        ({"module": None}, lambda y: y, "output of shape"),
+        ({"module": None}, lambda y: y, "heatmap_shape needs a module"),
     ],
 )
 def test_bad_landmarks(faces, parameters, change, message):
