@@ -107,10 +107,10 @@ def make_noisy_labels(
     ----------
     y : array-like of shape (n_samples,) or (n_samples, n_classes)
         True classes, or true distributions of classes 0, 1, ...
-    noise : float or array-like of shape (n_classes, n_classes) or (n_annotators, n_classes, \
-            n_classes)
-        The probability of a wrong label, the same for all other labels (symmetric noise); or
-        matrices with the distribution of labels for every true class, sorted, in their rows. See
+    noise : float or array-like of shape (n_classes, n_classes)
+        The probability of a wrong label, the same for all other labels (symmetric noise); or a
+        matrix with the distribution of labels for every true class, sorted, in its rows; or such
+        matrices of all annotators, of shape (n_annotators, n_classes, n_classes). See
         :func:`make_annotators`.
     annotators : array-like of shape (n_samples,), default=None
         The number of the one annotator who labels each sample. None means that everyone labels all.

@@ -86,7 +86,7 @@ def head_pose_grid() -> NDArray[np.float64]:
     See Also
     --------
     product_grid : Regular grids.
-    GaussianLabelDistributor : Distributes poses over a grid.
+    sklearn_ldl.GaussianLabelDistributor : Distributes poses over a grid.
 
     References
     ----------

@@ -242,7 +242,7 @@ def krippendorff_alpha(
 
     See Also
     --------
-    vote_dispersion : How much items differ, as a parameter of a model.
+    sklearn_ldl.vote_dispersion : How much items differ, as a parameter of a model.
 
     References
     ----------
