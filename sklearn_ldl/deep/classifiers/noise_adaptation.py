@@ -20,6 +20,7 @@ from sklearn_ldl.deep.parameters import Module, NetOptions
 from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.deep.training.device import resolve_device
 from sklearn_ldl.deep.training.net import Objective
+from sklearn_ldl.distributors.encoding import encode
 
 
 class NoiseAdaptationClassifier(DeepClassifier):
@@ -213,7 +214,12 @@ class NoiseAdaptationClassifier(DeepClassifier):
         else:
             given = column_or_1d(given)
             check_consistent_length(data.features, given)
-            names, codes = np.unique(given, return_inverse=True)
+            names, codes = encode(given, "annotators")
+            if names.dtype.kind == "f" and (names % 1 != 0).any():
+                raise ValueError(
+                    f"annotators must be names or whole numbers, got {names[names % 1 != 0][0]}: "
+                    "pass weights as sample_weight=."
+                )
         if self._goes_on():
             before: Any = getattr(self, "annotators_", None)
             if not np.array_equal(before, cast(Any, names)):
