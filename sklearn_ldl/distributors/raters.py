@@ -237,7 +237,7 @@ class RaterModel(BaseEstimator):
         _check_columns(items, raters, labels)
         items, item = encode(items, "items")
         names, rater = encode(raters, "raters")
-        if isinstance(names.tolist()[0], str) != isinstance(self.raters_.tolist()[0], str):
+        if isinstance(names[0], str) != isinstance(self.raters_[0], str):
             raise ValueError(
                 "raters are text here or were in fit, and numbers in the other, so that none is "
                 "known: convert one of them."
@@ -280,38 +280,46 @@ class RaterModel(BaseEstimator):
     ) -> None:
         """Compare every vote with those of the others on its item, and flag raters."""
         n_raters, rows = len(self.raters_), np.arange(len(item))
-        _, mine = np.unique(item * n_raters + rater, return_inverse=True)
-        others = counts[item] - _counts(mine, label, len(item), counts.shape[1])[mine]
-        size = others.sum(axis=1)
-        n_seen = np.bincount(rater, size > 0)
-        agreed = np.bincount(rater, others[rows, label] / np.maximum(size, 1))
+        pairs, mine = np.unique(item * n_raters + rater, return_inverse=True)
+        # Several votes of one rater on one item count as one of them.
+        weight = 1 / np.bincount(mine)[mine]
+        n_items, n_labels = counts.shape
+        own = _counts(mine, label, len(pairs), n_labels, weight)
+        others = _counts(item, label, n_items, n_labels, weight)[item] - own[mine]
+        others = np.maximum(others, 0)
+        size = np.bincount(pairs // n_raters)[item] - 1.0
         # The mean of the votes of two who draw from one distribution, by the pairs of others.
-        pairs = (others * (others - 1)).sum(axis=1) / np.maximum(size * (size - 1), 1)
-        n_paired = np.bincount(rater, size > 1)
+        both = (others * np.maximum(others - 1, 0)).sum(axis=1) / np.maximum(size * (size - 1), 1)
+        of_others = others[rows, label] / np.maximum(size, 1)
+
+        def mean(values: NDArray, known: NDArray) -> NDArray[np.float64]:
+            return np.bincount(rater, values * known * weight) / np.bincount(rater, known * weight)
+
         with np.errstate(invalid="ignore"):
-            self.agreement_ = agreed / n_seen
-            self.expected_agreement_ = np.bincount(rater, pairs * (size > 1)) / n_paired
+            self.agreement_ = mean(of_others, size > 0)
+            self.expected_agreement_ = mean(both, size > 1)
         others[rows, label] += 1
-        chance = _chance_of_agreement(others, label, rater, n_raters)
+        chance = _chance_of_agreement(others, label, rater, weight, n_raters)
         self.flagged_ = chance < self.flag / n_raters
 
 
 def _chance_of_agreement(
-    votes: NDArray, label: NDArray, rater: NDArray, n_raters: int
+    votes: NDArray, label: NDArray, rater: NDArray, weight: NDArray, n_raters: int
 ) -> NDArray[np.float64]:
     """Bound the probabilities that raters would agree as little if votes changed hands.
 
     Any vote on an item is as likely to be that of a rater who draws as others do, so that the
     agreement of each of his votes has a known distribution. The sum of them has Chernoff's bound,
-    which holds for few votes, too.
+    which holds for few votes, too; by Hoelder's inequality also for weights of votes on one item
+    that sum to one, whatever they have to do with each other.
     """
     size = votes.sum(axis=1, keepdims=True)
-    share, score = votes / size, (votes - 1) / np.maximum(size - 1, 1)
+    share, score = votes / size, np.maximum(votes - 1, 0) / np.maximum(size - 1, 1)
     found = score[np.arange(len(label)), label]
     bound = np.zeros(n_raters)
     for t in _TILTS:
         of_votes = np.log((share * np.exp(-t * score)).sum(axis=1)) + t * found
-        bound = np.minimum(bound, np.bincount(rater, of_votes, minlength=n_raters))
+        bound = np.minimum(bound, np.bincount(rater, of_votes * weight, minlength=n_raters))
     return np.exp(bound)
 
 
@@ -319,6 +327,8 @@ def _check_columns(items: Any, raters: Any, labels: Any) -> None:
     for name, column in (("items", items), ("raters", raters), ("labels", labels)):
         refuse_to_load(name, column)
     check_consistent_length(items, raters, labels)
+    if not len(items):
+        raise ValueError("There are no votes.")
 
 
 def _counts(

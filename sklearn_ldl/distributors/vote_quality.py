@@ -11,6 +11,7 @@ from sklearn.utils import check_array
 
 from sklearn_ldl._core.sklearn_compat import StrOptions, validate_params
 from sklearn_ldl._core.underflow import underflow_is_zero
+from sklearn_ldl.decoding import in_order_of_grid
 from sklearn_ldl.distributors.vote_prior import dispersion, fit_vote_prior
 from sklearn_ldl.distributors.votes import PRIORS, Prior, check_counts, with_pseudo_votes
 
@@ -229,7 +230,8 @@ def krippendorff_alpha(
         Disagreement of two labels: 1; the squared number of votes between them in the order of the
         columns; or the squared difference of their `values`.
     values : array-like of shape (n_labels,), default=None
-        Values of the labels for "interval"; None means 0, 1, 2, ...
+        Values of the labels for "interval"; None means 0, 1, 2, ... Columns of a data frame that
+        have these values as names are matched by name.
 
     Returns
     -------
@@ -257,13 +259,14 @@ def krippendorff_alpha(
     >>> round(krippendorff_alpha([[3, 0], [0, 3], [2, 1]]), 3)
     0.6
     """
+    if values is not None:
+        values = check_array(values, dtype=np.float64, ensure_2d=False, input_name="values")
+        counts = in_order_of_grid(counts, values)
     votes = check_counts(counts)
     votes = votes[votes.sum(axis=1) >= 2]
     if not len(votes):
         raise ValueError("No row of counts has two votes.")
-    labels = np.arange(votes.shape[1])
-    if values is not None:
-        labels = check_array(values, dtype=np.float64, ensure_2d=False, input_name="values")
+    labels = np.arange(votes.shape[1]) if values is None else values
     if labels.shape != votes.shape[1:]:
         raise ValueError(f"values has shape {labels.shape}: expected one per label.")
     sizes = votes.sum(axis=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ldl.distributors import RaterModel
@@ -154,7 +154,7 @@ class RaterDisplay:
         return self
 
     def _name(self, k: np.intp) -> Any:
-        where: NDArray = np.array([self.expected_agreement, self.agreement])[:, k]
+        where = tuple(np.array([self.expected_agreement, self.agreement])[:, k].tolist())
         return self.ax_.annotate(
             str(np.asarray(self.raters)[k]), where, (5, -8), textcoords="offset points"
         )

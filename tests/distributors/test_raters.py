@@ -144,6 +144,7 @@ def test_stopped_too_early():
     ("votes", "message"),
     [
         (([0, 0], ["a"], [1, 2]), "inconsistent numbers of samples"),
+        (([], [], []), "There are no votes"),
         (([0, 0, 1, 1], ["a", "b", None, "b"], [0, 1, 0, 1]), "raters has missing entries"),
         (([0, 0, 1, 1], ["a", "b", "a", "b"], [1, 1, 1, 1]), "All votes name one label"),
         (([0, 1, 2], ["a", "b", "a"], [0, 1, 0]), "two rows of counts need more than one vote"),
@@ -220,7 +221,7 @@ def test_chance_of_agreement_is_a_bound():
     counts = np.tile([4.0, 1.0], (10, 1))
     for n_dissent in range(2, 6):
         label = np.r_[np.ones(n_dissent, int), np.zeros(10 - n_dissent, int)]
-        bound = _chance_of_agreement(counts, label, np.zeros(10, int), 1)
+        bound = _chance_of_agreement(counts, label, np.zeros(10, int), np.ones(10), 1)
         exact = binom.sf(n_dissent - 1, 10, 0.2)
         assert exact <= bound[0] <= 1
         if n_dissent > 2:
@@ -259,3 +260,22 @@ def test_underflow_is_no_error_of_raters():
 def test_values_that_are_not_finite(values):
     with pytest.raises(ValueError, match="values contains"):
         krippendorff_alpha([[3, 1], [1, 3]], level="interval", values=values)
+
+
+def test_a_table_given_twice_says_no_more_of_agreement():
+    rng = np.random.default_rng(0)
+    items, raters = np.repeat(np.arange(30), 5), np.tile(np.arange(5), 30)
+    votes = items, raters, rng.integers(0, 3, 150)
+    once, twice = (RaterModel().fit(*(np.tile(v, k) for v in votes)) for k in (1, 3))
+    assert not once.flagged_.any()
+    assert_array_equal(twice.flagged_, once.flagged_)
+    assert_allclose(twice.agreement_, once.agreement_)
+    assert_allclose(twice.expected_agreement_, once.expected_agreement_)
+
+
+def test_values_are_matched_with_names_of_columns():
+    counts = np.random.default_rng(0).multinomial(8, [0.2, 0.5, 0.3], 30)
+    alpha = krippendorff_alpha(counts, level="interval", values=[1, 2, 7])
+    for names in ([7, 1, 2], ["7", "1", "2"]):
+        frame = pd.DataFrame(counts[:, [2, 0, 1]], columns=names)
+        assert_allclose(krippendorff_alpha(frame, level="interval", values=[1, 2, 7]), alpha)
