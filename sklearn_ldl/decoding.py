@@ -25,7 +25,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 from sklearn.utils import check_array
 
-from sklearn_ldl._core.label_names import columns_in_order, names_of
+from sklearn_ldl._core.label_names import columns_in_order, names_as_numbers, names_of
 from sklearn_ldl._core.peaks import highest_peaks, product_axes
 from sklearn_ldl._core.quantiles import cell_quantiles, check_levels
 from sklearn_ldl._core.simplex import check_distribution
@@ -466,9 +466,11 @@ def in_order_of_grid(D: Any, grid: NDArray[np.float64]) -> Any:
     [20, 30]
     """
     names, values = names_of(D), grid.tolist()
-    if names is None or grid.ndim != 1 or set(names) != set(values):
+    numbers = [] if names is None or grid.ndim != 1 else names_as_numbers(names)
+    if names is None or sorted(numbers) != sorted(values):
         return D
-    return columns_in_order(D, values, of_y="D", of_names="grid")
+    name = dict(zip(numbers, names, strict=True))
+    return columns_in_order(D, [name[value] for value in values], of_y="D", of_names="grid")
 
 
 def in_order_of_names(grid: NDArray[np.float64], names: NDArray | None) -> NDArray[np.float64]:
@@ -493,6 +495,5 @@ def in_order_of_names(grid: NDArray[np.float64], names: NDArray | None) -> NDArr
     >>> in_order_of_names(np.array([20.0, 30.0]), np.array([30, 20]))
     array([30., 20.])
     """
-    if names is None or grid.ndim != 1 or set(names) != set(grid.tolist()):
-        return grid
-    return names.astype(np.float64)
+    numbers = [] if names is None or grid.ndim != 1 else names_as_numbers(names)
+    return np.array(numbers) if numbers and sorted(numbers) == sorted(grid.tolist()) else grid

@@ -1,5 +1,6 @@
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,12 +16,14 @@ from sklearn_ldl.decoding import (
     check_grid,
     decode,
     expectation,
+    in_order_of_names,
     label_spacing,
     median,
     mode,
     quantile,
     threshold_sets,
 )
+from sklearn_ldl.metrics import wasserstein_distance
 
 AGES = np.array([10.0, 20.0, 30.0, 40.0])
 POSES = np.array([[0.0, 0.0], [0.0, 15.0], [15.0, 0.0], [90.0, 0.0]])
@@ -369,3 +372,17 @@ def test_levels_out_of_range(q):
 def test_quantiles_match_columns_by_name():
     D = pd.DataFrame([[0.25, 0.5, 0.25]], columns=[30, 20, 10])
     assert_allclose(quantile(D, [10, 20, 30], [0.25, 0.75]), [[15, 25]])
+
+
+@pytest.mark.parametrize("library", [pd.DataFrame, pl.DataFrame])
+def test_names_that_are_numbers_as_text_are_values_of_a_grid(library):
+    """Files and Polars know no other names than text."""
+    grid = [1, 2, 7]
+    D, P = np.array([[0.1, 0.7, 0.2], [0.5, 0.2, 0.3]]), np.array([[0.3, 0.3, 0.4], [0.6, 0.4, 0]])
+    wanted = expectation(D, grid), wasserstein_distance(D, P, grid=grid)
+    D, P = (library(dict(zip(["7", "1.0", "2"], A.T[[2, 0, 1]], strict=True))) for A in (D, P))
+    assert_allclose(expectation(D, grid), wanted[0])
+    assert_allclose(wasserstein_distance(D, P, grid=grid), wanted[1])
+    assert_array_equal(
+        in_order_of_names(np.array([1.0, 2, 7]), np.array(["7", "1", "2"])), [7, 1, 2]
+    )

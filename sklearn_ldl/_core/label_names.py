@@ -108,6 +108,21 @@ def columns_in_order(y: Any, names: Any, *, of_y: str, of_names: str) -> Any:
     return y.select([stored[k] for k in order])
 
 
+def names_as_numbers(names: Any) -> list[float]:
+    """List names that are numbers, also as text, as numbers; none where one is something else.
+
+    Examples
+    --------
+    >>> from sklearn_ldl._core.label_names import names_as_numbers
+    >>> names_as_numbers(["20", 30]), names_as_numbers(["20", "30+"])
+    ([20.0, 30.0], [])
+    """
+    try:
+        return [float(name) for name in names]
+    except (TypeError, ValueError):
+        return []
+
+
 def like_frame(D: NDArray, y: Any) -> Any:
     """Return `D` as a frame like `y`, of pandas or Polars; as it is where `y` is something else."""
     library = type(y).__module__.partition(".")[0]

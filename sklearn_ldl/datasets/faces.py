@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Bunch, check_array, check_random_state
 
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, validate_params
+from sklearn_ldl._core.underflow import underflow_is_zero
 from sklearn_ldl.datasets.face_geometry import (
     ACTION_UNITS,
     EXPRESSIONS,
@@ -27,6 +28,7 @@ _SPREAD_OF_UNITS = 0.1
 _NAMES = tuple(EXPRESSIONS)
 
 
+@underflow_is_zero
 @validate_params(
     {
         "n_samples": [Interval(Integral, 1, None, closed="left")],

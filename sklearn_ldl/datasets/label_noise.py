@@ -9,8 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_consistent_length, column_or_1d
 
+from sklearn_ldl._core.label_names import name_array, names_of
 from sklearn_ldl._core.simplex import check_distribution
 from sklearn_ldl._core.sklearn_compat import Interval, validate_params
+from sklearn_ldl.distributors.encoding import encode
 
 
 @validate_params(
@@ -85,7 +87,10 @@ def make_annotators(
     shape = (n_annotators, n_classes, n_classes)
     others = ~np.broadcast_to(np.eye(n_classes, dtype=bool), shape)
     transitions = np.zeros(shape)
-    shares = rng.dirichlet([concentration] * (n_classes - 1), size=(n_annotators, n_classes))
+    with np.errstate(all="ignore"):
+        shares = rng.dirichlet([concentration] * (n_classes - 1), size=(n_annotators, n_classes))
+    lost = ~np.isfinite(shares).all(axis=-1)  # all of them underflow, and one label has all
+    shares[lost] = np.eye(n_classes - 1)[rng.randint(n_classes - 1, size=lost.sum())]
     transitions[others] = error * shares.ravel()
     transitions[~others] = 1 - error
     return transitions
@@ -106,7 +111,8 @@ def make_noisy_labels(
     Parameters
     ----------
     y : array-like of shape (n_samples,) or (n_samples, n_classes)
-        True classes, or true distributions of classes 0, 1, ...
+        True classes, or true distributions of classes, which are the names of columns of a data
+        frame, or else 0, 1, ...
     noise : float or array-like of shape (n_classes, n_classes)
         The probability of a wrong label, the same for all other labels (symmetric noise); or a
         matrix with the distribution of labels for every true class, sorted, in its rows; or such
@@ -126,8 +132,8 @@ def make_noisy_labels(
     Raises
     ------
     ValueError
-        If `noise` is no probability and no matrix of distributions over the classes, or if
-        `annotators` are not numbers of its matrices, one for each sample.
+        If `y` has missing entries, if `noise` is no probability and no matrix of distributions over
+        the classes, or if `annotators` are not numbers of its matrices, one for each sample.
 
     See Also
     --------
@@ -151,12 +157,12 @@ def make_noisy_labels(
     >>> make_noisy_labels(y, transitions).shape
     (6, 2)
     """
-    y = np.asarray(y)
+    names, y = names_of(y), np.asarray(y)
     if y.ndim == 2 and y.shape[1] > 1:
         D = check_distribution(y)
-        classes = np.arange(D.shape[1])
+        classes = np.arange(D.shape[1]) if names is None else name_array(names)
     else:
-        classes, codes = np.unique(column_or_1d(y), return_inverse=True)
+        classes, codes = encode(y, "y")
         D = np.eye(len(classes))[codes]
     transitions = _transitions(noise, len(classes))
     stacked = transitions.reshape(-1, *transitions.shape[-2:])

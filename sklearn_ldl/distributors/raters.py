@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
@@ -15,6 +14,7 @@ from sklearn_ldl._core.convergence import warn_not_converged
 from sklearn_ldl._core.dask_rows import refuse_to_load
 from sklearn_ldl._core.simplex import softmax
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context
+from sklearn_ldl._core.underflow import underflow_is_zero
 from sklearn_ldl.distributors.crowd import fit_dawid_skene
 from sklearn_ldl.distributors.encoding import encode
 from sklearn_ldl.distributors.vote_prior import fit_vote_prior
@@ -24,6 +24,8 @@ from sklearn_ldl.distributors.votes import VoteTable, encode_labels
 _SPAM, _GENUINE, _SPREAD = 0.5, 2.5, 0.5
 # Iterations between two fits of the prior of the items, whose changes are small.
 _PRIOR_EVERY = 10
+# Where Chernoff's bound is tried: the best of these is close to the best of all.
+_TILTS = 1.5 ** np.arange(-12, 13)
 
 
 class RaterModel(BaseEstimator):
@@ -51,7 +53,8 @@ class RaterModel(BaseEstimator):
         The model of the raters. "dawid-skene" is that of crowd-kit (extra ``crowd``).
     flag : float, default=0.01
         Raters are flagged where agreement as low as theirs with others has a smaller probability
-        for a rater without spam, in [0, 1]; divided by the number of raters (Bonferroni).
+        for a rater without spam, in [0, 1]; divided by the number of raters (Bonferroni). Of the
+        probability Chernoff's bound is taken, so that few votes flag nobody by chance.
     max_iter : int, default=1000
         Iterations at most.
     tol : float, default=1e-4
@@ -73,7 +76,8 @@ class RaterModel(BaseEstimator):
         Probability of every vote (last axis), given the label that the item draws.
     agreement_, expected_agreement_ : ndarray of shape (n_raters,)
         Mean probability of the votes of a rater by the votes of others, and what it would be if
-        he drew from these as well; NaN for raters whose items nobody else has seen.
+        he drew from these as well; NaN for raters on whose items nobody else has voted, and the
+        second where nowhere two others have.
     flagged_ : ndarray of shape (n_raters,), dtype bool
         Whose agreement is too low to be chance.
     n_iter_ : int
@@ -129,6 +133,7 @@ class RaterModel(BaseEstimator):
         self.max_iter = max_iter
         self.tol = tol
 
+    @underflow_is_zero
     @fit_context(prefer_skip_nested_validation=True)
     def fit(
         self, items: ArrayLike, raters: ArrayLike, labels: ArrayLike, *, label_names: Any = None
@@ -205,6 +210,7 @@ class RaterModel(BaseEstimator):
         self._frequencies, self.confusion_, self.n_iter_ = fitted
         self.reliability_ = np.einsum("rkk,k->r", self.confusion_, self._frequencies)
 
+    @underflow_is_zero
     def transform(self, items: ArrayLike, raters: ArrayLike, labels: ArrayLike) -> VoteTable:
         """Make distributions of votes.
 
@@ -226,13 +232,18 @@ class RaterModel(BaseEstimator):
         Raises
         ------
         ValueError
-            If columns differ in length or have missing entries, or for a label that `fit` was not
-            told of.
+            If columns differ in length or have missing entries, for a label that `fit` was not
+            told of, or if raters are text that were numbers in `fit`, or the other way round.
         """
         check_is_fitted(self)
         _check_columns(items, raters, labels)
         items, item = encode(items, "items")
         names, rater = encode(raters, "raters")
+        if isinstance(names[0], str) != isinstance(self.raters_[0], str):
+            raise ValueError(
+                "raters are text here or were in fit, and numbers in the other, so that none is "
+                "known: convert one of them."
+            )
         _, label = encode_labels(labels, self.labels_)
         where = np.searchsorted(self.raters_, names).clip(max=len(self.raters_) - 1)
         known = np.array(self.raters_[where] == names)
@@ -270,32 +281,56 @@ class RaterModel(BaseEstimator):
         self, item: NDArray, rater: NDArray, label: NDArray, counts: NDArray
     ) -> None:
         """Compare every vote with those of the others on its item, and flag raters."""
-        others = counts[item]
-        others[np.arange(len(item)), label] -= 1
-        seen = others.sum(axis=1) > 0
-        P = np.zeros_like(others)
-        P[seen] = others[seen] / others[seen].sum(axis=1, keepdims=True)
-        n_seen = np.bincount(rater, seen)
-        agreed = np.bincount(rater, P[np.arange(len(item)), label])
+        n_raters, rows = len(self.raters_), np.arange(len(item))
+        pairs, mine = np.unique(item * n_raters + rater, return_inverse=True)
+        # Several votes of one rater on one item count as one of them.
+        weight = 1 / np.bincount(mine)[mine]
+        n_items, n_labels = counts.shape
+        own = _counts(mine, label, len(pairs), n_labels, weight)
+        others = _counts(item, label, n_items, n_labels, weight)[item] - own[mine]
+        others = np.maximum(others, 0)
+        size = np.bincount(pairs // n_raters)[item] - 1.0
         # The mean of the votes of two who draw from one distribution, by the pairs of others.
-        size = others.sum(axis=1)
-        pairs = (others * (others - 1)).sum(axis=1) / np.maximum(size * (size - 1), 1)
-        paired = size > 1
-        n_paired = np.maximum(np.bincount(rater, paired), 1)
-        expected = np.bincount(rater, pairs * paired) / n_paired
-        variance = np.bincount(rater, (pairs - expected[rater]) ** 2 * paired) / n_paired
-        variance += expected * (1 - expected)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            self.agreement_ = agreed / n_seen
-            z = (self.agreement_ - expected) / np.sqrt(variance / n_seen)
-        self.expected_agreement_ = np.where(n_seen > 0, expected, np.nan)
-        self.flagged_ = norm.cdf(z) < self.flag / len(self.raters_)
+        both = (others * np.maximum(others - 1, 0)).sum(axis=1) / np.maximum(size * (size - 1), 1)
+        of_others = others[rows, label] / np.maximum(size, 1)
+
+        def mean(values: NDArray, known: NDArray) -> NDArray[np.float64]:
+            return np.bincount(rater, values * known * weight) / np.bincount(rater, known * weight)
+
+        with np.errstate(invalid="ignore"):
+            self.agreement_ = mean(of_others, size > 0)
+            self.expected_agreement_ = mean(both, size > 1)
+        others[rows, label] += 1
+        chance = _chance_of_agreement(others, label, rater, weight, n_raters)
+        self.flagged_ = chance < self.flag / n_raters
+
+
+def _chance_of_agreement(
+    votes: NDArray, label: NDArray, rater: NDArray, weight: NDArray, n_raters: int
+) -> NDArray[np.float64]:
+    """Bound the probabilities that raters would agree as little if votes changed hands.
+
+    Any vote on an item is as likely to be that of a rater who draws as others do, so that the
+    agreement of each of his votes has a known distribution. The sum of them has Chernoff's bound,
+    which holds for few votes, too; by Hoelder's inequality also for weights of votes on one item
+    that sum to one, whatever they have to do with each other.
+    """
+    size = votes.sum(axis=1, keepdims=True)
+    share, score = votes / size, np.maximum(votes - 1, 0) / np.maximum(size - 1, 1)
+    found = score[np.arange(len(label)), label]
+    bound = np.zeros(n_raters)
+    for t in _TILTS:
+        of_votes = np.log((share * np.exp(-t * score)).sum(axis=1)) + t * found
+        bound = np.minimum(bound, np.bincount(rater, of_votes * weight, minlength=n_raters))
+    return np.exp(bound)
 
 
 def _check_columns(items: Any, raters: Any, labels: Any) -> None:
     for name, column in (("items", items), ("raters", raters), ("labels", labels)):
         refuse_to_load(name, column)
     check_consistent_length(items, raters, labels)
+    if not len(items):
+        raise ValueError("There are no votes.")
 
 
 def _counts(

@@ -29,6 +29,7 @@ from scipy.special import digamma, gammaln, logsumexp, polygamma
 from sklearn.cluster import KMeans
 
 from sklearn_ldl._core.simplex import log_softmax, softmax
+from sklearn_ldl._core.underflow import underflow_is_zero
 
 # Range of the sums of a prior: as good as one-hot items, and as good as equal ones.
 _LEAST, _MOST = 1e-3, 1e5
@@ -55,11 +56,13 @@ class VotePrior(NamedTuple):
     weights: NDArray[np.float64]
     alpha: NDArray[np.float64]
 
+    @underflow_is_zero
     def responsibilities(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the probabilities (n_samples, n_components) of the components, given votes."""
         log_weights = np.log(np.maximum(self.weights, np.finfo(float).tiny))
         return softmax(_Votes(counts).log_likelihoods(self.alpha) + log_weights, axis=1)
 
+    @underflow_is_zero
     def mean(self, counts: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the expected distributions (n_samples, n_labels) of items with these votes."""
         sizes = counts.sum(axis=1)
@@ -106,6 +109,7 @@ class _Votes:
         return np.array(of_labels), (weight * of_sizes).sum(axis=0)
 
 
+@underflow_is_zero
 def fit_vote_prior(
     counts: NDArray[np.float64], most_components: int = _MOST_COMPONENTS
 ) -> VotePrior:
@@ -153,6 +157,7 @@ def _criterion(prior: VotePrior, log_likelihood: float, times: NDArray) -> float
     return n_parameters * np.log(times.sum()) - 2 * log_likelihood
 
 
+@underflow_is_zero
 def dispersion(counts: NDArray[np.float64]) -> tuple[float, float, NDArray[np.float64]]:
     """Fit one Dirichlet distribution: its dispersion, the standard error of it, its parameters."""
     prior = fit_vote_prior(counts, most_components=1)

@@ -7,8 +7,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, betaln
+from sklearn.utils import check_array
 
 from sklearn_ldl._core.sklearn_compat import StrOptions, validate_params
+from sklearn_ldl._core.underflow import underflow_is_zero
+from sklearn_ldl.decoding import in_order_of_grid
 from sklearn_ldl.distributors.vote_prior import dispersion, fit_vote_prior
 from sklearn_ldl.distributors.votes import PRIORS, Prior, check_counts, with_pseudo_votes
 
@@ -124,6 +127,7 @@ def vote_dispersion(counts: ArrayLike) -> VoteDispersion:
     return VoteDispersion(*dispersion(check_counts(counts)))
 
 
+@underflow_is_zero
 @validate_params({"prior": PRIORS}, prefer_skip_nested_validation=True)
 def expected_vote_error(counts: ArrayLike, *, prior: Prior = 0.0) -> VoteError:
     r"""Estimate how far distributions of few votes are from those that many votes would give.
@@ -226,7 +230,8 @@ def krippendorff_alpha(
         Disagreement of two labels: 1; the squared number of votes between them in the order of the
         columns; or the squared difference of their `values`.
     values : array-like of shape (n_labels,), default=None
-        Values of the labels for "interval"; None means 0, 1, 2, ...
+        Values of the labels for "interval"; None means 0, 1, 2, ... Columns of a data frame that
+        have these values as names are matched by name.
 
     Returns
     -------
@@ -237,8 +242,8 @@ def krippendorff_alpha(
     Raises
     ------
     ValueError
-        If a count is negative or not finite, no item has two votes, or the number of `values` is
-        not that of the labels.
+        If a count is negative or not finite, no item has two votes, or `values` are not finite or
+        not as many as the labels.
 
     See Also
     --------
@@ -254,11 +259,14 @@ def krippendorff_alpha(
     >>> round(krippendorff_alpha([[3, 0], [0, 3], [2, 1]]), 3)
     0.6
     """
+    if values is not None:
+        values = check_array(values, dtype=np.float64, ensure_2d=False, input_name="values")
+        counts = in_order_of_grid(counts, values)
     votes = check_counts(counts)
     votes = votes[votes.sum(axis=1) >= 2]
     if not len(votes):
         raise ValueError("No row of counts has two votes.")
-    labels = np.arange(votes.shape[1]) if values is None else np.asarray(values, dtype=np.float64)
+    labels = np.arange(votes.shape[1]) if values is None else values
     if labels.shape != votes.shape[1:]:
         raise ValueError(f"values has shape {labels.shape}: expected one per label.")
     sizes = votes.sum(axis=1)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 from sklearn.utils import check_array
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
 from sklearn_ldl._core.label_names import columns_in_order, fitted_names
 from sklearn_ldl._core.samples import validate_samples
@@ -205,7 +205,10 @@ class MultinomialInference:
     def _set_covariance(self, groups: ArrayLike | None) -> None:
         counts, codes = self._weight > 0, None
         if groups is not None:
-            codes = np.unique(np.asarray(groups), return_inverse=True)[1].reshape(-1)
+            groups = column_or_1d(groups)
+            if any(group is None or group != group for group in groups.tolist()):
+                raise ValueError("groups has missing entries.")
+            codes = np.unique(groups, return_inverse=True)[1]
         sums = self._softmax.sums(self._X, self._D, self._weight, codes)
         self.log_likelihood = sums.log_likelihood
         penalty = self._penalty()
@@ -356,7 +359,7 @@ class MultinomialInference:
                 mean[:] = mean.sum() / len(mean)
             value = float(self._weight @ self._D @ np.log(mean / mean.sum()))
             df = float(len(self.contrasts) * model.fit_intercept)
-        return chi_squared(2 * (self.log_likelihood - value), self.effective_df - df)
+        return chi_squared(max(2 * (self.log_likelihood - value), 0.0), self.effective_df - df)
 
     def marginal_effects(
         self, features: Any = None, *, discrete: Any = (), coverage: float = 0.95
@@ -394,7 +397,7 @@ class MultinomialInference:
             If a feature is unknown, or one that is `discrete` is not zero or one.
         """
         positions = self._positions(features)
-        steps = np.isin(positions, self._positions(discrete))
+        steps = np.isin(positions, self._positions(discrete, least=0))
         for j in np.asarray(positions)[steps]:
             values = self._X @ np.eye(self._X.shape[1])[j]  # dense, of sparse rows too
             if not np.isin(values, (0, 1)).all():
@@ -440,7 +443,7 @@ class MultinomialInference:
         logits = np.log(P) - np.log1p(-P)
         return expit(np.stack([logits - half, logits + half], axis=2))
 
-    def _positions(self, features: Any) -> NDArray[np.intp]:
+    def _positions(self, features: Any, least: int = 1) -> NDArray[np.intp]:
         """Positions of features by name or position."""
         n_features = self.model.n_features_in_
         if features is None:
@@ -450,12 +453,16 @@ class MultinomialInference:
         names = self.columns[:n_features]
         found = []
         for feature in features:
+            if isinstance(feature, (bool, np.bool_)):
+                raise ValueError("features are names or positions, not a mask.")
             if isinstance(feature, (int, np.integer)) and 0 <= feature < n_features:
                 found.append(int(feature))
             elif feature in names:
                 found.append(names.index(feature))
             else:
                 raise ValueError(f"{feature!r} is no feature of the model; it has {names[:10]}.")
+        if len(found) < least:
+            raise ValueError("There are no features in an empty list: None stands for all.")
         return np.array(found, dtype=np.intp)
 
 

@@ -50,8 +50,8 @@ def normalized_mean_error(
     Raises
     ------
     ValueError
-        If shapes do not match, a value is not finite, a normaliser is not positive or no landmark
-        of an image counts.
+        If shapes do not match, a value is not finite, a normaliser is not positive, `visible`
+        holds anything but truth values, or no landmark of an image counts.
 
     References
     ----------
@@ -176,7 +176,10 @@ def landmark_errors(
 ) -> NDArray[np.float64]:
     """Error of every image; see :func:`normalized_mean_error`."""
     if visible is not None:
-        visible = check_array(visible, dtype=bool, input_name="visible")
+        visible = check_array(visible, dtype=None, input_name="visible")
+        if not np.isin(visible, [0, 1]).all():
+            raise ValueError("visible must hold True and False, or ones and zeros.")
+        visible = visible.astype(bool)
         shown = np.asarray(y_true)
         if shown.shape[:2] != visible.shape:
             raise ValueError(f"visible has shape {visible.shape}, y_true {shown.shape}.")

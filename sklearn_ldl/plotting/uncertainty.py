@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import spearmanr
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
-from sklearn.utils.validation import check_consistent_length
+from sklearn.utils.validation import check_consistent_length, column_or_1d
 
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, validate_params
 from sklearn_ldl.metrics import kl_divergence
@@ -196,12 +196,12 @@ class UncertaintyDisplay:
         ImportError
             If matplotlib is missing.
         ValueError
-            If lengths differ, or a value is not finite.
+            If there is not one value for each row, or one is not finite.
         """
         pyplot(f"{cls.__name__}.from_predictions")
-        error = check_array(error, ensure_2d=False, dtype=np.float64, input_name="error")
-        uncertainty = check_array(
-            uncertainty, ensure_2d=False, dtype=np.float64, input_name="uncertainty"
+        error, uncertainty = (
+            check_array(column_or_1d(given), ensure_2d=False, dtype=np.float64, input_name=of)
+            for given, of in ((error, "error"), (uncertainty, "uncertainty"))
         )
         check_consistent_length(error, uncertainty)
         order = np.argsort(uncertainty, kind="stable")

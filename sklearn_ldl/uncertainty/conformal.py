@@ -265,6 +265,7 @@ class ConformalLDL(PostHocCorrection):
             Scores.collect(scores[of], share[of], held_out.weight[of], 1 / times[of])
             for of in (number == k for k in range(1 if known is None else len(known)))
         ]
+        self._promise = self.method, self.alpha
         thresholds = np.concatenate([group.threshold(self.alpha) for group in found])
         self.threshold_ = float(thresholds[0]) if known is None else thresholds
         # New rows with a weight have thresholds of their own.
@@ -310,6 +311,11 @@ class ConformalLDL(PostHocCorrection):
         coverage_groups: ArrayLike | None,
     ) -> NDArray[np.float64]:
         """Thresholds of new rows."""
+        if self._promise != (self.method, self.alpha):
+            raise ValueError(
+                f"method and alpha were {self._promise} in fit and are {(self.method, self.alpha)} "
+                "now: fit again."
+            )
         groups = groups_of(X, n_samples, self.group_by, coverage_groups)
         number = numbers_of(groups, getattr(self, "groups_", None), n_samples)
         thresholds = np.atleast_1d(self.threshold_)[number]
@@ -350,7 +356,8 @@ class ConformalLDL(PostHocCorrection):
         Raises
         ------
         ValueError
-            If groups or weights are given here and not to `fit`, or a group is unknown.
+            If groups or weights are given here and not to `fit`, or a group is unknown; if `method`
+            or `alpha` have been changed since.
         """
         check_is_fitted(self)
         P = self._degrees(X)

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
 from sklearn.utils.validation import column_or_1d
 
 from sklearn_ldl._core.sklearn_compat import safe_indexing
+from sklearn_ldl.distributors.encoding import entries_of
 
 
 def groups_of(
@@ -23,16 +25,19 @@ def groups_of(
     Raises
     ------
     ValueError
-        If groups are told twice, or not one for each row.
+        If groups are told twice, have missing entries, or are not one for each row.
     """
     groups: Any = coverage_groups
     if group_by is not None:
         if groups is not None:
             raise ValueError("Give either group_by or coverage_groups.")
         groups = group_by(X) if callable(group_by) else safe_indexing(X, group_by, axis=1)
+        if issparse(groups):
+            groups = groups.toarray()
     if groups is None:
         return None
     groups = column_or_1d(groups)
+    entries_of(groups, "coverage_groups" if group_by is None else "group_by")
     if len(groups) != n_samples:
         raise ValueError(f"X has {n_samples} rows, but there are {len(groups)} groups.")
     return groups

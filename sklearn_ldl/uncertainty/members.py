@@ -20,7 +20,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sklearn_ldl._core.label_names import fitted_names
-from sklearn_ldl._core.simplex import check_prediction
+from sklearn_ldl._core.simplex import check_distribution, check_prediction
 from sklearn_ldl.wrappers.base import TargetWrapper, in_order_of_labels
 
 _FORESTS = (
@@ -60,6 +60,8 @@ def predict_members(estimator: BaseEstimator, X: Any, **options: Any) -> NDArray
         If the estimator has no members, or takes no options.
     sklearn.exceptions.NotFittedError
         If it is not fitted.
+    ValueError
+        If a forest was fitted to anything but distributions.
 
     See Also
     --------
@@ -125,7 +127,7 @@ def _of_ensemble(ensemble: Any, X: Any) -> NDArray[np.float64]:
         if hasattr(ensemble, "classes_"):
             P.append(_of_classes(member, part, len(ensemble.classes_)))
         else:
-            P.append(_distributions(member.predict(part)))
+            P.append(_distributions(member.predict(part), _is_mean(ensemble)))
     return np.array(P)
 
 
@@ -140,8 +142,15 @@ def _of_classes(member: Any, X: Any, n_classes: int) -> NDArray[np.float64]:
     return P
 
 
-def _distributions(P: ArrayLike) -> NDArray[np.float64]:
+def _is_mean(ensemble: Any) -> bool:
+    """Whether members predict means of targets, which are distributions where those are."""
+    return isinstance(ensemble, _FORESTS) and ensemble.criterion != "absolute_error"
+
+
+def _distributions(P: ArrayLike, exact: bool) -> NDArray[np.float64]:
     P = np.asarray(P, dtype=np.float64)
     if P.ndim != 2:
         raise TypeError("The members predict single values: fit the ensemble to distributions.")
+    if exact:
+        return check_distribution(P, input_name="The prediction of a member")
     return check_prediction(P, P.shape[1])

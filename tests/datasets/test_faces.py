@@ -320,3 +320,8 @@ class TestSpoiling:
 def test_bad_parameters(parameter, message):
     with pytest.raises(ValueError, match=message):
         make_faces(**{"n_samples": 3, **parameter})
+
+
+def test_underflow_is_no_error():
+    with np.errstate(all="raise"):
+        make_faces(3, occlusion=0.5, blur=2, noise=0.3, random_state=0)

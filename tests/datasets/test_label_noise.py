@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -129,3 +130,22 @@ def test_classes_of_any_kind_in_their_order():
 def test_bad_labels_or_noise(noise, options, match):
     with pytest.raises(ValueError, match=match):
         make_noisy_labels([0, 1, 2], noise, **options)
+
+
+def test_names_of_columns_are_the_classes():
+    D = pd.DataFrame(np.eye(3)[[2, 0, 1]], columns=["calm", "glad", "sad"])
+    assert_array_equal(make_noisy_labels(D, 0.0), ["sad", "calm", "glad"])
+
+
+@pytest.mark.parametrize("y", [[0.0, 1.0, np.nan], ["a", None, "b"]])
+def test_missing_classes_are_no_class(y):
+    with pytest.raises(ValueError, match="y has missing entries"):
+        make_noisy_labels(np.array(y, dtype=object), 0.1)
+
+
+def test_tiny_concentrations_take_a_class_for_one_other():
+    """All draws of the gamma distribution may underflow."""
+    transitions = make_annotators(200, 4, error=0.3, concentration=1e-4, random_state=0)
+    assert_allclose(transitions.sum(axis=2), 1)
+    assert_allclose(np.sort(transitions, axis=2)[..., 2:].mean(axis=(0, 1)), [0.3, 0.7], atol=1e-3)
+    assert_allclose(transitions[:, 0, 1:].mean(axis=0), 0.1, atol=0.03)

@@ -7,11 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import binom
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from sklearn_ldl import RaterModel, vote_table_to_distribution
 from sklearn_ldl.distributors import krippendorff_alpha
+from sklearn_ldl.distributors.raters import _chance_of_agreement
 
 
 def simulate(seed, n_items=300, n_raters=40, n_votes=6, n_labels=4, concentration=3.0):
@@ -142,6 +144,7 @@ def test_stopped_too_early():
     ("votes", "message"),
     [
         (([0, 0], ["a"], [1, 2]), "inconsistent numbers of samples"),
+        (([], [], []), "There are no votes"),
         (([0, 0, 1, 1], ["a", "b", None, "b"], [0, 1, 0, 1]), "raters has missing entries"),
         (([0, 0, 1, 1], ["a", "b", "a", "b"], [1, 1, 1, 1]), "All votes name one label"),
         (([0, 1, 2], ["a", "b", "a"], [0, 1, 0]), "two rows of counts need more than one vote"),
@@ -191,3 +194,88 @@ def test_krippendorff_alpha_at_its_ends():
         krippendorff_alpha([[1, 0], [0, 1]])
     with pytest.raises(ValueError, match="expected one per label"):
         krippendorff_alpha([[2, 1]], level="interval", values=[1])
+
+
+def votes_without_spam(seed, n_items, n_raters, n_votes):
+    rng = np.random.default_rng(seed)
+    items = np.repeat(np.arange(n_items), n_votes)
+    raters = [rng.choice(n_raters, n_votes, replace=False) for _ in range(n_items)]
+    labels = [rng.choice(3, n_votes, p=p) for p in rng.dirichlet([0.1] * 3, n_items)]
+    return items, np.concatenate(raters), np.concatenate(labels)
+
+
+def test_few_votes_flag_nobody_by_chance():
+    flagged = [RaterModel().fit(*votes_without_spam(s, 100, 30, 3)).flagged_ for s in range(5)]
+    assert not np.any(flagged)
+    # One vote against three that agree is no spam yet.
+    items, raters = np.repeat(np.arange(20), 4), np.tile(np.arange(4), 20)
+    labels = np.repeat(np.arange(20) % 2, 4)
+    model = RaterModel().fit(np.append(items, 0), np.append(raters, 4), np.append(labels, 1))
+    assert not model.flagged_.any()
+    assert_allclose(model.agreement_[4], 0)
+    assert_allclose(model.expected_agreement_[4], 1)
+
+
+def test_chance_of_agreement_is_a_bound():
+    """Against the exact distribution: votes of one rater among ten of equal items."""
+    counts = np.tile([4.0, 1.0], (10, 1))
+    for n_dissent in range(2, 6):
+        label = np.r_[np.ones(n_dissent, int), np.zeros(10 - n_dissent, int)]
+        bound = _chance_of_agreement(counts, label, np.zeros(10, int), np.ones(10), 1)
+        exact = binom.sf(n_dissent - 1, 10, 0.2)
+        assert exact <= bound[0] <= 1
+        if n_dissent > 2:
+            assert bound[0] < 5 * exact
+
+
+def test_own_votes_are_none_of_others():
+    items, labels = np.tile(np.arange(10), 4), np.repeat([0, 1, 0, 1], 10)
+    alone = RaterModel().fit(items, ["a"] * 40, labels)
+    assert np.isnan(alone.agreement_).all()
+    assert np.isnan(alone.expected_agreement_).all()
+    assert not alone.flagged_.any()
+    pairs = RaterModel().fit(items, np.repeat(["a", "b"], 20), labels)
+    assert_allclose(pairs.agreement_, 0.5)
+    one_other = RaterModel().fit(items[:20], np.repeat(["a", "b"], 10), labels[:20])
+    assert_allclose(one_other.agreement_, 0)
+    assert np.isnan(one_other.expected_agreement_).all()
+
+
+def test_raters_of_another_type_are_an_error():
+    items, raters, labels = simulate(0, n_items=50)[2]
+    for first, second in [(raters, raters.astype(str)), (raters.astype(str), raters)]:
+        model = RaterModel().fit(items, first, labels)
+        with pytest.raises(ValueError, match="raters are text here or were in fit"):
+            model.transform(items, second, labels)
+
+
+def test_underflow_is_no_error_of_raters():
+    votes = simulate(0, n_items=50)[2]
+    with np.errstate(all="raise"):
+        model = RaterModel().fit(*votes)
+        model.transform(*votes)
+
+
+@pytest.mark.parametrize("values", [[0, np.nan], [0, np.inf]])
+def test_values_that_are_not_finite(values):
+    with pytest.raises(ValueError, match="values contains"):
+        krippendorff_alpha([[3, 1], [1, 3]], level="interval", values=values)
+
+
+def test_a_table_given_twice_says_no_more_of_agreement():
+    rng = np.random.default_rng(0)
+    items, raters = np.repeat(np.arange(30), 5), np.tile(np.arange(5), 30)
+    votes = items, raters, rng.integers(0, 3, 150)
+    once, twice = (RaterModel().fit(*(np.tile(v, k) for v in votes)) for k in (1, 3))
+    assert not once.flagged_.any()
+    assert_array_equal(twice.flagged_, once.flagged_)
+    assert_allclose(twice.agreement_, once.agreement_)
+    assert_allclose(twice.expected_agreement_, once.expected_agreement_)
+
+
+def test_values_are_matched_with_names_of_columns():
+    counts = np.random.default_rng(0).multinomial(8, [0.2, 0.5, 0.3], 30)
+    alpha = krippendorff_alpha(counts, level="interval", values=[1, 2, 7])
+    for names in ([7, 1, 2], ["7", "1", "2"]):
+        frame = pd.DataFrame(counts[:, [2, 0, 1]], columns=names)
+        assert_allclose(krippendorff_alpha(frame, level="interval", values=[1, 2, 7]), alpha)

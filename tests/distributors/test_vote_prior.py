@@ -227,3 +227,11 @@ def test_bad_prior(prior):
     for function in (votes_to_distribution, expected_vote_error):
         with pytest.raises(ValueError, match="'prior' parameter"):
             function([[2, 1], [1, 2]], prior=prior)
+
+
+@pytest.mark.parametrize("function", [vote_dispersion, expected_vote_error])
+@pytest.mark.parametrize("counts", [[[300, 100]] * 5, [[3e15, 1e15], [1e15, 5e15]]])
+def test_underflow_is_no_error(function, counts):
+    with np.errstate(all="raise"):
+        function(counts)
+        votes_to_distribution(counts, prior="empirical")

@@ -11,6 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ldl import BFGSLDL, BFGSLDLCV, MultinomialInference, SmoothBFGSLDL
+from sklearn_ldl.datasets import make_ldl
 
 TRUTH = np.array([[0.0, 0.0, 0.0], [1.0, -0.5, 0.3], [-0.5, 0.0, -0.4]])
 NAMES = ["a", "b", "c"]
@@ -429,3 +430,27 @@ def test_contrasts_that_are_not_determined():
     empty = np.column_stack([D, np.zeros(len(D))])
     with pytest.raises(ValueError, match=r"labels \[3\] have no mass in y"):
         inference(X, empty)
+
+
+def test_masks_and_empty_lists_are_no_features():
+    X, D = make_ldl(60, random_state=0)
+    inference = MultinomialInference(BFGSLDL(alpha=0).fit(X, D), X, D)
+    with pytest.raises(ValueError, match="not a mask"):  # True is no position 1
+        inference.wald_test([True, False, False])
+    with pytest.raises(ValueError, match="not a mask"):
+        inference.marginal_effects(discrete=np.array([True, False, False]))
+    for method in (
+        inference.wald_test,
+        inference.likelihood_ratio_test,
+        inference.marginal_effects,
+    ):
+        with pytest.raises(ValueError, match="no features in an empty list"):
+            method([])
+
+
+@pytest.mark.parametrize("missing", [None, np.nan])
+def test_missing_groups_are_no_group(missing):
+    X, D = make_ldl(60, random_state=0)
+    groups = [missing] * 20 + list(range(40))
+    with pytest.raises(ValueError, match="groups has missing entries"):
+        MultinomialInference(BFGSLDL(alpha=0).fit(X, D), X, D, cov_type="cluster", groups=groups)

@@ -163,3 +163,11 @@ def test_auc_refuses_bad_arguments():
             cumulative_error_auc_score(errors)
     with pytest.raises(ValueError, match="errors contains NaN"):
         cumulative_error_auc_score([np.nan])
+
+
+@pytest.mark.parametrize("flag", [2, -1, 0.1, np.nan, "False"])
+def test_visible_is_true_or_false(flag):
+    y = np.zeros((2, 3, 2))
+    visible = np.full((2, 3), flag)
+    with pytest.raises(ValueError, match="visible"):
+        normalized_mean_error(y, y, None, visible=visible)

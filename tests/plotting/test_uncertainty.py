@@ -78,3 +78,8 @@ def test_constant_uncertainty_and_few_rows():
 def test_bad_input(arguments, options, message):
     with pytest.raises(ValueError, match=message):
         UncertaintyDisplay.from_predictions(*arguments, **options)
+
+
+def test_one_value_for_each_row():
+    with pytest.raises(ValueError, match="1d array"):
+        UncertaintyDisplay.from_predictions(np.ones((4, 2)), np.ones((4, 2)))

@@ -460,3 +460,29 @@ def test_bad_input():
         model.region_contains(X, D[:5])
     with pytest.raises(ValueError, match="features"):
         model.predict_region(X[:, :2])
+
+
+@pytest.mark.parametrize("changed", [{"method": "kl"}, {"alpha": 0.5}])
+def test_promises_are_those_of_fit(changed):
+    X, D = make_ldl(60, random_state=0)
+    model = ConformalLDL(cv=0.5, method="total_variation").fit(X, D).set_params(**changed)
+    with pytest.raises(ValueError, match="fit again"):
+        model.predict_region(X)
+    with pytest.raises(ValueError, match="fit again"):
+        model.region_contains(X, D)
+
+
+@pytest.mark.parametrize("missing", [None, np.nan])
+def test_missing_groups(missing):
+    X, D = make_ldl(60, random_state=0)
+    groups = np.array([missing] * 20 + [1.0] * 40, dtype=object)
+    with pytest.raises(ValueError, match="coverage_groups has missing entries"):
+        ConformalLDL(cv=0.5).fit(X, D, coverage_groups=groups)
+
+
+def test_groups_by_a_column_of_a_sparse_matrix():
+    X, D = make_ldl(100, random_state=0)
+    X = np.round(np.sign(X))
+    dense, sparse = (ConformalLDL(cv=0.5, group_by=0).fit(Y, D) for Y in (X, sp.csr_array(X)))
+    assert_array_equal(dense.groups_, sparse.groups_)
+    assert_array_equal(dense.predict_set(X), sparse.predict_set(sp.csr_array(X)))

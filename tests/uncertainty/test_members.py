@@ -126,3 +126,13 @@ def test_what_has_no_members(data):
         predict_members(bag().fit(X, D), X, mc_samples=3)
     with pytest.raises(NotFittedError):
         predict_members(bag(), X)
+
+
+def test_forests_of_anything_but_distributions(rng):
+    X, D = make_ldl(60, random_state=0)
+    for y in (X, 5 * D):
+        forest = RandomForestRegressor(2, random_state=0).fit(X, y)
+        with pytest.raises(ValueError, match="The prediction of a member is not a label distr"):
+            predict_members(forest, X)
+    medians = RandomForestRegressor(2, criterion="absolute_error", random_state=0).fit(X, D)
+    assert_allclose(predict_members(medians, X).sum(axis=2), 1)

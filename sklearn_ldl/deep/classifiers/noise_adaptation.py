@@ -214,6 +214,11 @@ class NoiseAdaptationClassifier(DeepClassifier):
         else:
             check_consistent_length(data.features, given)
             names, codes = encode(given, "annotators")
+            if names.dtype.kind == "f" and (names % 1 != 0).any():
+                raise ValueError(
+                    f"annotators must be names or whole numbers, got {names[names % 1 != 0][0]}: "
+                    "pass weights as sample_weight=."
+                )
         if self._goes_on():
             before: Any = getattr(self, "annotators_", None)
             if not np.array_equal(before, cast(Any, names)):

@@ -214,9 +214,11 @@ def test_searches_slice_annotators(data, routing):
         ({"warmup": 1.5}, {}, "The 'warmup' parameter"),
         ({}, {"annotators": [0, 1]}, "inconsistent numbers of samples"),
         ({}, {"annotators": np.zeros((N_ROWS, 2))}, "1d array"),
-        ({}, {"annotators": [None] * N_ROWS}, "annotators has missing entries"),
+        ({}, {"annotators": np.r_[np.nan, np.ones(N_ROWS - 1)]}, "annotators has missing entries"),
+        ({}, {"annotators": [None, *["a"] * (N_ROWS - 1)]}, "annotators has missing entries"),
+        ({}, {"annotators": np.linspace(0.1, 2, N_ROWS)}, "pass weights as sample_weight="),
     ],
-    ids=["share", "too few", "two columns", "missing"],
+    ids=["share", "too few", "two columns", "nan", "none", "weights"],
 )
 def test_bad_arguments(data, options, fit, match):
     X, _, _, _, labels = data
