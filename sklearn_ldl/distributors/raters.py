@@ -8,17 +8,16 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ldl._core.convergence import warn_not_converged
-from sklearn_ldl._core.dask_rows import refuse_to_load
 from sklearn_ldl._core.simplex import softmax
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context
 from sklearn_ldl._core.underflow import underflow_is_zero
 from sklearn_ldl.distributors.crowd import fit_dawid_skene
 from sklearn_ldl.distributors.encoding import encode
 from sklearn_ldl.distributors.vote_prior import fit_vote_prior
-from sklearn_ldl.distributors.votes import VoteTable, encode_labels
+from sklearn_ldl.distributors.votes import VoteTable, check_columns, count_votes, encode_labels
 
 # Votes of every rater besides his own: little spam, so that most have none, spread over labels.
 _SPAM, _GENUINE, _SPREAD = 0.5, 2.5, 0.5
@@ -161,12 +160,12 @@ class RaterModel(BaseEstimator):
         ImportError
             If crowd-kit is needed and missing.
         """
-        _check_columns(items, raters, labels)
+        _check_votes(items, raters, labels)
         _, item = encode(items, "items")
         self.raters_, rater = encode(raters, "raters")
         self.labels_, label = encode_labels(labels, label_names)
         self.n_votes_ = np.bincount(rater)
-        counts = _counts(item, label, item.max() + 1, len(self.labels_))
+        counts = count_votes(item, label, (item.max() + 1, len(self.labels_)))
         if self.method == "spam":
             self._fit_spam(item, rater, label, counts)
         else:
@@ -186,9 +185,9 @@ class RaterModel(BaseEstimator):
             genuine = _genuine(D[item, label], spam[rater], habit[rater, label])
             before = spam
             spam = (np.bincount(rater, 1 - genuine) + _SPAM) / (self.n_votes_ + _SPAM + _GENUINE)
-            habit = _counts(rater, label, n_raters, n_labels, 1 - genuine) + _SPREAD
+            habit = count_votes(rater, label, habit.shape, 1 - genuine) + _SPREAD
             habit /= habit.sum(axis=1, keepdims=True)
-            believed = _counts(item, label, len(counts), n_labels, genuine)
+            believed = count_votes(item, label, counts.shape, genuine)
             change = np.abs(spam - before).max()
             if change <= self.tol:
                 break
@@ -236,7 +235,7 @@ class RaterModel(BaseEstimator):
             told of, or if raters are text that were numbers in `fit`, or the other way round.
         """
         check_is_fitted(self)
-        _check_columns(items, raters, labels)
+        _check_votes(items, raters, labels)
         items, item = encode(items, "items")
         names, rater = encode(raters, "raters")
         if isinstance(names[0], str) != isinstance(self.raters_[0], str):
@@ -267,11 +266,11 @@ class RaterModel(BaseEstimator):
         spam = np.append(1 - self.reliability_, weight @ (1 - self.reliability_))[rater]
         habit = np.vstack([self._habit, weight @ self._habit])[rater, label]
         shape = n_items, len(self.labels_)
-        D = self._prior.mean(_counts(item, label, *shape))
+        D = self._prior.mean(count_votes(item, label, shape))
         for _ in range(self.max_iter):
             before = D
             D = self._prior.mean(
-                _counts(item, label, *shape, _genuine(D[item, label], spam, habit))
+                count_votes(item, label, shape, _genuine(D[item, label], spam, habit))
             )
             if np.abs(D - before).max() <= self.tol:
                 break
@@ -285,9 +284,8 @@ class RaterModel(BaseEstimator):
         pairs, mine = np.unique(item * n_raters + rater, return_inverse=True)
         # Several votes of one rater on one item count as one of them.
         weight = 1 / np.bincount(mine)[mine]
-        n_items, n_labels = counts.shape
-        own = _counts(mine, label, len(pairs), n_labels, weight)
-        others = _counts(item, label, n_items, n_labels, weight)[item] - own[mine]
+        own = count_votes(mine, label, (len(pairs), counts.shape[1]), weight)
+        others = count_votes(item, label, counts.shape, weight)[item] - own[mine]
         others = np.maximum(others, 0)
         size = np.bincount(pairs // n_raters)[item] - 1.0
         # The mean of the votes of two who draw from one distribution, by the pairs of others.
@@ -325,20 +323,10 @@ def _chance_of_agreement(
     return np.exp(bound)
 
 
-def _check_columns(items: Any, raters: Any, labels: Any) -> None:
-    for name, column in (("items", items), ("raters", raters), ("labels", labels)):
-        refuse_to_load(name, column)
-    check_consistent_length(items, raters, labels)
+def _check_votes(items: Any, raters: Any, labels: Any) -> None:
+    check_columns(items=items, raters=raters, labels=labels)
     if not len(items):
         raise ValueError("There are no votes.")
-
-
-def _counts(
-    rows: NDArray, columns: NDArray, n_rows: int, n_columns: int, weights: NDArray | None = None
-) -> NDArray[np.float64]:
-    """Sum votes into a table."""
-    cells = np.bincount(rows * n_columns + columns, weights, minlength=n_rows * n_columns)
-    return cells.reshape(n_rows, n_columns).astype(np.float64)
 
 
 def _genuine(of_item: NDArray, spam: NDArray, habit: NDArray) -> NDArray[np.float64]:

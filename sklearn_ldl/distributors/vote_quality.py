@@ -270,8 +270,8 @@ def krippendorff_alpha(
     if labels.shape != votes.shape[1:]:
         raise ValueError(f"values has shape {labels.shape}: expected one per label.")
     sizes = votes.sum(axis=1)
-    pairs = (votes / (sizes - 1)[:, None]).T @ votes
-    pairs -= np.diag((votes / (sizes - 1)[:, None]).sum(axis=0))
+    partners = votes / (sizes - 1)[:, None]
+    pairs = partners.T @ votes - np.diag(partners.sum(axis=0))
     total = votes.sum(axis=0)
     if level == "nominal":
         distance = 1.0 - np.eye(len(total))

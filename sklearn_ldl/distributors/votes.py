@@ -12,7 +12,13 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import check_consistent_length
 
 from sklearn_ldl._core.dask_rows import refuse_to_load
-from sklearn_ldl._core.label_names import columns_of_frame, declared_levels, like_frame, name_array
+from sklearn_ldl._core.label_names import (
+    columns_of_frame,
+    declared_levels,
+    like_frame,
+    name_array,
+    names_as_numbers,
+)
 from sklearn_ldl._core.simplex import normalize
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, validate_params
 from sklearn_ldl.distributors.encoding import columns_of, encode, entries_of
@@ -230,18 +236,14 @@ def vote_table_to_distribution(
     array([[1., 0., 0.],
            [0., 0., 1.]])
     """
-    for name, column in (("items", items), ("labels", labels), ("weights", weights)):
-        refuse_to_load(name, column)
-    check_consistent_length(items, labels, weights)
+    check_columns(items=items, labels=labels, weights=weights)
     items, rows = encode(items, "items")
     names, columns = encode_labels(labels, label_names)
     if weights is not None:
         weights = check_array(weights, dtype=np.float64, ensure_2d=False, input_name="weights")
         if (weights < 0).any():
             raise ValueError(f"weights has a negative entry in row {np.argmax(weights < 0)}.")
-    shape = (len(items), len(names))
-    cells = np.ravel_multi_index((rows, columns), shape)
-    counts = np.bincount(cells, weights, minlength=shape[0] * shape[1]).reshape(shape)
+    counts = count_votes(rows, columns, (len(items), len(names)), weights)
     empty = ~counts.any(axis=1)
     if empty.any() and prior == 0:  # named by the item, not by the row
         item = items[empty].tolist()[0]
@@ -268,8 +270,33 @@ def encode_labels(labels: Any, label_names: Any = None) -> tuple[NDArray, NDArra
 
 def _in_order_of_numbers(names: NDArray, columns: NDArray) -> tuple[NDArray, NDArray]:
     """Sort names that are numbers as text: files say "9" and "10", and the alphabet "10" first."""
-    try:
-        order = np.argsort([float(name) for name in names], kind="stable")
-    except (TypeError, ValueError):  # other names stay in the order of the alphabet
+    numbers = names_as_numbers(names)
+    if not numbers:  # other names stay in the order of the alphabet
         return names, columns
+    order = np.argsort(numbers, kind="stable")
     return names[order], np.argsort(order)[columns]
+
+
+def check_columns(**columns: Any) -> None:
+    """Raise an error for columns of a long table that differ in length, or are not in memory."""
+    for name, column in columns.items():
+        refuse_to_load(name, column)
+    check_consistent_length(*columns.values())
+
+
+def count_votes(
+    rows: NDArray, columns: NDArray, shape: tuple[int, int], weights: NDArray | None = None
+) -> NDArray[np.float64]:
+    """Sum votes, or their weights, into a table.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ldl.distributors.votes import count_votes
+    >>> count_votes(np.array([0, 1, 1]), np.array([1, 0, 0]), (2, 2))
+    array([[0., 1.],
+           [2., 0.]])
+    """
+    cells = np.ravel_multi_index((rows, columns), shape)
+    counts = np.bincount(cells, weights, minlength=shape[0] * shape[1])
+    return counts.reshape(shape).astype(np.float64)

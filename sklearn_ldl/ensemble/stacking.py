@@ -315,8 +315,8 @@ class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, B
         X = with_short_indices(X)
         # A learner without weight need not be asked.
         asked = np.flatnonzero(self.weights_)
-        P = [self._distributions(e, e.predict(X)) for e in (self.estimators_[k] for k in asked)]
-        return Pool(self.weights_[asked], self.intercept_)(np.array(P))
+        P = self._predict_by([self.estimators_[k] for k in asked], X)
+        return Pool(self.weights_[asked], self.intercept_)(P)
 
     def predict_members(self, X: Any) -> NDArray[np.float64]:
         """Predict label distributions, by each learner alone.
@@ -334,8 +334,10 @@ class StackingLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, B
         """
         check_is_fitted(self)
         refuse_dask(self, X)
-        X = with_short_indices(X)
-        return np.array([self._distributions(e, e.predict(X)) for e in self.estimators_])
+        return self._predict_by(self.estimators_, with_short_indices(X))
+
+    def _predict_by(self, learners: list[BaseEstimator], X: Any) -> NDArray[np.float64]:
+        return np.array([self._distributions(e, e.predict(X)) for e in learners])
 
     def _distributions(self, learner: BaseEstimator, P: ArrayLike) -> NDArray[np.float64]:
         """Make distributions of what a learner predicts, their columns in the order of `y`."""

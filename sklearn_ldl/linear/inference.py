@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
 from scipy.special import expit
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
@@ -17,6 +18,7 @@ from sklearn_ldl._core.samples import validate_samples
 from sklearn_ldl._core.simplex import check_distribution
 from sklearn_ldl._core.underflow import underflow_is_zero
 from sklearn_ldl._core.weights import check_weight
+from sklearn_ldl.distributors.encoding import entries_of
 from sklearn_ldl.linear.estimates import (
     ChiSquaredResult,
     chi_squared,
@@ -206,8 +208,7 @@ class MultinomialInference:
         counts, codes = self._weight > 0, None
         if groups is not None:
             groups = column_or_1d(groups)
-            if any(group is None or group != group for group in groups.tolist()):
-                raise ValueError("groups has missing entries.")
+            entries_of(groups, "groups")  # none is missing
             codes = np.unique(groups, return_inverse=True)[1]
         sums = self._softmax.sums(self._X, self._D, self._weight, codes)
         self.log_likelihood = sums.log_likelihood
@@ -399,8 +400,8 @@ class MultinomialInference:
         positions = self._positions(features)
         steps = np.isin(positions, self._positions(discrete, least=0))
         for j in np.asarray(positions)[steps]:
-            values = self._X @ np.eye(self._X.shape[1])[j]  # dense, of sparse rows too
-            if not np.isin(values, (0, 1)).all():
+            values = self._X[:, j]
+            if not np.isin(values.toarray() if issparse(values) else values, (0, 1)).all():
                 raise ValueError(
                     f"{self.columns[j]!r} is not discrete: it has other values than zero and one. "
                     "Do not scale such features."

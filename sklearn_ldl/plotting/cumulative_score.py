@@ -11,7 +11,13 @@ from sklearn.base import BaseEstimator
 from sklearn_ldl.metrics.checks import weighted_mean
 from sklearn_ldl.metrics.landmarks import landmark_errors
 from sklearn_ldl.metrics.values import euclidean_errors, shares_within
-from sklearn_ldl.plotting.figures import cycle_curves, line_options, one_axes, pyplot
+from sklearn_ldl.plotting.figures import (
+    curve_label,
+    cycle_curves,
+    line_options,
+    one_axes,
+    pyplot,
+)
 from sklearn_ldl.plotting.responses import name_of
 
 if TYPE_CHECKING:
@@ -248,8 +254,7 @@ class CumulativeScoreDisplay:
         self.figure_ = self.ax_.figure
         cycle_curves(self.ax_)
         name = self.name if name is None else name
-        error = f"mean error {self.mean_error:.3g}"
-        label = error if name is None else f"{name} ({error})"
+        label = curve_label(name, f"mean error {self.mean_error:.3g}")
         options = line_options({"label": label}, kwargs)
         (self.line_,) = self.ax_.plot(self.thresholds, self.scores, **options)
         self.ax_.set(xlabel="Largest tolerated error", ylabel="Cumulative score (share of samples)")

@@ -84,6 +84,11 @@ def cycle_curves(ax: Axes) -> None:
         ax.set_prop_cycle(color=_CURVE_COLORS)
 
 
+def curve_label(name: str | None, figure: str) -> str:
+    """Return the legend of a curve: a figure of it, behind its name if it has one."""
+    return figure if name is None else f"{name} ({figure})"
+
+
 def line_options(defaults: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """Merge options of a line; the given ones win, also under short names such as ``lw``."""
     from matplotlib.cbook import normalize_kwargs

@@ -13,7 +13,13 @@ from sklearn_ldl.metrics import expected_calibration_error
 from sklearn_ldl.metrics.calibration import bin_numbers, check_truth
 from sklearn_ldl.metrics.checks import check_weights
 from sklearn_ldl.metrics.labels import Truth, true_degree
-from sklearn_ldl.plotting.figures import cycle_curves, line_options, one_axes, pyplot
+from sklearn_ldl.plotting.figures import (
+    curve_label,
+    cycle_curves,
+    line_options,
+    one_axes,
+    pyplot,
+)
 from sklearn_ldl.plotting.responses import distributions, name_of
 
 if TYPE_CHECKING:
@@ -305,7 +311,7 @@ class ReliabilityDisplay:
         if ref_line and _PERFECT not in self.ax_.get_legend_handles_labels()[1]:
             self.ax_.plot([0, 1], [0, 1], "k:", label=_PERFECT)
         name = self.name if name is None else name
-        label = f"ECE = {self.ece:.3f}" if name is None else f"{name} (ECE = {self.ece:.3f})"
+        label = curve_label(name, f"ECE = {self.ece:.3f}")
         options = line_options({"label": label}, kwargs)
         (self.line_,) = self.ax_.plot(self.confidence, self.accuracy, **options)
         self.bars_ = self.ax_.errorbar(

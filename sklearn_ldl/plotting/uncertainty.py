@@ -15,7 +15,13 @@ from sklearn.utils.validation import check_consistent_length, column_or_1d
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, validate_params
 from sklearn_ldl.metrics import kl_divergence
 from sklearn_ldl.metrics.scorers import matched_truth
-from sklearn_ldl.plotting.figures import cycle_curves, line_options, one_axes, pyplot
+from sklearn_ldl.plotting.figures import (
+    curve_label,
+    cycle_curves,
+    line_options,
+    one_axes,
+    pyplot,
+)
 from sklearn_ldl.plotting.responses import name_of
 from sklearn_ldl.uncertainty import decompose_uncertainty, predict_members
 
@@ -239,8 +245,7 @@ class UncertaintyDisplay:
         self.figure_ = self.ax_.figure
         cycle_curves(self.ax_)
         name = self.name if name is None else name
-        correlation = f"rank correlation {self.correlation:.2f}"
-        label = correlation if name is None else f"{name} ({correlation})"
+        label = curve_label(name, f"rank correlation {self.correlation:.2f}")
         options = line_options({"label": label, "marker": "o"}, kwargs)
         (self.line_,) = self.ax_.plot(self.uncertainty, self.error, **options)
         low, high = (self.error + sign * 2 * self.standard_error for sign in (-1, 1))

@@ -10,9 +10,7 @@ from scipy.special import entr
 
 from sklearn_ldl._core.simplex import check_distribution, safe_log
 from sklearn_ldl._core.sklearn_compat import StrOptions, validate_params
-
-#: Smaller degrees are raised to this in logarithms, as in the measures.
-_FLOOR = 1e-14
+from sklearn_ldl.metrics.divergences import FLOOR
 
 
 class Uncertainty(NamedTuple):
@@ -116,7 +114,7 @@ def decompose_uncertainty(members: ArrayLike, *, form: str = "entropy") -> Uncer
     if form == "entropy":
         total = entr(mean).sum(axis=1)
     else:
-        total = -(mean * safe_log(P, floor=_FLOOR).mean(axis=0)).sum(axis=1)
+        total = -(mean * safe_log(P, floor=FLOOR).mean(axis=0)).sum(axis=1)
     # Both differences are at least 0, but for rounding.
     epistemic = np.maximum(total - aleatoric, 0.0)
     return Uncertainty(aleatoric + epistemic, aleatoric, epistemic)
