@@ -75,6 +75,10 @@ EXPRESSIONS: dict[str, dict[str, float]] = {
 #: Number of traits of a person.
 N_TRAITS = 12
 
+#: Traits of a newborn, in standard deviations: a short head with low and wide eyes, a low mouth and
+#: a small nose. They are gone at the age of 20.
+_NEWBORN = (2.0, -2.5, 0.0, 1.0, -5.0, 2.0, -4.0, 0.0, -1.0, -2.0, -2.0, -4.0)
+
 # A point this far behind a surface, in half heights of the head, still counts as on it.
 _ON_SURFACE = 0.02
 
@@ -100,6 +104,8 @@ class Faces:
         Half the height of the open eyes.
     wrinkles : ndarray of shape (n_faces,)
         How much the nose is wrinkled.
+    lines : ndarray of shape (n_faces,)
+        How deep the lines of the forehead are.
     """
 
     axes: NDArray[np.floating]
@@ -107,6 +113,7 @@ class Faces:
     points: NDArray[np.floating]
     lids: NDArray[np.floating]
     wrinkles: NDArray[np.floating]
+    lines: NDArray[np.floating]
 
     def __getitem__(self, rows):
         return type(self)(*(getattr(self, field.name)[rows] for field in fields(self)))
@@ -119,7 +126,13 @@ class Faces:
         return centres
 
 
-def shape_faces(action_units: NDArray, persons: NDArray) -> Faces:
+def aged(persons: NDArray, age: NDArray) -> NDArray[np.float64]:
+    """Traits of persons at an age in years: those of children differ."""
+    childhood = np.maximum(1 - age / 20, 0) ** 1.5
+    return persons + childhood[:, None] * np.array(_NEWBORN)
+
+
+def shape_faces(action_units: NDArray, persons: NDArray, lines: NDArray | None = None) -> Faces:
     """Shape faces by the activations of their muscles and by who they are.
 
     Parameters
@@ -128,6 +141,8 @@ def shape_faces(action_units: NDArray, persons: NDArray) -> Faces:
         Activations, 0 at rest.
     persons : ndarray of shape (n_faces, n_traits)
         What differs between persons, in standard deviations; see :data:`N_TRAITS`.
+    lines : ndarray of shape (n_faces,), default=None
+        How deep the lines of the forehead are, from 0 to 1; None means that there are none.
 
     Returns
     -------
@@ -190,6 +205,7 @@ def shape_faces(action_units: NDArray, persons: NDArray) -> Faces:
         points=np.concatenate([xy, z[..., None]], axis=2),
         lids=0.095 * (1 + 0.5 * unit["lid_raise"] - 0.55 * unit["lid_tighten"]),
         wrinkles=wrinkle,
+        lines=middle if lines is None else lines,
     )
 
 

@@ -144,7 +144,18 @@ def _albedo(spot: list[NDArray], faces: Faces, view: View, pixel: NDArray) -> ND
     # Wrinkles between the eyes and beside the nose.
     wrinkle = _soft((0.03 - np.abs(x - 0.14 + 0.6 * (y + 0.05))) / pixel)
     wrinkle *= front & (np.abs(y + 0.02) < 0.25)
-    return albedo * (1 - 0.5 * _per_face(faces.wrinkles) * wrinkle)
+    albedo *= 1 - 0.5 * _per_face(faces.wrinkles) * wrinkle
+
+    # Lines of the forehead, between brows and hair, and from the nose to the mouth.
+    if faces.lines.any():
+        top = np.maximum(in_y, out_y)
+        heights = [top + 0.1, top + 0.19, top + 0.28]
+        forehead = sum(_soft((0.018 - np.abs(y - height)) / pixel) for height in heights)
+        fold = _soft((0.02 - np.abs(x - 0.2 + 0.45 * (y + 0.25))) / pixel)
+        fold *= np.abs(y + 0.32) < 0.14
+        drawn = np.maximum(forehead * (x < 0.42), fold) * front
+        albedo = albedo * (1 - 0.6 * _per_face(faces.lines) * drawn)
+    return albedo
 
 
 def _lit(spot: list[NDArray], axes: NDArray, view: View) -> NDArray[np.float32]:

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
 from sklearn.utils import Bunch, check_array, check_random_state
 
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, validate_params
@@ -16,6 +17,7 @@ from sklearn_ldl.datasets.face_geometry import (
     EXPRESSIONS,
     LANDMARKS,
     N_TRAITS,
+    aged,
     prototypes,
     rotations,
     seen_points,
@@ -39,6 +41,7 @@ _NAMES = tuple(EXPRESSIONS)
         "yaw_range": ["array-like"],
         "roll_range": ["array-like"],
         "expressions": [StrOptions({"mixed", "pure", "neutral"})],
+        "age_range": ["array-like", None],
         "n_persons": [Interval(Integral, 1, None, closed="left"), None],
         "shape_variation": [Interval(Real, 0, 1, closed="both")],
         "occlusion": [Interval(Real, 0, 1, closed="both"), "array-like"],
@@ -58,6 +61,7 @@ def make_faces(
     yaw_range: tuple[float, float] = (-45.0, 45.0),
     roll_range: tuple[float, float] = (0.0, 0.0),
     expressions: Literal["mixed", "pure", "neutral"] = "mixed",
+    age_range: tuple[float, float] | None = None,
     n_persons: int | None = None,
     shape_variation: float = 1.0,
     occlusion: float | tuple[float, float] = 0.0,
@@ -93,6 +97,11 @@ def make_faces(
     expressions : {"mixed", "pure", "neutral"}, default="mixed"
         Whether every face mixes two expressions in shares that are drawn evenly, has one, or has
         none.
+    age_range : (float, float), default=None
+        Least and largest age in years, from 0 to 100, between which ages are drawn evenly. Children
+        have large eyes in the lower half of a short head; from the age of 30 on lines deepen, and
+        from about 50 on hair turns grey, with some earlier than with others. None makes everybody
+        grown up, without lines.
     n_persons : int, default=None
         How many persons the faces belong to; None makes every face another person.
     shape_variation : float, default=1.0
@@ -136,6 +145,8 @@ def make_faces(
             Activations in [0, 1].
         action_unit_names : list of str
             Their names.
+        age : ndarray of shape (n_samples,)
+            Age in years; only with `age_range`.
         person : ndarray of shape (n_samples,)
             Which person it is.
         patch : ndarray of shape (n_samples, 4)
@@ -198,6 +209,17 @@ def make_faces(
         found["pose_index"] = random.randint(0, len(poses), n_samples)
         pitch, yaw = poses[found["pose_index"]].T
 
+    persons, tones, lines = traits[person], np.stack([skin[person], hair[person]], axis=1), None
+    if age_range is not None:
+        age = random.uniform(*_range("age_range", age_range, 0, 100), n_samples)
+        # Bodies are older or younger than their years.
+        body = age + 0.06 * (10 + age) * random.standard_normal((2, n_samples))
+        persons = aged(persons, age)
+        lines = np.clip((body[0] - 30) / 50, 0, 1)
+        grey = expit((body[1] - 52) / 6)
+        tones[:, 1] += grey * (0.85 - tones[:, 1])
+        found["age"] = age
+
     light = random.standard_normal((n_samples, 3)) * 0.3 + [-0.3, 0.5, 1.0]
     middle = (image_size - 1) / 2
     view = View(
@@ -205,9 +227,9 @@ def make_faces(
         scale=image_size * random.uniform(0.36, 0.44, n_samples),
         centre=middle + image_size * random.uniform(-0.06, 0.06, (n_samples, 2)),
         light=light / np.linalg.norm(light, axis=1, keepdims=True),
-        tones=np.stack([skin[person], hair[person], random.uniform(0.0, 0.6, n_samples)], axis=1),
+        tones=np.column_stack([tones, random.uniform(0.0, 0.6, n_samples)]),
     )
-    shapes = shape_faces(units, traits[person])
+    shapes = shape_faces(units, persons, lines)
     points, visible = seen_points(shapes, view.R)
     landmarks = view.to_pixels(points)
     eyes = shapes.points[:, :2]

@@ -325,3 +325,41 @@ def test_bad_parameters(parameter, message):
 def test_underflow_is_no_error():
     with np.errstate(all="raise"):
         make_faces(3, occlusion=0.5, blur=2, noise=0.3, random_state=0)
+
+
+class TestAges:
+    GIVEN = {"image_size": 48, "expressions": "neutral", "shape_variation": 0, **FRONT}
+
+    def test_only_where_asked_for(self):
+        assert "age" not in make_faces(5, random_state=0)
+        age = make_faces(200, age_range=(20, 60), random_state=0).age
+        assert age.shape == (200,)
+        assert 20 <= age.min() < 22
+        assert 58 < age.max() <= 60
+
+    def test_eyes_of_children_are_lower(self):
+        def height(age):
+            faces = make_faces(50, age_range=(age, age), random_state=0, **self.GIVEN)
+            eyes, mouth = (column(faces, name, 0) for name in ("left_eye", "mouth_left"))
+            return np.mean((mouth - eyes) / faces.interocular)
+
+        assert height(2) < height(8) < height(15) < height(20)
+        assert_allclose(height(20), height(70))
+
+    def test_hair_turns_grey_and_lines_deepen(self):
+        def tones(age):
+            faces = make_faces(100, noise=0, age_range=(age, age), random_state=0, **self.GIVEN)
+            brow = column(faces, "right_brow_inner", 0)
+            middle = 0.5 * (column(faces, "left_eye", 1) + column(faces, "right_eye", 1))
+            forehead = [brightness(faces, brow - k, middle) for k in range(1, 6)]
+            lines = np.min(forehead, axis=0) / np.max(forehead, axis=0)
+            return brightness(faces, brow - 9, middle).mean(), lines.mean()
+
+        (young_hair, smooth), (old_hair, lined) = tones(25), tones(80)
+        assert old_hair > 1.5 * young_hair
+        assert lined < 0.9 * smooth
+
+    @pytest.mark.parametrize("wrong", [(-1, 20), (30, 20), (0, 101), [1, 2, 3]])
+    def test_wrong_ranges(self, wrong):
+        with pytest.raises(ValueError, match="age_range must be two numbers in"):
+            make_faces(5, age_range=wrong)
