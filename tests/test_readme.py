@@ -1,8 +1,13 @@
 """What the README shows must run, and the figures and commands in it are those that were made."""
 
+import contextlib
+import io
+import os
 import re
 import shlex
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,134 +15,137 @@ import pytest
 from scipy.io import savemat
 
 import sklearn_ldl
-from sklearn_ldl.__main__ import main
 from sklearn_ldl.datasets import make_ldl
 from tests import ROOT
 
-README = (ROOT / "README.md").read_text()
+README = (ROOT / "README.md").read_text("utf-8")
 TABLES = ROOT / "doc" / "benchmarks"
-*BLOCKS, OWN = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 @pytest.fixture
-def reviews(tmp_path, monkeypatch):
-    """A folder with the table that the README reads, under the header that it shows."""
+def run_path(tmp_path):
+    """Run one of the ways in as the script that holds its commands, in an empty folder."""
+
+    def run(path, more="", before=""):
+        printed = [sys.executable, ROOT / ".ci" / "paths.py", "--print", path]
+        script = subprocess.run(printed, capture_output=True, text=True, check=True).stdout
+        # The folder comes first for a module beside the data, as everywhere else.
+        for command in set(re.findall(r"^python -m sklearn_ldl compare .*?(?= >|$)", script, re.M)):
+            script = script.replace(command, f"{command} --quiet {more}")
+        known = os.environ | {"MPLBACKEND": "Agg", "PYTHONPATH": str(ROOT)}
+        known["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        done = subprocess.run(
+            ["bash", "-c", before + script], cwd=tmp_path, env=known, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return done
+
+    return run
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["first", "numbers"])
+def test_short_examples_print_what_the_page_says(number):
+    blocks = re.findall(r"(?<!-->\n)```python\n(.*?)```", README, re.DOTALL)
+    assert len(blocks) == 2
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(blocks[number], "README.md", "exec"), {})
+    told = [r"It prints (\S+) and (\S+): ", r"# (\S+), then (\S+)$"][number]
+    [expected] = re.findall(told, README, re.MULTILINE)
+    np.testing.assert_allclose(
+        [float(line) for line in out.getvalue().splitlines()[:2]],
+        [float(value) for value in expected],
+        atol=0.1,
+    )
+
+
+def test_votes_in_a_csv(run_path, tmp_path):
     pytest.importorskip("skrub")
-    monkeypatch.chdir(tmp_path)
-    [command] = re.findall(r"`(make_reviews\(.*?\))` of `sklearn_ldl.datasets`", README)
-    exec(f"from sklearn_ldl.datasets import make_reviews; {command}")
-    header = re.search(r"^,sku.*$", README, re.MULTILINE).group()
-    table = (tmp_path / "reviews.csv").read_text()
-    assert table.splitlines()[0] == header
+    pytest.importorskip("matplotlib")
+    done = run_path("votes", "--estimators bfgs-alpha boosting --cv 2 --no-plot")
     # What makes it a table of the world: 2,000 rows, gaps, rows with one vote or none.
+    table = (tmp_path / "reviews.csv").read_text()
+    assert table.splitlines()[0] == re.search(r"^,sku.*$", README, re.MULTILINE).group()
     assert table.count("\n") == 2001
     assert ",," in table
     assert re.search(r"\"(,0){5}\n", table)
     assert re.search(r"\"(,0)*,1(,0)*\n", table)
-    return tmp_path
-
-
-@pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
-def test_python_blocks_run(block, reviews):
-    pyplot = pytest.importorskip("matplotlib.pyplot")
-    pyplot.switch_backend("Agg")
-    names = {}
-    exec(compile(block, "README.md", "exec"), names)
-    pyplot.close("all")
-    [picture] = re.findall(r'savefig\("(\S+)"', block)
-    assert (reviews / picture).stat().st_size > 1000
-    if "ours" in names:
-        # Weighted, and 0 is the mean.
-        assert names["ours"] > max(names["theirs"], 0)
-        told = re.search(r"no better than the mean: (\S+) and (\S+) here", block)
-        np.testing.assert_allclose(
-            [names["ours"], names["theirs"]], [*map(float, told.groups())], atol=0.05
-        )
-
-
-def test_command_for_votes_runs(reviews, capsys):
-    [command] = re.findall(r"^python -m sklearn_ldl (compare reviews.csv.*)$", README, re.MULTILINE)
-    quick = ["--estimators", "bfgs-alpha", "boosting", "--cv", "2", "--quiet", "--no-plot"]
-    assert main([*command.split(), *quick]) == 0
-    said = capsys.readouterr()
-    assert re.search(r"^reviews: n = \d+ rows, p = 6 features, C = 5 labels", said.out)
-    assert "column A has no name and numbers the rows: left out" in said.err
-    assert "column B (sku) is an identifier" in said.err
-    assert "rows have no votes: left out" in said.err
-    means = pd.read_csv("ldl_results/reviews.csv").set_index("estimator").kl_divergence_mean
+    assert "column B (sku) is an identifier" in done.stdout + done.stderr
+    assert "rows have no votes: left out" in done.stdout + done.stderr
+    [(ours, theirs)] = re.findall(r"^(0\.\d\d) (-?\d\.\d\d)$", done.stdout, re.MULTILINE)
+    told = re.search(r"no better than the mean: (\S+) and (\S+)$", README, re.MULTILINE).groups()
+    # Weighted, and 0 is the mean.
+    assert float(ours) > max(float(theirs), 0)
+    np.testing.assert_allclose([float(ours), float(theirs)], [*map(float, told)], atol=0.05)
+    assert (tmp_path / "reviews.png").stat().st_size > 1000
+    assert re.search(r"^reviews: n = \d+ rows, p = 6 features, C = 5 labels", done.stdout, re.M)
+    means = pd.read_csv(tmp_path / "ldl_results/reviews.csv").set_index("estimator")
+    means = means.kl_divergence_mean
     assert means["bfgs-alpha"] < means["mean"]
     assert means["boosting"] < means["mean"]
 
 
-def test_command_for_a_paper_runs(tmp_path, monkeypatch, capsys):
+def test_a_folder_of_images(run_path, tmp_path):
+    pytest.importorskip("torch")
+    done = run_path("images")
+    assert len(list((tmp_path / "faces").glob("*.png"))) == 800
+    mean_age, network = map(int, re.findall(r"wrong by (\d+) years", done.stdout))
+    told = re.search(r"# (\d+) the mean age, (\d+) the network", README).groups()
+    assert mean_age == int(told[0])
+    assert abs(network - int(told[1])) <= 2
+    [inside] = re.findall(r"^(\d+)% of the ages in intervals", done.stdout, re.MULTILINE)
+    assert 65 < int(inside) < 95
+
+
+def test_a_table_for_a_paper(run_path, tmp_path):
     pytest.importorskip("matplotlib")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", ["", *sys.path])
-    (tmp_path / "my_ldl.py").write_text(OWN)
     for seed, name in enumerate("abc"):
         X, D = make_ldl(40, n_votes=10, random_state=seed)
-        savemat(f"{name}.mat", {"features": X, "labels": D})
-    [command] = re.findall(
-        r"^python -m sklearn_ldl (compare a.mat.*) > tables.tex$", README, re.MULTILINE
-    )
-    assert main([*command.split(), "--cv", "2", "--quiet"]) == 0
-    tables = capsys.readouterr().out
+        savemat(tmp_path / f"{name}.mat", {"features": X, "labels": D})
+    run_path("paper", "--cv 2")
+    tables = (tmp_path / "tables.tex").read_text()
     assert tables.count(r"\begin{tabular}") == 4
     assert r"a$\downarrow$ & b$\downarrow$ & c$\downarrow$ & rank \\" in tables
-    means = pd.read_csv("ldl_results/a.csv").set_index("estimator").kl_divergence_mean
+    means = pd.read_csv(tmp_path / "ldl_results/a.csv").set_index("estimator").kl_divergence_mean
     assert len(means) == 2 + 10
     assert means["my_ldl:ridge"] < means["mean"]
     for result in ("scores_tests.csv", "scores_ranks.png"):
         assert (tmp_path / "ldl_results" / result).stat().st_size > 1000
 
 
-def test_the_first_example_is_short():
-    assert len([line for line in BLOCKS[0].splitlines() if line.strip()]) <= 16
-
-
-def test_features_are_those_of_the_probes():
+def test_checks_are_those_of_the_probes():
     probes = (TABLES / "features.md").read_text()
-    assert probes[probes.index("| feature") :] in README
+    ours, theirs = re.search(r"checks that fail \| 0 of (\d+) \| (\d+ of \d+) ", probes).groups()
+    told = " ".join(README.split())
+    assert f"None of the {ours} estimator checks" in told
+    assert f"and {theirs} do for python-ldl" in told
 
 
 @pytest.mark.parametrize(
-    ("table", "pattern"),
+    ("table", "pattern", "told"),
     [
-        ("solver.md", r"plain L-BFGS ([\d.]+) "),
-        ("solver.md", r"best scikit-learn ([\d.]+) "),
-        ("classical.md", r"^- (\S+: [\d.]+) on "),
-        ("deep.md", r"DeepLDLRegressor \| [\d.]+ \| ([\d.]+) \|"),
-        ("deep.md", r"DeepLDLRegressor \| [\d.]+ \| [\d.]+ \| ([\d.]+) \|"),
+        (
+            "solver.md",
+            r"best scikit-learn ([\d.]+) \((\d+) cases",
+            r"takes (\S+) times as long as `BFGSLDL`.*? mean of (\d+) small cases",
+        ),
+        (
+            "defaults.md",
+            r"Median ([\d.]+), largest (\d.\d+).*?Median ([\d.]+), largest (\d.\d+)",
+            r"has (\S+) times .*? `Ridge.*? (\S+) times .* at worst (\S+) and (\S+) times",
+        ),
     ],
 )
-def test_ratios_are_those_of_the_tables(table, pattern):
-    found = re.findall(pattern, (TABLES / table).read_text(), re.MULTILINE)
-    assert found
-    section = README[README.index("## Measured") :]
-    for ratio in found:
-        name, _, value = ratio.rpartition(": ")
-        # "2861.7" may be written as "2862", but "1.03" not as "1".
-        spellings = {value, f"{float(value):.0f}"} if float(value) > 100 else {value}
-        assert any(f"{name} {spelling}".strip() in section for spelling in spellings), ratio
+def test_figures_are_those_of_the_tables(table, pattern, told):
+    measured = re.findall(pattern, (TABLES / table).read_text("utf-8"), re.DOTALL)[0]
+    [figures] = re.findall(told, " ".join(README.split()))
+    assert sorted(figures) == sorted(measured)
 
 
-def test_names_in_the_tables_exist():
+def test_names_in_the_text_exist():
     names = set(re.findall(r"`([A-Z]\w+|votes\w+|vote_\w+)(?:\(|`)", README))
-    foreign = {
-        "Dataset",
-        "ExtraTreesRegressor",
-        "GridSearchCV",
-        "KNeighborsRegressor",
-        "LogisticRegression",
-        "NeuralNetClassifier",
-        "Nystroem",
-        "Pipeline",
-        "RandomForestRegressor",
-        "Ridge",
-        "SKLEARN_LDL_DATA",
-        "StandardScaler",
-    }
-    assert {"BFGSLDL", "LDLClassifier", "votes_to_distribution"} <= names
+    foreign = {"Dataset", "LogisticRegression", "Ridge", "SKLEARN_LDL_DATA"}
+    assert {"AutoLDL", "BFGSLDL", "LDLClassifier", "LDLRegressor"} <= names
     for name in names - foreign:
         assert hasattr(sklearn_ldl, name), name
 
@@ -150,7 +158,8 @@ def test_linked_files_exist():
 def test_ci_runs_every_command_of_the_readme():
     marked = re.findall(r"^<!-- (.*) -->\n```sh\n", README, re.MULTILINE)
     loop = re.search(r"^for what in (.*); do$", (ROOT / ".ci" / "run").read_text(), re.MULTILINE)
-    assert marked == ["main job", "tests", "documentation"] == shlex.split(loop.group(1))
+    commands = set(marked) - {"votes", "images", "paper"}
+    assert commands == {"main job", "tests", "documentation"} == {*shlex.split(loop.group(1))}
 
 
 def test_the_release_of_pytorch_is_that_of_the_constraints():
