@@ -11,12 +11,10 @@ from tests import ROOT
 pytest.importorskip("skorch")
 
 DOC = ROOT / "doc"
-# What pages need not tell, and why.
-ELSEWHERE: dict[str, str] = {}
 
 
 def explanations():
-    """Text of the guide, the gallery and tutorials, without the lists of links at the end of pages."""
+    """Text of the guide, the gallery and tutorials, without the links at the end of pages."""
     pages = [*DOC.glob("guide/*.rst"), *DOC.glob("examples/**/*.py"), *DOC.glob("tutorial*/**/*.*")]
     for page in sorted(pages):
         if page.suffix in {".rst", ".md", ".py"}:
@@ -41,7 +39,7 @@ def is_explained(name, text):
     return re.search(rf"\b{room}\.{own}\b|{imported}", text) is not None
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in ELSEWHERE])
+@pytest.mark.parametrize("name", NAMES)
 def test_a_page_explains_the_name(name):
     assert is_explained(name, TEXT), "tell what it is for in doc/guide"
 
@@ -52,8 +50,3 @@ def test_names_that_no_page_explains_are_found():
     assert is_explained("decoding.mode", text)
     assert not is_explained("decoding.median", text)
     assert not is_explained("BFGSLDL", "BFGSLDLCV")
-
-
-def test_exceptions_are_public_and_not_explained():
-    assert ELSEWHERE.keys() <= set(NAMES)
-    assert not [name for name in ELSEWHERE if is_explained(name, TEXT)]
