@@ -53,8 +53,8 @@ class GradientBoostingLDL(SoftmaxPredictionMixin, BaseEstimator):
     - "sklearn": one tree per round serves all labels. It is a regression tree of the residuals
       :math:`d_i - p_i`, the negative gradient, and weighs the labels by their mean curvature, so
       rare labels count as much as frequent ones.
-    - "lightgbm": one tree per round for each label, grown on histograms of the features, whose splits
-      are chosen by the decrease that Newton steps promise. It needs LightGBM (``pip install
+    - "lightgbm": one tree per round for each label, grown on histograms of the features, whose
+      splits are chosen by the decrease that Newton steps promise. It needs LightGBM (``pip install
       "sklearn-ldl[boost]"``).
 
     On real tables of one or two thousand rows shared trees are at least as accurate, in a third of
