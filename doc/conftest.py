@@ -4,8 +4,8 @@ from importlib.util import find_spec
 
 import pytest
 
-# Its extra is not part of every set-up that runs the other pages.
-collect_ignore = [] if find_spec("skrub") else ["guide/production.rst"]
+# Their extra is not part of every set-up that runs the other pages.
+collect_ignore = [] if find_spec("skrub") else ["guide/production.rst", "guide/tables.rst"]
 
 
 @pytest.fixture(autouse=True)

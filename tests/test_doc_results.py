@@ -46,6 +46,14 @@ def test_every_benchmark_has_a_page_and_the_other_way_round():
         assert f"{{ref}}`results-{name}`" in PAGES[INDEX]
 
 
+@pytest.mark.parametrize("name", sorted({*BENCHMARKS} - {"methods"}))  # of many questions
+def test_the_title_asks_and_the_first_paragraph_answers(name):
+    title, answer = PAGES[name].split("\n", 1)[1].strip().split("\n\n")[:2]
+    assert re.fullmatch(r"# [^?\n]+\?", title)
+    assert answer[0].isalnum()
+    assert "?" not in answer
+
+
 @pytest.mark.parametrize("name", BENCHMARKS)
 def test_every_table_is_parsed(tables, name):
     lines = tables.read_text(name).splitlines()

@@ -27,7 +27,7 @@ PRESETS = Settings(
       and an end soon after the best epoch on 15 % of the rows). About a hundred rows cannot unlearn
       what an output layer of full scale says at random.
     - ``"dildl_literal"``, ``"dildl_rebalanced"``: :class:`~sklearn_ldl.DILDLRegressor` with targets
-      as printed in Gao et al., 2025, and for labels that are known to be distributed otherwise
+      as printed in Gao et al., 2025, and for labels that are known to be distributed differently
       where the model is to be used.
 
     References

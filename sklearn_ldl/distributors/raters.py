@@ -19,7 +19,7 @@ from sklearn_ldl.distributors.encoding import encode
 from sklearn_ldl.distributors.vote_prior import fit_vote_prior
 from sklearn_ldl.distributors.votes import VoteTable, check_columns, count_votes, encode_labels
 
-# Votes of every rater besides his own: little spam, so that most have none, spread over labels.
+# Votes of every rater besides their own: little spam, so that most have none, spread over labels.
 _SPAM, _GENUINE, _SPREAD = 0.5, 2.5, 0.5
 # Iterations between two fits of the prior of the items, whose changes are small.
 _PRIOR_EVERY = 10
@@ -42,7 +42,7 @@ class RaterModel(BaseEstimator):
     .. math:: P(\text{r says } j \text{ of } i) = (1 - s_r) \, p_{ij} + s_r \, q_{rj} .
 
     The items have an empirical prior (:func:`votes_to_distribution`), and each rater has 2.5
-    genuine votes and half a vote of spam besides his own. With ``method="dawid-skene"`` the truth
+    genuine votes and half a vote of spam besides their own. With ``method="dawid-skene"`` the truth
     of an item is *one* label, of which its distribution says how sure the model is, and every rater
     has a matrix of confusion. Where people honestly differ, that is too sure of the majority.
 
@@ -75,7 +75,7 @@ class RaterModel(BaseEstimator):
         Probability of every vote (last axis), given the label that the item draws.
     agreement_, expected_agreement_ : ndarray of shape (n_raters,)
         Mean probability of the votes of a rater by the votes of others, and what it would be if
-        he drew from these as well; NaN for raters on whose items nobody else has voted, and the
+        they drew from these as well; NaN for raters on whose items nobody else has voted, and the
         second where nowhere two others have.
     flagged_ : ndarray of shape (n_raters,), dtype bool
         Whose agreement is too low to be chance.
@@ -309,7 +309,7 @@ def _chance_of_agreement(
     """Bound the probabilities that raters would agree as little if votes changed hands.
 
     Any vote on an item is as likely to be that of a rater who draws as others do, so that the
-    agreement of each of his votes has a known distribution. The sum of them has Chernoff's bound,
+    agreement of each of their votes has a known distribution. The sum of them has Chernoff's bound,
     which holds for few votes, too; by Hoelder's inequality also for weights of votes on one item
     that sum to one, whatever they have to do with each other.
     """

@@ -61,7 +61,7 @@ class GLLEEnhancer(InductiveLabelEnhancer):
         between a sample and its neighbours. The published value is 1, with which all affinities
         vanish when features are large or many, and labels are left alone.
     inductive : bool, default=False
-        Whether `transform` shall work, which makes `fit` solve a dense system of ``n_samples``
+        Whether `transform` should work, which makes `fit` solve a dense system of ``n_samples``
         equations, 20,000 at most.
     gamma : {"median", "scale"} or float, default="median"
         Factor :math:`\gamma` of the kernel :math:`\exp(-\gamma \|x - x'\|^2)` of `transform`. With

@@ -50,16 +50,16 @@ class GradientBoostingLDL(SoftmaxPredictionMixin, BaseEstimator):
     the sums over the rows of the leaf, with the mean curvature :math:`h = \frac1C \sum_j \pi_j
     (1 - \pi_j)` at the mean distribution :math:`\pi`. No row is copied. There are two engines:
 
-    - "sklearn": one tree a round serves all labels. It is a regression tree of the residuals
+    - "sklearn": one tree per round serves all labels. It is a regression tree of the residuals
       :math:`d_i - p_i`, the negative gradient, and weighs the labels by their mean curvature, so
       rare labels count as much as frequent ones.
-    - "lightgbm": one tree a round for each label, grown on histograms of the features, whose splits
-      are chosen by the decrease that Newton steps promise. It needs LightGBM (``pip install
+    - "lightgbm": one tree per round for each label, grown on histograms of the features, whose
+      splits are chosen by the decrease that Newton steps promise. It needs LightGBM (``pip install
       "sklearn-ldl[boost]"``).
 
     On real tables of one or two thousand rows shared trees are at least as accurate, in a third of
     the time or less; so they are for many labels that change together, such as ages. With more rows
-    there is more to learn than one tree a round holds, and sorting costs more than histograms do.
+    there is more to learn than one tree per round holds, and sorting costs more than histograms do.
 
     Parameters
     ----------
@@ -385,7 +385,7 @@ class GradientBoostingLDL(SoftmaxPredictionMixin, BaseEstimator):
 
     @property
     def estimators_(self) -> list[DecisionTreeRegressor]:
-        """Trees of scikit-learn, one a round."""
+        """Trees of scikit-learn, one per round."""
         return self._engine_attribute("sklearn", "trees")
 
     @property

@@ -170,7 +170,7 @@ class DFLDL(LearnerFeatures, LabelDistributionMixin, MetaEstimatorMixin, BaseEst
             metadata routing is enabled), and counted in the shares among the neighbours. Rows of
             weight zero are left out.
         **fit_params : dict
-            Passed to `fit` of the learner, what has one entry a row by the rows of the group.
+            Passed to `fit` of the learner, what has one entry per row by the rows of the group.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Boosting on scikit-learn's trees: one a round, which all labels share."""
+"""Boosting on scikit-learn's trees: one per round, which all labels share."""
 
 from __future__ import annotations
 

@@ -111,8 +111,8 @@ class BFGSLDL(MaximumEntropyModel):
     four folds of the rows that were looked at correct the penalty by a power of four. For `n`
     stands the effective number of rows, :math:`(\sum_i s_i)^2 / \sum_i s_i^2`, so that a common
     scale of the weights changes nothing; weights are not counts of repeated rows here. On the
-    eleven files of :doc:`/results/defaults` the divergence of held-out rows is within a few
-    hundredths of that of :class:`BFGSLDLCV`.
+    eleven files of :doc:`Defaults </results/defaults>` the divergence of held-out rows is within
+    a few hundredths of that of :class:`BFGSLDLCV`.
 
     References
     ----------

@@ -89,7 +89,8 @@ class SmoothBFGSLDL(MaximumEntropyModel):
     Notes
     -----
     To the matrix `K` a thousandth of the identity is mixed, which keeps it well conditioned.
-    Vote shares of few ratings gain as much as fine grids do: see :doc:`/results/defaults`.
+    Vote shares of few ratings gain as much as fine grids do: see
+    :doc:`Defaults </results/defaults>`.
 
     References
     ----------

@@ -37,7 +37,7 @@ class DeepLDLRegressor(DeepDistributionRegressor, defaults=PRESETS["tabular"]):
     Parameters
     ----------
     logit_adjustment : float, default=0.0
-        Strength :math:`\tau \ge 0` of logit adjustment, for labels that are distributed otherwise
+        Strength :math:`\tau \ge 0` of logit adjustment, for labels that are distributed differently
         where the model is to be used. Training and validation compare targets with
         :math:`\mathrm{softmax}(z + \tau \ln \pi)`, where :math:`\pi` is the mean of the training
         distributions; predictions are the softmax of :math:`z`. With 1 they are those for equally

@@ -127,7 +127,7 @@ class DILDLRegressor(AlignedRegressor):
     printed.
 
     Nothing in these equations corrects a shift of the labels between training and test. If the
-    labels are known to be distributed otherwise where the model is to be used,
+    labels are known to be distributed differently where the model is to be used,
     ``DILDLRegressor(**PRESETS["dildl_rebalanced"])`` makes rare labels count more, and predictions
     flatter. It is meant to be biased: where training and test are alike, it can be worse than to
     predict the mean. Compare with both constants, the uniform distribution and the mean. The rows

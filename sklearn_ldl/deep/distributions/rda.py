@@ -84,11 +84,11 @@ class RDARegressor(AlignedRegressor):
     Notes
     -----
     Re-balanced losses make rare labels count more, and predictions flatter, because the labels are
-    expected to be distributed otherwise where the model is to be used. They are biased by purpose:
-    where training and test are alike, the result can be worse than to predict the mean. Compare
-    with both constants, the uniform distribution and the mean. They can also be negative, so that
-    their training curve does not say how far there is to go. The rows for early stopping are
-    distributed as in training: their divergence favours the first epochs.
+    expected to be distributed differently where the model is to be used. They are biased on
+    purpose: where training and test are alike, the result can be worse than to predict the mean.
+    Compare with both constants, the uniform distribution and the mean. They can also be negative,
+    so that their training curve does not say how far there is to go. The rows for early stopping
+    are distributed as in training: their divergence favours the first epochs.
 
     Networks want features of order one: put a ``StandardScaler`` in front.
 

@@ -112,7 +112,7 @@ class LDLLDM(SoftmaxLinearModel):
     References
     ----------
     J. Wang, X. Geng, "Label distribution learning by exploiting label distribution manifold", IEEE
-    Transactions on Neural Networks and Learning Systems, 2021.
+    Transactions on Neural Networks and Learning Systems 34(2), 2023.
 
     Examples
     --------
