@@ -50,3 +50,14 @@ def test_names_that_no_page_explains_are_found():
     assert is_explained("decoding.mode", text)
     assert not is_explained("decoding.median", text)
     assert not is_explained("BFGSLDL", "BFGSLDLCV")
+
+
+def test_what_to_write_for_what_one_has_exists():
+    page = (DOC / "guide" / "coming_from.rst").read_text("utf-8")
+    glance = page[page.index("At a glance") : page.index("From copied rows\n---")]
+    names = set(re.findall(r"``([A-Za-z]\w+)(?:\(|``)", glance))
+    theirs = {"LogisticRegression", "Ridge", "KNeighborsRegressor", "RandomForestRegressor"}
+    theirs |= {"ExtraTreesRegressor", "make_pipeline", "fmlogit", "predict_proba", "reliability_"}
+    assert len(names - theirs) > 15
+    for name in names - theirs:
+        assert hasattr(sklearn_ldl, name) or hasattr(sklearn_ldl.metrics, name), name

@@ -1,4 +1,4 @@
-"""What people said in a .csv file, as counts of votes or degrees of labels, one row an item."""
+"""What people said in a .csv file, as counts of votes or degrees of labels, one row per item."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Judged(NamedTuple):
     Attributes
     ----------
     file : CsvFile
-        One row an item.
+        One row per item.
     table : DataFrame of shape (n_items, n_labels)
         Votes, or degrees; rows of zeros are without.
     are_votes : bool
