@@ -1,7 +1,7 @@
 """The chart from data to estimator: as HTML in the guide, as a picture in the README.
 
-``python doc/_ext/decision_chart.py`` draws the picture, ``doc/_static/choosing.svg``, anew. The HTML
-is made when the pages are built; it has links, and folds where the screen is narrow.
+``python doc/_ext/decision_chart.py`` draws the picture, ``doc/_static/choosing.svg``, anew. The
+HTML is made when the pages are built; it has links, and folds where the screen is narrow.
 """
 
 from html import escape

@@ -1,7 +1,7 @@
 """The picture of the first page: from the votes on an item to a prediction and a set of labels.
 
-``python doc/_ext/glance.py`` draws it anew in ``doc/_static``: for light and for dark pages, and for
-narrow ones.
+``python doc/_ext/glance.py`` draws it anew in ``doc/_static``: for light and for dark pages, for
+wide and for narrow ones.
 """
 
 from pathlib import Path
