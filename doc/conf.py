@@ -79,6 +79,7 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "show_memory": False,
     "min_reported_time": 1,
+    "write_computation_times": False,  # a page that asks other hosts for scripts
     "download_all_examples": False,
     "matplotlib_animations": False,
 }

@@ -78,6 +78,7 @@ def save(folder: Path) -> None:
             name = f"glance{form}{mode}"
             with plt.style.context(style), plt.rc_context({"svg.hashsalt": name}):
                 fig, axes = plt.subplots(rows, columns, figsize=size, layout="constrained")
+                fig.get_layout_engine().set(hspace=0.08)
                 draw(list(axes), *item)
                 fig.savefig(folder / f"{name}.svg", transparent=True, metadata={"Date": None})
                 plt.close(fig)
