@@ -84,7 +84,7 @@ sphinx_gallery_conf = {
     "matplotlib_animations": False,
 }
 
-# Formulas need no network: KaTeX is in _static.
+# Formulas need no network: KaTeX 0.19.1 (npm) is in _static.
 mathjax_path = "katex/katex.min.js"
 
 myst_enable_extensions = ["dollarmath", "colon_fence"]
