@@ -58,6 +58,7 @@ intersphinx_mapping = {
 intersphinx_timeout = 10
 
 autosummary_generate = True
+toc_object_entries_show_parents = "hide"
 autodoc_typehints = "none"  # types are in the docstrings, with shapes
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
@@ -78,17 +79,23 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "show_memory": False,
     "min_reported_time": 1,
+    "write_computation_times": False,  # a page that asks other hosts for scripts
     "download_all_examples": False,
     "matplotlib_animations": False,
 }
 
+# Formulas need no network: KaTeX 0.19.1 (npm) is in _static.
+mathjax_path = "katex/katex.min.js"
+
 myst_enable_extensions = ["dollarmath", "colon_fence"]
+myst_update_mathjax = False
 myst_heading_anchors = 3
 
 html_theme = "pydata_sphinx_theme"
 html_title = "sklearn_ldl"
 html_static_path = ["_static"]
-html_css_files = ["style.css"]
+html_css_files = ["katex/katex.min.css", "style.css"]
+html_js_files = [("formulas.js", {"defer": "defer", "priority": 900})]  # after KaTeX
 html_show_sourcelink = False
 html_theme_options = {
     "navbar_align": "left",
@@ -99,7 +106,7 @@ html_theme_options = {
     "footer_end": ["theme-version"],
     "pygments_light_style": "tango",
 }
-html_sidebars = {"whats_new": [], "index": []}
+html_sidebars = {"whats_new": [], "index": [], "api/index": []}
 
 
 def _skip_inherited(app, what, name, member, skip, options):
@@ -120,7 +127,7 @@ def _escape_initials(app, what, name, obj, options, lines):
 def _draw_chart(app):
     import decision_chart
 
-    (HERE / "guide" / "decision_chart.svg").write_text(decision_chart.svg())
+    (HERE / "guide" / "decision_chart.html").write_text(decision_chart.html())
 
 
 def setup(app):

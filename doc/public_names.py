@@ -22,7 +22,7 @@ _STUB_HEAD = '''"""Public names, for type checkers; ``python doc/public_names.py
 
 '''
 _LIST = re.compile(
-    r"^(\.\. names: (.+)\n\n\.\. autosummary::\n   :toctree: generated\n   :nosignatures:\n\n)"
+    r"^(\.\. names: (.+)\n\n\.\. autosummary::\n(?:   :.+\n)+\n)"
     r"((?:   \S+\n)+)",
     re.MULTILINE,
 )
