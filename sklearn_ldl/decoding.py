@@ -437,8 +437,8 @@ def decode(D: ArrayLike, grid: ArrayLike, rule: Rule = "expectation") -> NDArray
 
 
 def _check(D: ArrayLike, grid: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    grid = check_grid(grid)
-    D = check_distribution(in_order_of_grid(D, grid), input_name="D")
+    D = D if names_of(D) is None else in_order_of_grid(D, check_grid(grid))
+    D = check_distribution(D, input_name="D")
     return D, check_grid(grid, n_labels=D.shape[1])
 
 
