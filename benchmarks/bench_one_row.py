@@ -216,7 +216,7 @@ def compare_service(report, n_calls):
 
 
 def main(report, options):
-    n_calls, n_rows = (20, 60) if options.quick else (1000, 1000)
+    n_calls, n_rows = (10, 60) if options.quick else (1000, 1000)
     X, D = make_ldl(n_rows, random_state=0)
     data = X, {"distributions": D, "labels": D.argmax(axis=1), "values": X.sum(axis=1)}
     compare_linear(report, data, n_calls)

@@ -79,7 +79,7 @@ class Model:
             raise Refusal(422, f"Unknown columns: {', '.join(unknown)}.")
         for name, value in row.items():
             if isinstance(value, bool) or not isinstance(value, int | float):
-                raise Refusal(422, f"{name} must be a number, got {json.dumps(value)}.")
+                raise Refusal(422, f"{name} must be a number.")
             if not abs(value) < LARGEST:  # nor is NaN
                 raise Refusal(422, f"{name} must be finite, and less than {LARGEST:g}.")
         values = [[float(row[name]) for name in self.features]]
