@@ -28,7 +28,7 @@ from sklearn.utils import check_array
 from sklearn_ldl._core.label_names import columns_in_order, names_as_numbers, names_of
 from sklearn_ldl._core.peaks import highest_peaks, product_axes
 from sklearn_ldl._core.quantiles import cell_quantiles, check_levels
-from sklearn_ldl._core.simplex import check_distribution
+from sklearn_ldl._core.simplex import check_distribution, is_plain
 from sklearn_ldl._core.underflow import underflow_is_zero
 
 __all__ = ["argmax", "decode", "expectation", "median", "mode", "quantile", "threshold_sets"]
@@ -65,14 +65,15 @@ def check_grid(grid: ArrayLike, n_labels: int | None = None) -> NDArray[np.float
     >>> check_grid([[10], [20]])
     array([10., 20.])
     """
-    grid = check_array(
-        grid, dtype=np.float64, ensure_2d=False, ensure_min_samples=2, input_name="grid"
-    )
+    if not (is_plain(grid, 1) and len(grid) > 1 and np.isfinite(grid).all()):
+        grid = check_array(
+            grid, dtype=np.float64, ensure_2d=False, ensure_min_samples=2, input_name="grid"
+        )
     if grid.ndim == 2 and grid.shape[1] == 1:
         grid = grid[:, 0]
-    if n_labels is not None and len(grid) != n_labels:
+    if n_labels not in (None, len(grid)):
         raise ValueError(f"grid has {len(grid)} labels but the distributions have {n_labels}.")
-    if len(np.unique(grid, axis=0)) < len(grid):
+    if len(np.unique(grid, axis=0 if grid.ndim > 1 else None)) < len(grid):
         raise ValueError("grid repeats a label: every value or point may occur only once.")
     return grid
 
@@ -436,8 +437,8 @@ def decode(D: ArrayLike, grid: ArrayLike, rule: Rule = "expectation") -> NDArray
 
 
 def _check(D: ArrayLike, grid: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    grid = check_grid(grid)
-    D = check_distribution(in_order_of_grid(D, grid), input_name="D")
+    D = D if names_of(D) is None else in_order_of_grid(D, check_grid(grid))
+    D = check_distribution(D, input_name="D")
     return D, check_grid(grid, n_labels=D.shape[1])
 
 

@@ -6,6 +6,7 @@ Everything here works on the rows of a 2-D array.
 from __future__ import annotations
 
 from math import fsum
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -85,14 +86,16 @@ def check_distribution(D: ArrayLike, *, input_name: str = "y") -> NDArray[np.flo
     """
     refuse_to_load(input_name, D)
     columns_of_frame(D)
-    raw = check_array(
-        D,
-        dtype=None,
-        ensure_2d=False,
-        allow_nd=True,
-        ensure_all_finite=False,
-        input_name=input_name,
-    )
+    raw = D
+    if not is_plain(D):
+        raw = check_array(
+            D,
+            dtype=None,
+            ensure_2d=False,
+            allow_nd=True,
+            ensure_all_finite=False,
+            input_name=input_name,
+        )
     what = f"{input_name} is not a label distribution"
     is_target = input_name == "y"
     instead = _USE_INSTEAD if is_target else _MAKE
@@ -139,6 +142,21 @@ def check_distribution(D: ArrayLike, *, input_name: str = "y") -> NDArray[np.flo
     np.maximum(D, 0, out=D)
     D /= D.sum(axis=1, keepdims=True)
     return D
+
+
+def is_plain(A: Any, n_dims: int = 2) -> TypeGuard[NDArray[np.float64]]:
+    """Whether `check_array` has nothing to do but look for NaN and infinity.
+
+    It takes as long as the prediction of a row by a linear model, so that it is not asked in vain.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_ldl._core.simplex import is_plain
+    >>> is_plain(np.eye(2)), is_plain([[1.0, 0.0]])
+    (True, False)
+    """
+    return type(A) is np.ndarray and A.dtype == np.float64 and A.ndim == n_dims and A.size > 0
 
 
 def _sums_are_off(D: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -287,12 +305,19 @@ def check_prediction(D: ArrayLike, n_labels: int) -> NDArray[np.float64]:
     array([[0.2, 0.8, 0. ],
            [0.5, 0.5, 0. ]])
     """
-    D = check_array(D, dtype=np.float64, copy=True, input_name="D")
+    if is_plain(D) and np.isfinite(D).all():
+        D = D.copy()
+    else:
+        D = check_array(D, dtype=np.float64, copy=True, input_name="D")
     if D.shape[1] != n_labels:
         raise ValueError(f"D has {D.shape[1]} columns, expected {n_labels}.")
+    if n_labels < 2:
+        raise ValueError("D has 1 column, but distributions have 2 at least.")
     off = (D.min(axis=1) < 0) | (np.abs(D.sum(axis=1) - 1) > PREDICTION_TOLERANCE)
-    D[off] = project_simplex(D[off])
-    return check_distribution(D, input_name="D")
+    if off.any():
+        D[off] = project_simplex(D[off])
+    D /= D.sum(axis=1, keepdims=True)
+    return D
 
 
 def safe_log(P: ArrayLike, floor: float = np.finfo(np.float64).tiny) -> NDArray:

@@ -110,7 +110,7 @@ class SharedTrees:
         X = self._table(X)
         Z = np.tile(self._start, (X.shape[0], 1))
         for tree in self.trees:
-            Z += tree.predict(X, check_input=False)
+            Z += tree.tree_.predict(X)[:, :, 0]
             yield Z
 
     def logits(self, X: Any) -> NDArray[np.float64]:

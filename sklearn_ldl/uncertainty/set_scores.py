@@ -42,7 +42,8 @@ def ordinal_scores(P: NDArray[np.float64], u: NDArray[np.float64]) -> NDArray[np
     n_samples, n_labels = P.shape
     rows = np.arange(n_samples)
     # No side is chosen beyond the last label.
-    walled = np.pad(P, [(0, 0), (1, 1)], constant_values=-1.0)
+    walled = np.full((n_samples, n_labels + 2), -1.0)
+    walled[:, 1:-1] = P
     order = np.empty((n_samples, n_labels), dtype=np.intp)
     order[:, 0] = low = high = P.argmax(axis=1)
     for place in range(1, n_labels):

@@ -247,8 +247,19 @@ def test_predictions_become_distributions(A):
 def test_bad_predictions():
     with pytest.raises(ValueError, match="D has 2 columns, expected 3"):
         check_prediction([[0.5, 0.5]], 3)
-    with pytest.raises(ValueError, match="NaN"):
-        check_prediction([[0.5, np.nan]], 2)
+    for array in (list, np.array):  # of which the latter is not validated by scikit-learn
+        for bad in (np.nan, np.inf):
+            with pytest.raises(ValueError, match=r"D contains (NaN|infinity)"):
+                check_prediction(array([[0.5, bad]]), 2)
+    with pytest.raises(ValueError, match="D has 1 column, but distributions have 2 at least"):
+        check_prediction(np.ones((3, 1)), 1)
+
+
+def test_predictions_are_not_changed_in_place():
+    raw = np.array([[0.2, 0.9], [0.25, 0.75]])
+    before = raw.copy()
+    check_prediction(raw, 2)
+    assert_array_equal(raw, before)
 
 
 # --- logarithm

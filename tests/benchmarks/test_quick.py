@@ -15,6 +15,7 @@ SLOW = ("bench_classical", "bench_enhancement")
 #: Packages of extras, without which a benchmark cannot run.
 EXTRAS = (
     "torch|skorch|keras|pyldl|skfuzzy|catboost|lightgbm|xgboost|dask|distributed|pynndescent|mapie"
+    "|pyarrow|skops|uvicorn"
 )
 MISSING = re.compile(rf"No module named '({EXTRAS})[.']|No package metadata was found for (\S+)")
 #: What stands in a cell in the place of a result.
