@@ -296,8 +296,10 @@ class LabelErrorDisplay:
             upper.set_xticks(x)
         if ax is None:
             self.figure_.set_figheight(self.figure_.get_figheight() + name_height)
-        bottom, top = lower.get_ylim()
-        lower.set_ylim(top=top + _LEGEND_ROOM * (top - bottom))
+        # Room for the legend that scales with the data, of other panels on the same axis as well.
+        ends = np.concatenate([[0.0], self.mean_absolute_error, self.bias])
+        lower.update_datalim([(x[0], ends.max() + _LEGEND_ROOM * np.ptp(ends))])
+        lower.autoscale_view(scalex=False)
         lower.legend(
             [self.error_, self.bias_],
             ["mean absolute error", "bias"],

@@ -73,6 +73,16 @@ def test_other_labels_run_from_head_to_tail(pair, labels):
     assert_allclose(heights(display.plot(sort=False).degree_), D.mean(axis=0))
 
 
+def test_panels_that_share_an_axis_show_all_of_both(pair, plt):
+    D, P = pair
+    _, axes = plt.subplots(2, 2, sharey="row")
+    LabelErrorDisplay.from_predictions(D, D, ax=axes[:, 0])
+    display = LabelErrorDisplay.from_predictions(D, P, ax=axes[:, 1])
+    low, high = axes[1, 0].get_ylim()
+    assert low < display.bias.min()
+    assert high > display.mean_absolute_error.max()
+
+
 def test_the_upper_panel_repeats_no_names(pair, plt):
     _, axes = plt.subplots(2)
     LabelErrorDisplay.from_predictions(*pair, labels=STARS, ax=axes)

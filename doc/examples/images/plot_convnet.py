@@ -46,9 +46,8 @@ def ask(n_annotators):
 
 D = votes_to_distribution(ask(3))
 crowd = votes_to_distribution(ask(300))
-print(
-    f"images with votes for more than one digit: {np.mean(D.max(axis=1) < 1):.0%}"
-)
+doubted = np.mean(D.max(axis=1) < 1)
+print(f"images with votes for more than one digit: {doubted:.0%}")
 
 # %%
 # The network
@@ -108,9 +107,8 @@ models = {
 print(f"{'trained on':<22}{'accuracy':>10}{'divergence from the crowd':>28}")
 for name, model in models.items():
     divergence = kl_divergence(crowd[test], model.predict_proba(images[test]))
-    print(
-        f"{name:<22}{model.score(images[test], digit[test]):>10.3f}{divergence:>28.3f}"
-    )
+    accuracy = model.score(images[test], digit[test])
+    print(f"{name:<22}{accuracy:>10.3f}{divergence:>28.3f}")
 
 # %%
 # The curves in ``history_``: each loss is compared with its own targets, so their levels say
@@ -124,7 +122,8 @@ for name, model in models.items():
         marker=".",
         label=name,
     )
-ax.set(xlabel="epoch", ylabel="training loss (KL divergence)", ylim=(0, None))
+ax.set(xlabel="Epoch", ylabel="Training loss (KL divergence, nats)")
+ax.set_ylim(bottom=0)
 ax.legend()
 plt.show()
 
@@ -133,18 +132,20 @@ plt.show()
 
 doubtful = test[np.argsort(crowd[test].max(axis=1))[:60:12]]
 predicted = models["shares of the votes"].predict_proba(images[doubtful])
-_, axes = plt.subplots(
+# sphinx_gallery_thumbnail_number = 2
+figure, axes = plt.subplots(
     2, len(doubtful), figsize=(10, 4.5), sharey="row", layout="constrained"
 )
 for row, P, (above, below) in zip(doubtful, predicted, axes.T, strict=True):
     above.imshow(images[row, 0], cmap="gray_r")
-    above.set_title(f"digit {digit[row]}")
+    above.set_title(f"a {digit[row]}")
     above.set_axis_off()
     below.bar(np.arange(10) - 0.2, crowd[row], width=0.4, label="crowd")
     below.bar(np.arange(10) + 0.2, P, width=0.4, label="network")
     below.set_xticks(range(10))
 axes[1, 2].legend(loc="upper left")
-axes[1, 0].set_ylabel("share of the votes")
+axes[1, 0].set_ylabel("Share of the votes")
+figure.supxlabel("Digit", fontsize="medium")
 plt.show()
 
 # %%
@@ -158,6 +159,5 @@ pipeline = make_pipeline(
     DeepLDLClassifier(ConvNet, input_shape=(1, 8, 8), **settings),
 )
 scores = cross_val_score(pipeline, X, digit, cv=3)
-print(
-    f"accuracy with the true labels: {scores.mean():.3f} +/- {scores.std():.3f}"
-)
+print(f"accuracy with the true labels: {scores.mean():.3f}", end=" ")
+print(f"+/- {scores.std():.3f}")

@@ -130,6 +130,7 @@ for size, *row in zip(sizes, *accuracy.values(), strict=True):
         f"{size:>6}" + "".join(f"{np.mean(scores):>14.3f}" for scores in row)
     )
 
+# sphinx_gallery_thumbnail_number = 2
 _, ax = plt.subplots(figsize=(6.4, 4), layout="constrained")
 for (name, scores), color in zip(accuracy.items(), ["C0", "C1"], strict=True):
     ax.plot(
@@ -138,8 +139,8 @@ for (name, scores), color in zip(accuracy.items(), ["C0", "C1"], strict=True):
     ax.plot(sizes, scores, ".", color=color, alpha=0.4)  # every draw
 ax.set(
     xticks=sizes,
-    xlabel="rows of the second task",
-    ylabel="accuracy on all others",
+    xlabel="Rows of the second task",
+    ylabel="Accuracy on all others",
 )
 ax.legend()
 plt.show()
@@ -150,6 +151,5 @@ plt.show()
 
 start, end = net.state_dict(), models["fine-tuned"].net_.module_.state_dict()
 for name in ("body.0.weight", "body.2.weight"):
-    print(
-        f"{name} moved by {(end[name] - start[name]).norm() / start[name].norm():.1%}"
-    )
+    moved = (end[name] - start[name]).norm() / start[name].norm()
+    print(f"{name} moved by {moved:.1%}")

@@ -69,7 +69,7 @@ examples = [
     np.flatnonzero((y == pose).all(axis=1))[0]
     for pose in ([0, -30], [-30, 60], [60, 0])
 ]
-_, axes = plt.subplots(1, 6, figsize=(9.6, 2.1), layout="constrained")
+_, axes = plt.subplots(1, 6, figsize=(9.6, 2.3), layout="constrained")
 for i, (face, plane) in zip(examples, axes.reshape(3, 2), strict=True):
     face.imshow(X[i, 0], cmap="gray", vmin=0, vmax=1)
     face.set_title(
@@ -77,7 +77,7 @@ for i, (face, plane) in zip(examples, axes.reshape(3, 2), strict=True):
     )
     face.set_axis_off()
     draw_distribution(plane, distributor.transform(y[i : i + 1])[0], y[i])
-    plane.set(xlabel="yaw", ylabel="pitch")
+    plane.set(xlabel="yaw (degrees)", ylabel="pitch (degrees)")
 plt.show()
 
 # %%
@@ -129,7 +129,7 @@ network = DeepLDLRegressor(ConvNet, **recipe)
 
 
 def classes_of(sigma):
-    """Distributions of this standard deviation around the pose; 0 for classification."""
+    """Distributions around the pose; a deviation of 0 is classification."""
     return GaussianLabelDistributor(poses, sigma=sigma, decode="argmax")
 
 
@@ -155,9 +155,8 @@ def percent(predicted, **how):
     return f"{accuracy_within_score(y_new, predicted, **how):8.0%}"
 
 
-print(
-    f"{'':<24}{'pitch':>8}{'yaw':>8}{'both':>8}{'within 15':>11}{'mean error':>12}"
-)
+print(f"{'':<24}{'pitch':>8}{'yaw':>8}{'both':>8}", end="")
+print(f"{'within 15':>11}{'mean error':>12}")
 for name, model in models.items():
     predicted = model.fit(X, y).predict(X_new)
     exact = [percent(predicted, grid=poses, dim=dim) for dim in (0, 1, None)]
@@ -179,10 +178,9 @@ for name, model in models.items():
 
 shown = np.random.default_rng(1).choice(len(X_new), 6, replace=False)
 fig, axes = plt.subplots(
-    3, 6, figsize=(9.6, 4.6), layout="constrained", height_ratios=[2, 3, 3]
+    3, 6, figsize=(9.6, 5), layout="constrained", height_ratios=[2, 3, 3]
 )
-axes[1, 0].set_ylabel("distributions\npitch")
-axes[2, 0].set_ylabel("classification\npitch")
+# sphinx_gallery_thumbnail_number = 2
 for face, i in zip(axes[0], shown, strict=True):
     face.imshow(X_new[i, 0], cmap="gray", vmin=0, vmax=1)
     face.set_axis_off()
@@ -193,5 +191,7 @@ for row, name in zip(
         draw_distribution(
             ax, models[name].predict_proba(X_new[i : i + 1])[0], y_new[i]
         )
-fig.supxlabel("yaw", fontsize="medium")
+        ax.label_outer()
+    row[0].set_ylabel(f"{name}\npitch (degrees)")
+fig.supxlabel("yaw (degrees)", fontsize="medium")
 plt.show()

@@ -31,7 +31,7 @@ CLASSES = ["background", "disc", "square"]
 
 
 def draw_shapes(rng, n_images, raggedness=0.0):
-    """Return noisy images (n, 1, size, size) and their masks (n, size, size)."""
+    """Return images (n, 1, size, size) and their masks (n, size, size)."""
     rows, columns = np.mgrid[:SIZE, :SIZE]
     images = 0.7 * rng.standard_normal((n_images, 1, SIZE, SIZE))
     masks = np.zeros((n_images, SIZE, SIZE), dtype=int)
@@ -61,7 +61,7 @@ X_test, masks_test = draw_shapes(np.random.default_rng(1), 100)
 
 
 def train(images, D, valid, n_epochs=40, batch_size=5):
-    """Train a fully convolutional network from images to logits (n, classes, size, size)."""
+    """Train a network from images to logits (n, classes, size, size)."""
     torch.manual_seed(0)
     net = nn.Sequential(
         nn.Conv2d(1, 16, 5, padding=2),
@@ -108,33 +108,43 @@ for masks_name, raggedness in [("careful", 0.0), ("hasty", 3.0)]:
         net = train(X_train, D, valid)
         with torch.no_grad():
             P = net(torch.from_numpy(X_test)).softmax(1).numpy()
-        targets[masks_name, target_name] = D
+        targets[masks_name, target_name] = np.where(valid, D[:, 0], np.nan)
         predictions[masks_name, target_name] = P
         score = mean_iou_score(masks_test, P.argmax(1), n_classes=len(CLASSES))
-        print(
-            f"{masks_name:>7} masks, {target_name} targets: mean IU {score:.3f}"
-        )
+        print(f"{masks_name:>7} masks, {target_name} targets: ", end="")
+        print(f"mean IU {score:.3f}")
 
 # %%
 # Smoothing rounds off the corners of masks that were right, which costs a little; from few masks
 # with ragged outlines the network learns more, because neighbours correct each other.
 #
-# The figure shows the degree of the background under hasty masks, white where it is certain: in the
-# target of a training image, and in the prediction for a test image, with the true outlines.
+# Hasty masks, and what was learned from them. Above, a training image and its two targets: the
+# degree of the background, white where it is certain, and blue where nobody annotated. Below, a
+# test image and the predicted degrees. Lines are the true outlines.
 
-_, axes = plt.subplots(2, 3, figsize=(8, 5.6), layout="constrained")
-axes[0, 0].imshow(X_test[0, 0], cmap="gray")
-axes[0, 0].set_title("test image")
-axes[1, 0].imshow(masks_test[0])
-axes[1, 0].set_title("its mask")
-for (_, target, prediction), name in zip(axes, KERNELS, strict=True):
-    target.imshow(targets["hasty", name][0, 0], cmap="gray", vmin=0, vmax=1)
-    target.set_title(f"a {name} target")
-    prediction.imshow(
-        predictions["hasty", name][0, 0], cmap="gray", vmin=0, vmax=1
-    )
-    prediction.contour(masks_test[0] > 0, levels=[0.5], colors="C1")
+_, outlines = draw_shapes(np.random.default_rng(0), 10)  # with care
+degree = {
+    "cmap": plt.get_cmap("gray").with_extremes(bad="C5"),
+    "vmin": 0,
+    "vmax": 1,
+}
+figure, axes = plt.subplots(2, 3, figsize=(9, 5.8), layout="constrained")
+for line, image, outline, name in zip(
+    axes,
+    (X_train[0, 0], X_test[0, 0]),
+    (outlines[0] > 0, masks_test[0] > 0),
+    ("training image", "test image"),
+    strict=True,
+):
+    line[0].imshow(image, cmap="gray")
+    line[0].set_title(name)
+    for ax in line:
+        ax.contour(outline, levels=[0.5], colors="C1")
+        ax.set_axis_off()
+for (target, prediction), name in zip(axes[:, 1:].T, KERNELS, strict=True):
+    picture = target.imshow(targets["hasty", name][0], **degree)
+    target.set_title(f"its {name} target")
+    prediction.imshow(predictions["hasty", name][0, 0], **degree)
     prediction.set_title(f"prediction, {name} targets")
-for ax in axes.flat:
-    ax.set_axis_off()
+figure.colorbar(picture, ax=axes, label="Degree of the background")
 plt.show()

@@ -79,7 +79,7 @@ for text, share in zip(texts[:4], votes, strict=False):
 
 
 class TextNet(nn.Module):
-    """Embedding, a look at words and their neighbours, and the mean over the text."""
+    """Embedding, a look at pairs of words, and the mean over the text."""
 
     def __init__(self, n_labels, width=16):
         super().__init__()
@@ -172,6 +172,6 @@ for label, share in zip(LABELS, model.predict(rows).T, strict=True):
     ax.barh(new, share, left=left, label=label)
     left += share
 ax.invert_yaxis()
-ax.set(xlim=(0, 1), xlabel="share of the readers")
+ax.set(xlim=(0, 1), xlabel="Share of the readers")
 ax.legend(ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1))
 plt.show()

@@ -69,15 +69,16 @@ recovered |= {
     name: enhancer.fit_transform(X, L) for name, enhancer in enhancers.items()
 }
 
-display = RGBSurfaceDisplay.from_predictions(D, recovered)
+shown = {name: P for name, P in recovered.items() if name != "uniform"}
+RGBSurfaceDisplay.from_predictions(D, shown, colors="colorblind")
 plt.show()
 
 # %%
-# Colours are degrees: red, green and blue stand for the three labels, scaled to full brightness;
-# white is the uniform distribution. Labels alone show areas with hard edges. Propagation makes them
-# paler, the Laplacian blurs their edges, and fuzzy clusters show as spots. The manifold method
-# separates the labels that apply from those that do not by a margin, which is too much for degrees
-# as similar as these.
+# Colours are degrees, mixed as in the triangle; the uniform distribution would be the brownish grey
+# in its middle everywhere. Labels alone show areas with hard edges. Propagation brings them closer
+# to the middle, the Laplacian blurs their edges, and fuzzy clusters show as spots. The manifold
+# method separates the labels that apply from those that do not by a margin, which is too much for
+# degrees as similar as these.
 #
 # A larger weight, fewer clusters and a smaller margin come closer to the truth. Such settings can
 # be found where some distributions are known. Here they were taken from a few tries against the
@@ -118,7 +119,8 @@ _, axes = plt.subplots(
 for ax, name in zip(axes, panels, strict=True):
     ax.scatter(D[:, 2], recovered[name][:, 2], s=6, alpha=0.4)
     ax.axline((0, 0), slope=1, color="k", linestyle=":")
-    ax.set(title=name, xlabel="True degree", xlim=(0, 0.8), ylim=(0, 0.8))
+    ax.set_title(name.replace("propagation 0.9,", "propagation 0.9,\n"))
+    ax.set(xlabel="True degree", xlim=(0, 0.8), ylim=(0, 0.8))
 axes[0].set_ylabel("Recovered degree")
 plt.show()
 

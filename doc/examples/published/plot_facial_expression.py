@@ -131,13 +131,14 @@ for name, value in accuracy.items():
 # where neighbours are as good as here, to vote with them once, before any training, is better than
 # to agree with them while training, and simpler.
 
+# sphinx_gallery_thumbnail_number = 2
 _, ax = plt.subplots(figsize=(6.4, 3), layout="constrained")
-ax.barh(
-    list(accuracy),
-    list(accuracy.values()),
-    color=["0.7", "k", "C1", "C4", "C0", "C2"],
+bars = ax.barh(
+    list(accuracy), list(accuracy.values()), color=["0.7"] + ["C0"] * 5
 )
+ax.bar_label(bars, fmt="%.2f", padding=3)
 ax.invert_yaxis()
+ax.set_xlim(0, 0.8)
 ax.set_xlabel("Accuracy on true expressions")
 plt.show()
 
@@ -150,7 +151,7 @@ _, axes = plt.subplots(1, 2, figsize=(8, 4), sharey=True, layout="constrained")
 for ax, matrix, title in zip(
     axes,
     [matrices[0], layer.transitions_[0]],
-    ["First annotator", "As estimated"],
+    ["First annotator", "As estimated by the layer"],
     strict=True,
 ):
     picture = ax.imshow(matrix, vmin=0, vmax=1, cmap="Blues")
@@ -158,7 +159,9 @@ for ax, matrix, title in zip(
     ax.set_xticklabels(names, rotation=45, ha="right")
     ax.set_yticklabels(names)
 axes[0].set_ylabel("Expression")
-axes[0].figure.colorbar(picture, ax=axes, shrink=0.7)
+axes[0].figure.colorbar(
+    picture, ax=axes, shrink=0.7, label="Share of the labels"
+)
 plt.show()
 
 # %%

@@ -16,6 +16,8 @@ T. Matsubara, K. Uehara (RICAP, IEEE Transactions on Circuits and Systems for Vi
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib import color_sequences
+from matplotlib.colors import to_rgb
 from scipy.special import softmax
 from sklearn.datasets import load_digits
 from torch import nn
@@ -41,11 +43,10 @@ images = X.reshape(-1, 1, 8, 8) / 16
 # their ``weights``. The distribution is the weighted mean of the labels. For the picture, mixup and
 # RICAP mix more evenly than by default.
 
-colors = plt.cm.tab10(range(10))[:, :3]
+colors = np.array([to_rgb(c) for c in color_sequences["petroff10"]])
 batch = np.arange(40)
-inks = 1 - images[batch] * (
-    1 - colors[digit[batch]][:, :, None, None]
-)  # red, green and blue
+absorbed = 1 - colors[digit[batch]][:, :, None, None]  # of red, green and blue
+inks = 1 - images[batch] * absorbed
 one_hot = np.eye(10)[digit[batch]]
 
 methods = {
@@ -53,8 +54,8 @@ methods = {
     "CutMix": CutMix(),
     "RICAP": RICAP(beta=1.0),
 }
-_, axes = plt.subplots(
-    6, 5, figsize=(8, 8), height_ratios=[2, 1] * 3, layout="constrained"
+figure, axes = plt.subplots(
+    6, 5, figsize=(8, 9), height_ratios=[2, 1] * 3, layout="constrained"
 )
 for k, (name, augmentation) in enumerate(methods.items()):
     for column, (picture, bars) in enumerate(axes[2 * k : 2 * k + 2].T):
@@ -69,8 +70,10 @@ for k, (name, augmentation) in enumerate(methods.items()):
         picture.set(xticks=[], yticks=[])
         bars.bar(range(10), D[column], color=colors)
         bars.set(xticks=range(10), ylim=(0, 1), yticks=[0, 1])
+        bars.label_outer()
     axes[2 * k, 0].set_ylabel(name, fontsize="x-large")
     axes[2 * k + 1, 0].set_ylabel("degree")
+figure.supxlabel("Digit", fontsize="medium")
 plt.show()
 
 # %%
@@ -119,9 +122,8 @@ for name in ("none", "mixup", "cutmix", "ricap"):
 # with true labels (:func:`~sklearn_ldl.wrappers.fit_temperature`).
 
 _, axes = plt.subplots(1, 2, figsize=(10, 5), layout="constrained")
-print(
-    f"{'mixing':<8}{'accuracy':>10}{'ECE':>8}{'NLL':>8}   with temperature: ECE     NLL"
-)
+print(f"{'mixing':<8}{'accuracy':>10}{'ECE':>8}{'NLL':>8}", end="")
+print("   with temperature: ECE     NLL")
 for name, model in models.items():
     Z = model.decision_function(images[test])
     T = fit_temperature(

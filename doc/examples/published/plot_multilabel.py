@@ -161,7 +161,7 @@ methods = {
 
 
 def measure(model, X, states):
-    """Mean average precision in eleven points, F1 score, and sets predicted in full."""
+    """Mean average precision, F1 score, and sets predicted in full."""
     ap = average_precision_score(
         states, model.predict_proba(X), interpolation="voc2007"
     )
@@ -174,12 +174,12 @@ def measure(model, X, states):
 # What P/D/N predicts
 # -------------------
 # Of two digits that are seen well, each has about half of the mass. Labels in the predicted set,
-# the filled bars, have a degree above the threshold.
+# the filled bars, have a degree above the threshold, the dotted line. Titles are the truth.
 
 model = pdn(X, states, weight_decay=1e-3, seed=0)
 degrees, sets = model.predict_proba(X_new), model.predict(X_new)
 _, axes = plt.subplots(
-    2, 5, figsize=(8, 3.2), layout="constrained", height_ratios=[2, 1]
+    2, 5, figsize=(9, 3.6), layout="constrained", height_ratios=[2, 1]
 )
 for i, (image, bars) in enumerate(axes.T):
     image.imshow(X_new[i].reshape(8, 8), cmap="gray_r", vmin=0, vmax=1)
@@ -196,9 +196,12 @@ for i, (image, bars) in enumerate(axes.T):
     drawn = bars.bar(range(10), degrees[i], color="C0", edgecolor="C0")
     for bar, inside in zip(drawn, sets[i], strict=True):
         bar.set_fill(bool(inside))
-    bars.axhline(model.threshold_, color="0.5", linewidth=0.8)
-    bars.set(xticks=range(10), yticks=[], ylim=(0, 1))
-    bars.tick_params(labelsize=7)
+    bars.axhline(model.threshold_, color="k", linestyle=":", linewidth=1)
+    bars.set(xticks=range(10), yticks=[0, 1], ylim=(0, 1))
+    bars.tick_params(labelsize=8)
+    bars.label_outer(remove_inner_ticks=True)
+axes[0, 0].set_ylabel("image")
+axes[1, 0].set_ylabel("degree")
 plt.show()
 
 # %%
@@ -256,18 +259,14 @@ for name in list(methods)[1:]:
 _, ax = plt.subplots(figsize=(7, 3.5), layout="constrained")
 for k, name in enumerate(methods):
     ap = np.array([found[name, setting][:, 0] for setting in settings])
-    place = np.arange(len(settings)) + 0.25 * (k - 1)
-    ax.bar(
-        place,
-        ap.mean(axis=1),
-        0.25,
-        yerr=ap.std(axis=1, ddof=1),
-        capsize=3,
-        label=name,
+    place = np.arange(len(settings)) + 0.12 * (k - 1)
+    deviation = ap.std(axis=1, ddof=1)
+    ax.errorbar(
+        place, ap.mean(axis=1), deviation, fmt="o", capsize=3, label=name
     )
 ax.set_xticks(range(len(settings)), settings)
-ax.set(ylabel="mean average precision", ylim=(0.6, 0.9))
-ax.legend()
+ax.set_ylabel("Mean average precision")
+ax.legend(loc="upper left")
 plt.show()
 
 # %%

@@ -4,8 +4,8 @@ Geng's surface, learned from votes
 ==================================
 
 The classic picture of the field: distributions over three labels on a curved surface, with the
-degrees as red, green and blue. Every learner is trained on points of the cube around it, and has
-to get the colours of the surface right.
+degrees as a mixture of three colours. Every learner is trained on points of the cube around it, and
+has to get the colours of the surface right.
 """
 
 # %%
@@ -50,10 +50,13 @@ for learner in learners.values():
     learner.fit(X, votes)
 
 # %%
-# Colours are scaled to full brightness: white is the uniform distribution, and equal colours mean
-# equal distributions. Trees show their steps, neighbours their patches.
+# Equal colours mean equal distributions; the triangle says which. Trees show their steps,
+# neighbours their patches. The picture is usually drawn in red, green and blue, the default, which
+# not everybody can tell apart.
 
-RGBSurfaceDisplay.from_estimator(learners, X_surface, D_surface)
+RGBSurfaceDisplay.from_estimator(
+    learners, X_surface, D_surface, colors="colorblind"
+)
 plt.show()
 
 # %%
@@ -76,7 +79,7 @@ for (name, learner), marker in zip(learners.items(), "os^vDPX", strict=True):
     ax.loglog(sizes, divergences, marker=marker, label=name)
 ax.set_xticks(sizes, [f"{n}" for n in sizes])
 ax.minorticks_off()
-ax.set(xlabel="Training rows", ylabel="KL divergence on the surface")
+ax.set(xlabel="Training rows", ylabel="KL divergence on the surface (nats)")
 ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
 

@@ -79,24 +79,19 @@ def compare(X, D, X_new, D_new):
     }
     predicted = {}
     for name, model in models.items():
-        seen = (
-            {"X_target": X_new}
-            if isinstance(model, LabelShiftCorrector)
-            else {}
-        )
+        corrects = isinstance(model, LabelShiftCorrector)
+        seen = {"X_target": X_new} if corrects else {}
         with warnings.catch_warnings(record=True) as caught:
             predicted[name] = model.fit(X, D, **seen).predict(X_new)
         for warning in caught:
-            print(textwrap.fill(f"{name}: {warning.message}", 100), end="\n\n")
+            print(textwrap.fill(f"{name}: {warning.message}", 79), end="\n\n")
     default = models["linear, default correction"]
     print(f"training prior  {D.mean(axis=0).round(2)}")
     print(f"target prior    {D_new.mean(axis=0).round(2)}")
-    print(
-        f"black box       {models['linear, black-box estimate'].target_prior_.round(2)}"
-    )
-    print(
-        f"default         {default.target_prior_.round(2)}, by {default.method_}"
-    )
+    black_box = models["linear, black-box estimate"].target_prior_
+    print(f"black box       {black_box.round(2)}")
+    print(f"default         {default.target_prior_.round(2)}", end=", ")
+    print(f"by {default.method_}")
     return predicted
 
 
@@ -115,20 +110,22 @@ shown = [
     "network, balanced loss",
 ]
 _, axes = plt.subplots(
-    4,
     2,
-    figsize=(8, 9),
+    4,
+    figsize=(11, 4.5),
     sharex=True,
+    sharey="row",
     layout="constrained",
-    height_ratios=[1, 2, 1, 2],
+    height_ratios=[1, 2],
 )
-pairs = [axes[:2, 0], axes[:2, 1], axes[2:, 0], axes[2:, 1]]
-for (degrees, errors), name in zip(pairs, shown, strict=True):
+for (degrees, errors), name in zip(axes.T, shown, strict=True):
     LabelErrorDisplay.from_predictions(
         D_new, predicted[name], sort=False, ax=[degrees, errors]
     )
-    degrees.set_title(name)
-    errors.set_ylim(-0.35, 0.35)
+    degrees.set_title(name.replace(", ", ",\n"))
+    errors.set_ylim(-0.35, 0.45)
+for ax in axes[:, 1:].flat:
+    ax.set_ylabel("")
 plt.show()
 
 # %%

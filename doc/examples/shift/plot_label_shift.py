@@ -59,7 +59,7 @@ _, ax = plt.subplots(figsize=(8, 4), layout="constrained")
 width = 0.8 / len(bars)
 for k, (name, mean) in enumerate(bars.items()):
     place = np.arange(3) + (k - (len(bars) - 1) / 2) * width
-    color = {"training": "0.7", "target": "k"}.get(name)
+    color = {"training": "0.7", "target": "k"}.get(name, f"C{k - 2}")
     ax.bar(place, mean, width, label=name, color=color)
 ax.set_xticks(range(3), ["label 0", "label 1", "label 2"])
 ax.set(ylabel="Mean degree")
@@ -98,6 +98,9 @@ for method, marker in {"bbse": "o", "em": "s"}.items():
         sizes, error, marker=marker, label=f"{method}, slope {slope:.2f}"
     )
 ax.loglog(sizes, 1 / np.sqrt(sizes), "k:", label=r"$n^{-1/2}$")
+ax.set_xticks(sizes, [f"{n}" for n in sizes])
+ax.set_yticks([0.02, 0.03, 0.05, 0.1], ["0.02", "0.03", "0.05", "0.1"])
+ax.minorticks_off()
 ax.set(
     xlabel="Rows in training, and in the target",
     ylabel="Error of the estimated prior",
@@ -124,6 +127,6 @@ for share in (0.7, 0.65, 0.5, 0.3):
 # %%
 # Label distributions are not always class probabilities, and other things than the labels may
 # change. Then the correction is an approximation, and whether it helps is for a labelled sample of
-# the new place to say: :ref:`sphx_glr_auto_examples_shift_plot_imbalance.py` has a case in which it does
-# not. The mathematics are in :ref:`guide-imbalance`, figures for real data in
+# the new place to say: :ref:`sphx_glr_auto_examples_shift_plot_imbalance.py` has a case in which it
+# does not. The mathematics are in :ref:`guide-imbalance`, figures for real data in
 # :doc:`/results/imbalanced`.

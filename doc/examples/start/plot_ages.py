@@ -76,7 +76,7 @@ X_test, y_test, s_test = make_faces(2000)
 
 _, ax = plt.subplots(figsize=(6, 3.2), layout="constrained")
 ax.plot(y, s, ".", alpha=0.4)
-ax.set(xlabel="Mean guess (years)", ylabel="Standard deviation of the guesses")
+ax.set(xlabel="Mean guess (years)", ylabel="Standard deviation (years)")
 plt.show()
 
 # %%
@@ -146,7 +146,7 @@ predictions = {
     name: model.fit(X, y).predict(X_test) for name, model in models.items()
 }
 
-# The floor keeps faces on which all guesses agree from becoming a single label.
+# Faces on which all guesses agree would be a single label without the floor.
 guessed = clone(models["LDL, sigma 3"]).fit(
     X, y, distributor__sigma=np.maximum(s, 0.5)
 )
@@ -224,11 +224,11 @@ plt.show()
 # %%
 # Predicted distributions
 # -----------------------
-# The distributions of the guesses (filled) and what is predicted for six faces, by the log-linear
-# model (dashed) and by the classifier (thin grey lines, cut off at the top). Predictions get wider
-# with the age, as the guesses do, which a regression with one output cannot say. They are wider
-# than the guesses because the features leave some doubt of their own. The probabilities of the
-# classifier, to which every year is a label without neighbours, are ragged.
+# The distributions of the guesses (filled) and what is predicted for four faces (dashed): above by
+# the log-linear model, below by the classifier, on a scale of its own. Predictions get wider with
+# the age, as the guesses do, which a regression with one output cannot say. They are wider than the
+# guesses because the features leave some doubt of their own. The probabilities of the classifier,
+# to which every year is a label without neighbours, are spikes.
 
 D_test = guessed.distributor_.transform(y_test, sigma=np.maximum(s_test, 0.5))
 D_guessed = guessed.predict_proba(X_test)
@@ -239,13 +239,27 @@ D_classes[:, np.searchsorted(labels, classifier.classes_)] = (
 )
 
 order = np.argsort(y_test)
-rows = order[(np.linspace(0.03, 0.97, 6) * len(order)).astype(int)]
-display = LabelDistributionDisplay.from_predictions(
-    D_test, D_guessed, rows=rows, labels=labels
+rows = order[(np.linspace(0.03, 0.97, 4) * len(order)).astype(int)]
+# sphinx_gallery_thumbnail_number = 3
+figure, axes = plt.subplots(
+    2, 4, figsize=(10, 5), sharex=True, sharey="row", layout="constrained"
 )
-for ax, row in zip(display.axes_, rows, strict=True):
-    ax.plot(labels, D_classes[row], color="grey", linewidth=0.8, zorder=0)
-    ax.set(xlim=(-5, 90), xlabel="Age")
+for line, (name, D) in zip(
+    axes, {"LDL": D_guessed, "Classifier": D_classes}.items(), strict=True
+):
+    LabelDistributionDisplay.from_predictions(
+        D_test, D, rows=rows, labels=labels, ax=line
+    )
+    line[0].set_ylabel(f"{name}: degree")
+    for ax, row in zip(line, rows, strict=True):
+        ax.set_title(f"Guessed age {y_test[row]:.0f}")
+        ax.get_legend() and ax.get_legend().remove()
+for ax in axes[1]:
+    ax.set(xlim=(-5, 90), xlabel="Age (years)")
+lines = axes[0, 0].get_lines()
+figure.legend(
+    lines, ["guesses", "predicted"], loc="outside upper right", ncols=2
+)
 plt.show()
 
 # %%
@@ -276,9 +290,12 @@ print(table.round(2))
 low, high = intervals["LDL, guesses"]
 shown = order[:: len(order) // 100]
 _, ax = plt.subplots(figsize=(7, 3.5), layout="constrained")
-ax.vlines(y_test[shown], low[shown], high[shown], alpha=0.5)
-ax.plot(y_test[shown], y_test[shown], "k.", markersize=3)
-ax.set(xlabel="Mean guess (years)", ylabel="80 % interval (years)")
+ax.vlines(
+    y_test[shown], low[shown], high[shown], alpha=0.5, label="80 % interval"
+)
+ax.plot(y_test[shown], y_test[shown], "k.", ms=3, label="mean guess")
+ax.set(xlabel="Mean guess (years)", ylabel="Age (years)")
+ax.legend()
 plt.show()
 
 # %%
@@ -286,8 +303,8 @@ plt.show()
 # intervals contain more than 80 % of the means. The other targets are as wide as `sigma` makes
 # them, 3 years. What a loss adds shows in the width, and hardly in the error of the decoded age.
 # The expectation loss weighs a year of error as a nat, against which the shape of the distribution
-# counts little, and intervals get too wide; the mean-variance loss asks for narrow ones. For
-# intervals that keep a promise see :ref:`sphx_glr_auto_examples_uncertainty_plot_conformal_ages.py`.
+# counts little, and intervals get too wide; the mean-variance loss asks for narrow ones. Intervals
+# that keep a promise are in :ref:`sphx_glr_auto_examples_uncertainty_plot_conformal_ages.py`.
 
 # %%
 # Errors of the degrees, age by age
@@ -312,5 +329,7 @@ for column, (name, D) in enumerate(
         D_test, D, labels=labels, ax=axes[:, column]
     )
     axes[0, column].set_title(name)
-    axes[1, column].set(xlabel="Age", xlim=(-5, 90))
+    axes[1, column].set(xlabel="Age (years)", xlim=(-5, 90))
+for ax in axes[:, 1]:
+    ax.set_ylabel("")
 plt.show()

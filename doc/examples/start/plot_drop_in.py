@@ -53,9 +53,8 @@ for name, model in {
     "LogisticRegression": before,
     "LDLClassifier": after,
 }.items():
-    print(
-        f"{name:<20} accuracy {model.fit(X_train, y_train).score(X_test, y_test):.4f}"
-    )
+    accuracy = model.fit(X_train, y_train).score(X_test, y_test)
+    print(f"{name:<20} accuracy {accuracy:.4f}")
 difference = np.abs(
     before.predict_proba(X_test) - after.predict_proba(X_test)
 ).max()
@@ -93,9 +92,8 @@ predictions = {
 print(f"{'':<18}KL from truth   log loss   most likely label found")
 for name, P in predictions.items():
     hits = np.mean(P.argmax(axis=1) == D_test.argmax(axis=1))
-    print(
-        f"{name:<18}{kl_divergence(D_test, P):13.4f}{log_loss(y_test, P):11.3f}{hits:26.3f}"
-    )
+    divergence, loss = kl_divergence(D_test, P), log_loss(y_test, P)
+    print(f"{name:<18}{divergence:13.4f}{loss:11.3f}{hits:26.3f}")
 
 # %%
 # Copies and distributions agree, as they must: the loss is the same, and copies cost three times
@@ -103,11 +101,12 @@ for name, P in predictions.items():
 # probabilities are hardly better than a constant: it has seen clear decisions only, and promises
 # clear decisions. scikit-learn's ``CalibrationDisplay`` shows how often each label really occurs.
 
+# sphinx_gallery_thumbnail_number = 2
 _, axes = plt.subplots(
-    1, n_labels, figsize=(10.5, 4), sharey=True, layout="constrained"
+    1, n_labels, figsize=(10, 3.8), sharey=True, layout="constrained"
 )
 for label, ax in enumerate(axes):
-    for name in ("majority", "BFGSLDL on votes"):
+    for name in ("BFGSLDL on votes", "majority"):
         degree = predictions[name][:, label]
         CalibrationDisplay.from_predictions(
             y_test == label,
@@ -117,12 +116,10 @@ for label, ax in enumerate(axes):
             name=name,
             ax=ax,
         )
-    ax.set(
-        title=f"Label {label}",
-        xlabel="Predicted probability",
-        ylabel="Frequency",
-    )
+    ax.set(title=f"Label {label}", xlim=(0, 0.8), ylim=(0, 0.8))
+    ax.set(xlabel="Predicted probability", ylabel="Share of the rows")
     ax.label_outer()
+    ax.legend(loc="upper left").set_visible(label == 0)
 plt.show()
 
 # %%
@@ -151,18 +148,14 @@ scores = {
 }
 print(f"{'':<16}R2      mean absolute error   ms per fit")
 for name, score in scores.items():
-    r2, error = (
-        score["test_r2"].mean(),
-        -score["test_neg_mean_absolute_error"].mean(),
-    )
-    print(
-        f"{name:<16}{r2:.3f}{error:15.1f}{1000 * score['fit_time'].mean():20.1f}"
-    )
+    r2 = score["test_r2"].mean()
+    error = -score["test_neg_mean_absolute_error"].mean()
+    time = 1000 * score["fit_time"].mean()
+    print(f"{name:<16}{r2:.3f}{error:15.1f}{time:20.1f}")
 gain = scores["LDLRegressor"]["test_r2"] - scores["RidgeCV"]["test_r2"]
 error = gain.std(ddof=1) / np.sqrt(len(gain))
-print(
-    f"difference of R2 over {len(gain)} folds: {gain.mean():.3f}, standard error {error:.3f}"
-)
+print(f"difference of R2 over {len(gain)} folds: {gain.mean():.3f}")
+print(f"standard error of the difference: {error:.3f}")
 
 # %%
 # As predictors of the mean the two are about equal: the difference is small, and not much larger
@@ -184,9 +177,8 @@ for train, test in folds.split(X):
     ]
     gain.extend(np.log(at_value) - np.log(bell))
 error = np.std(gain, ddof=1) / np.sqrt(len(gain))
-print(
-    f"gain in log density per patient: {np.mean(gain):.3f}, standard error {error:.3f}"
-)
+print(f"gain in log density per patient: {np.mean(gain):.3f}")
+print(f"standard error of the gain: {error:.3f}")
 
 # %%
 # Four patients of the last fold, from a low to a high prediction. Where little progression is
@@ -201,15 +193,13 @@ _, axes = plt.subplots(
 for ax, patient in zip(axes.flat, patients, strict=True):
     row = X[[patient]]
     density = ldl.predict_proba(row)[0] / (grid[1] - grid[0])
-    ax.plot(grid, norm.pdf(grid, ridge.predict(row), width), label="RidgeCV")
+    ax.fill_between(grid, density, alpha=0.3, linewidth=0)
     ax.plot(grid, density, label="LDLRegressor")
+    bell = norm.pdf(grid, ridge.predict(row), width)
+    ax.plot(grid, bell, "--", label="RidgeCV")
     ax.axvline(y[patient], color="k", linestyle=":", label="observed")
-    ax.set(
-        title=f"Patient {patient}",
-        xlabel="Disease progression",
-        ylabel="Density",
-    )
-    ax.set_xlim(-50, 420)
+    ax.set(title=f"Patient {patient}", xlabel="Measure of progression")
+    ax.set(xlim=(-50, 420), ylim=(0, None), ylabel="Density")
     ax.label_outer()
-axes[0, 0].legend()
+axes[0, 1].legend(loc="upper right")
 plt.show()

@@ -52,7 +52,7 @@ X = np.hstack([genres, numbers])
 
 
 def depends_on_features(spread, unexplained):
-    """Draw a linear function of the features, and noise, of the given standard deviations."""
+    """Draw a linear function of the features, and noise."""
     Z = (X - X.mean(axis=0)) / X.std(axis=0)
     known = Z @ rng.normal(0, spread / np.sqrt(X.shape[1]), X.shape[1])
     return known + rng.normal(0, unexplained, N_FILMS)
@@ -62,7 +62,8 @@ appeal = 3.3 + depends_on_features(0.5, 0.25)
 gap = 3.5 * expit(depends_on_features(1.5, 0.5))
 share = expit(depends_on_features(1.0, 0.3))
 
-# Each viewer's liking is normal, around one of two centres; stars are what it is rounded to.
+# Each viewer's liking is normal, around one of two centres; stars are what it
+# is rounded to.
 edges = np.concatenate([[-np.inf], STARS[:-1] + 0.5, [np.inf]])
 likes = np.diff(
     norm.cdf(edges, (appeal + gap * (1 - share))[:, None], 0.7), axis=1
@@ -182,6 +183,7 @@ print(
     f"rank correlation of predicted and observed disagreement: {agreement:.2f}"
 )
 
+# sphinx_gallery_thumbnail_number = 2
 _, axes = plt.subplots(1, 2, figsize=(10, 4.4), layout="constrained")
 pairs = [("Mean rating", observed, means["linear, saturating"])]
 pairs += [
@@ -190,7 +192,8 @@ pairs += [
 for ax, (title, seen, predicted) in zip(axes, pairs, strict=True):
     points = ax.scatter(predicted, seen, c=n_test, norm="log", s=8)
     ax.axline((seen.mean(), seen.mean()), slope=1, color="k", linestyle=":")
-    ax.set(title=title, xlabel="Predicted", ylabel="Observed")
+    ax.set(title=title, xlabel="Predicted (stars)")
+    ax.set_ylabel("Observed (stars)")
 plt.colorbar(points, ax=axes, label="Number of ratings")
 plt.show()
 
@@ -217,6 +220,7 @@ for ax, row in zip(display.axes_, rows, strict=True):
     )
 for ax in display.axes_[3:]:
     ax.set_xlabel("Stars")
+display.figure_.legends[0].get_texts()[0].set_text("observed")
 plt.show()
 
 # %%

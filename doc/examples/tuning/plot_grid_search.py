@@ -57,6 +57,12 @@ scoring = {
     "cosine": get_ldl_scorer("cosine_similarity"),
     "Clark": get_ldl_scorer("neg_clark_distance"),
 }
+MEASURES = {
+    "KL": "KL divergence (nats)",
+    "Chebyshev": "Chebyshev distance",
+    "cosine": "cosine similarity",
+    "Clark": "Clark distance",
+}
 folds = KFold(4, shuffle=True, random_state=0)
 search = GridSearchCV(pipe, grid, scoring=scoring, refit=False, cv=folds)
 search.fit(X_train, votes_train)
@@ -73,21 +79,19 @@ fig, axes = plt.subplots(
 for ax, measure in zip(axes.flat, scoring, strict=True):
     scores = search.cv_results_[f"mean_test_{measure}"]
     best[measure] = search.cv_results_["params"][scores.argmax()]
-    # The grid runs through the names in alphabetical order: the last one, gamma, is the fastest.
+    # The grid runs through the names in alphabetical order: gamma, the last
+    # one, is the fastest.
     scores = scores.reshape(len(alphas), len(gammas))
-    low = np.quantile(
-        scores, 0.25
-    )  # the worst quarter would take all the colours
+    low = np.quantile(scores, 0.25)  # the worst would take all the colours
     mesh = ax.pcolormesh(gammas, alphas, scores, vmin=low, shading="nearest")
-    gamma, alpha = (
-        best[measure]["nystroem__gamma"],
-        best[measure]["bfgsldl__alpha"],
-    )
-    ax.plot(gamma, alpha, "rX", markersize=12, markeredgecolor="w")
+    alpha, gamma = best[measure].values()
+    ax.plot(gamma, alpha, "X", color="C1", ms=12, mec="w", label="best")
     ax.set(xscale="log", yscale="log", title=measure)
-    fig.colorbar(mesh, ax=ax, extend="min")
-fig.supxlabel("gamma")
-fig.supylabel("alpha")
+    sign = "" if measure == "cosine" else "negative "
+    fig.colorbar(mesh, ax=ax, extend="min", label=f"{sign}{MEASURES[measure]}")
+axes[0, 0].legend(loc="lower left")
+fig.supxlabel("gamma: inverse width of the kernel")
+fig.supylabel("alpha: penalty")
 plt.show()
 
 # %%

@@ -97,28 +97,29 @@ for name, value in study.best_params.items():
 # stays behind. On the right the same trials over the learning rate. A cross stands at the best that
 # a trial had reached when it was ended, so crosses are higher than finished fits would be.
 
+STYLES = {
+    "pruned": {"color": "0.7", "zorder": 1},
+    "finished": {"color": "C0", "alpha": 0.5},
+    "best": {"color": "C1", "linewidth": 3, "zorder": 3},
+}
 fig, axes = plt.subplots(
     1, 2, figsize=(9, 4), sharey=True, layout="constrained"
 )
 for trial, ended in zip(study.trials, pruned, strict=True):
     best = trial.number == study.best_trial.number
-    style = (
-        {"color": "0.75", "zorder": 1}
-        if ended
-        else {"color": "C0", "alpha": 0.5}
-    )
-    style = {"color": "C1", "linewidth": 3, "zorder": 3} if best else style
-    label = "best" if best else "pruned" if ended else "finished"
+    kind = "best" if best else "pruned" if ended else "finished"
+    style = STYLES[kind]
     curve = trial.intermediate_values
-    axes[0].plot(curve.keys(), curve.values(), label=label, **style)
-    axes[1].plot(
-        trial.params["lr"], min(curve.values()), "x" if ended else "o", **style
-    )
-handles, labels = axes[0].get_legend_handles_labels()
-by_label = dict(zip(labels, handles, strict=True))
-axes[0].legend(by_label.values(), by_label.keys())
-axes[0].set(xlabel="Epoch", ylabel="KL divergence on validation rows")
-axes[1].set(xscale="log", xlabel="lr")
+    axes[0].plot(curve.keys(), curve.values(), label=kind, **style)
+    marker = "x" if ended else "o"
+    least = min(curve.values())
+    axes[1].plot(trial.params["lr"], least, marker, label=kind, **style)
+for ax in axes:
+    handles, labels = ax.get_legend_handles_labels()
+    by_label = dict(zip(labels, handles, strict=True))
+    ax.legend(by_label.values(), by_label.keys())
+axes[0].set(xlabel="Epoch", ylabel="KL divergence on validation rows (nats)")
+axes[1].set(xscale="log", xlabel="Learning rate")
 fig.suptitle("Trials of the search")
 plt.show()
 

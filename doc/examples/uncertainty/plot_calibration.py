@@ -82,7 +82,8 @@ for name, model in models.items():
         ax=axes[1],
     )
 axes[0].set_title("Predicted class")
-axes[1].set_title("Class 0")
+axes[1].set(title="Class 0", xlabel="Predicted degree of class 0")
+axes[1].set_ylabel("Share of class 0")
 plt.show()
 
 # %%
@@ -201,7 +202,7 @@ networks = {
     "labels, CutMix": mixed.fit(X_train, y_train),
 }
 
-_, ax = plt.subplots(figsize=(5, 5), layout="constrained")
+_, ax = plt.subplots(figsize=(8, 5), layout="constrained")
 print(f"{'':<16}accuracy   calibration error")
 for name, model in networks.items():
     P = model.predict_proba(X_test)
@@ -209,4 +210,5 @@ for name, model in networks.items():
     print(f"{name:<16}{model.score(X_test, y_test):8.3f}{error:20.3f}")
     ReliabilityDisplay.from_predictions(y_test, P, name=name, ax=ax)
 ax.set_title("Digits")
+ax.get_legend().set(loc="upper left", bbox_to_anchor=(1.02, 1))
 plt.show()

@@ -72,9 +72,8 @@ candidates = {
 }
 for bandwidth, model in candidates.items():
     held_out = model.log_density(X_valid, y_valid).mean()
-    print(
-        f"bandwidth {bandwidth:<5} {model.n_labels_:3d} kernels   log-density {held_out:.3f}"
-    )
+    print(f"bandwidth {bandwidth:<5}{model.n_labels_:3d} kernels", end="   ")
+    print(f"log-density {held_out:.3f}")
 kernels = max(
     candidates.values(),
     key=lambda model: model.log_density(X_valid, y_valid).mean(),
@@ -118,7 +117,7 @@ for ax, (name, density) in zip(axes, densities.items(), strict=True):
         rasterized=True,
     )
     ax.plot(x, mean.predict(x[:, None]), "w--", label="predicted mean")
-    ax.set(title=name, xlabel="x")
+    ax.set(title=name, xlabel="x", xticks=[-0.5, 0, 0.5])
 axes[0].set_ylabel("y")
 axes[0].legend(
     loc="upper left", framealpha=0.3, labelcolor="white", facecolor="black"
@@ -195,9 +194,8 @@ threshold = np.quantile(np.exp(kernels.log_density(X_valid, y_valid)), 0.1)
 inside = np.exp(kernels.log_density(X_test, y_test)) >= threshold
 region = densities["kernels"] >= threshold
 size = (region.sum(axis=0) * (values[1] - values[0])).mean()
-print(
-    f"region of highest density: coverage {inside.mean():.3f}, mean size {size:.2f}"
-)
+print(f"region of highest density: coverage {inside.mean():.3f}")
+print(f"its mean size: {size:.2f}")
 
 _, ax = plt.subplots(figsize=(6.4, 4), layout="constrained")
 ax.plot(X_test[:1500, 0], y_test[:1500], "k.", markersize=2, alpha=0.5)
