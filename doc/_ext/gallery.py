@@ -28,9 +28,7 @@ SECTIONS = {
     ],
 }
 _PLACE = {
-    f"plot_{page}.py": place
-    for pages in SECTIONS.values()
-    for place, page in enumerate(pages)
+    f"plot_{page}.py": place for pages in SECTIONS.values() for place, page in enumerate(pages)
 }
 
 # Figures of gallery, guide and results have the colours of the displays: C0, C1, ... in examples.

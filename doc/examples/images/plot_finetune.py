@@ -11,6 +11,7 @@ learning with label ambiguity", IEEE Transactions on Image Processing, 2017.
 """
 
 import copy
+from pprint import pprint
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -91,8 +92,7 @@ net.head = nn.Linear(net.head.in_features, 5)
 # rate that falls, and rates of their own for the parameters of the layer called head. Parameters
 # behind it win.
 
-for name, value in PRESETS["finetune"].items():
-    print(f"{name:<16}{value}")
+pprint(PRESETS["finetune"], sort_dicts=False, width=79)
 
 epochs = {"batch_size": 8, "max_epochs": 30}
 models = {

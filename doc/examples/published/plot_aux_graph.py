@@ -123,7 +123,7 @@ for pixel_noise in (0.1, 0.4):
 # is ahead of early stopping alone with 40 % of wrong labels only, by little.
 
 figure, axes = plt.subplots(
-    1, 2, figsize=(9, 3.8), sharey=True, layout="constrained"
+    1, 2, figsize=(9, 3.8), sharex=True, sharey=True, layout="constrained"
 )
 for ax, (pixel_noise, accuracy) in zip(axes, results.items(), strict=True):
     names, scores = list(accuracy), np.array(list(accuracy.values()))
@@ -132,7 +132,7 @@ for ax, (pixel_noise, accuracy) in zip(axes, results.items(), strict=True):
         wrong_shares, scores.T, "os^", strict=True
     ):
         ax.plot(column, names, marker, label=f"{wrong_share:.0%}")
-    ax.set(title=f"Pixel noise {pixel_noise}", xlim=(0.38, 0.96))
+    ax.set_title(f"Pixel noise {pixel_noise}")
     ax.set_xlabel("Accuracy on clean labels")
 axes[0].invert_yaxis()
 figure.legend(

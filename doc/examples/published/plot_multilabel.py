@@ -218,9 +218,8 @@ settings = {
 decays = [1e-4, 1e-3, 1e-2]
 found = {}
 for setting, sizes in settings.items():
-    print(
-        f"\n{setting:<20}{'mAP':>16}{'F1':>16}{'full sets':>18}   weight decay"
-    )
+    titles = "".join(f"{t:>15}" for t in ("mAP", "F1", "full sets"))
+    print(f"\n{setting:<22}{titles}   decay")
     for name, fit in methods.items():
         X, states, X_new, states_new = draw_both(*sizes, seed=100)
         ap = [
@@ -240,7 +239,7 @@ for setting, sizes in settings.items():
         )
         print(
             f"{name:<22}"
-            + "".join(f"{m:10.3f} ±{s:.3f}" for m, s in columns)
+            + "".join(f"{m:8.3f} ±{s:.3f}" for m, s in columns)
             + f"   {decay:g}"
         )
 

@@ -123,7 +123,6 @@ for (degrees, errors), name in zip(axes.T, shown, strict=True):
         D_new, predicted[name], sort=False, ax=[degrees, errors]
     )
     degrees.set_title(name.replace(", ", ",\n"))
-    errors.set_ylim(-0.35, 0.45)
 for ax in axes[:, 1:].flat:
     ax.set_ylabel("")
 plt.show()

@@ -358,7 +358,7 @@ print(pd.DataFrame(rows, index=columns).T.round(3))
 years = SplitConformalClassifier(AgeGroups(ldl, 1), confidence_level=0.9)
 conformal, test = FOLDS[0]
 years.conformalize(X_other[conformal], group(y_other[conformal], 1))
-four = test[np.argsort(y_other[test])[[150, 1000, 1900, 2440]]]
+four = test[np.argsort(y_other[test])[[150, 1000, 2050, 2440]]]
 # sphinx_gallery_thumbnail_number = 2
 members = years.predict_set(X_other[four])[1][:, :, 0]
 P = AgeGroups(ldl, 1).predict_proba(X_other[four])
