@@ -251,9 +251,9 @@ for line, (name, D) in zip(
         D_test, D, rows=rows, labels=labels, ax=line
     )
     line[0].set_ylabel(f"{name}: degree")
+    line[0].get_legend().remove()  # one for all follows
     for ax, row in zip(line, rows, strict=True):
         ax.set_title(f"Guessed age {y_test[row]:.0f}")
-        ax.get_legend() and ax.get_legend().remove()
 for ax in axes[1]:
     ax.set(xlim=(-5, 90), xlabel="Age (years)")
 lines = axes[0, 0].get_lines()
