@@ -46,9 +46,8 @@ print(f"degrees without any vote: {np.mean(votes == 0):.0%}")
 # kernel, ``alpha`` the penalty. With ``refit=False`` nothing is chosen yet.
 
 kernel = Nystroem(n_components=50, random_state=0)
-pipe = make_pipeline(
-    StandardScaler(), kernel, BFGSLDL(tol=1e-4)
-)  # exact enough for a search
+learner = BFGSLDL(tol=1e-4)  # exact enough for a search
+pipe = make_pipeline(StandardScaler(), kernel, learner)
 gammas, alphas = np.logspace(-2, 0.5, 6), np.logspace(-6, -1, 6)
 grid = {"nystroem__gamma": gammas, "bfgsldl__alpha": alphas}
 scoring = {
