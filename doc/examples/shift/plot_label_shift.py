@@ -18,6 +18,8 @@ given, taken to be equal, or estimated from samples of the new place without lab
 # probabilities of the classes as distributions. The first label has 70 % of the mass in training
 # and 10 % afterwards.
 
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.frozen import FrozenEstimator
@@ -78,6 +80,8 @@ plt.show()
 truth = FrozenEstimator(
     BFGSLDL(alpha=1e-8).fit(*make_label_shift(20_000, prior=source))
 )
+# With 100 rows an estimate may all but rule out a label, and warns.
+warnings.filterwarnings("ignore", message="The estimated prior is in a corner")
 sizes, n_repeats = np.array([100, 300, 1000, 3000]), 12
 _, ax = plt.subplots(figsize=(6, 4), layout="constrained")
 for method, marker in {"bbse": "o", "em": "s"}.items():
