@@ -13,6 +13,8 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))  # what pages are drawn with
 matplotlib.use("Agg")
 
+import gallery  # noqa: E402
+
 project = "sklearn_ldl"
 author = "The sklearn_ldl developers"
 project_copyright = author
@@ -67,12 +69,20 @@ plot_include_source = True
 plot_html_show_source_link = False
 plot_html_show_formats = False
 plot_formats = [("png", 160)]
-plot_rcparams = {"figure.figsize": (6.4, 3.6), "figure.constrained_layout.use": True}
+plot_rcparams = {
+    "figure.figsize": (6.4, 3.6),
+    "figure.constrained_layout.use": True,
+    **gallery.RC,
+}
 plot_apply_rcparams = True
 
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "auto_examples",
+    "subsection_order": [f"examples/{section}" for section in gallery.SECTIONS],
+    "within_subsection_order": "gallery.Order",
+    "reset_modules": ("matplotlib", "gallery.reset"),
+    "remove_config_comments": True,
     "doc_module": "sklearn_ldl",
     "reference_url": {"sklearn_ldl": None},
     "backreferences_dir": "api/backreferences",

@@ -59,8 +59,8 @@ def test_what_is_named_exists_and_has_the_parameters(path, title):
 
 def test_scripts_examples_and_pages_exist():
     folders = ROOT / "benchmarks", DOC / "examples"
-    scripts = {path.name for folder in folders for path in folder.glob("*_*.py")}
-    said = set(re.findall(r"(?:\b|examples_)((?:bench|plot)_\w+\.py)", PAGE))
+    scripts = {path.name for folder in folders for path in folder.rglob("*_*.py")}
+    said = set(re.findall(r"(?:\b|examples_[a-z]+_)((?:bench|plot)_\w+\.py)", PAGE))
     assert said - scripts == set()
     pages = [path for kind in ("rst", "md") for path in DOC.glob(f"[gr]*/*.{kind}")]
     label = re.compile(r"^(?:\(([\w-]+)\)=|\.\. _([\w-]+):)", re.M)

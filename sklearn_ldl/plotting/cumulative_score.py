@@ -15,6 +15,7 @@ from sklearn_ldl.plotting.figures import (
     curve_label,
     cycle_curves,
     line_options,
+    name_axes,
     one_axes,
     pyplot,
 )
@@ -254,10 +255,10 @@ class CumulativeScoreDisplay:
         self.figure_ = self.ax_.figure
         cycle_curves(self.ax_)
         name = self.name if name is None else name
-        label = curve_label(name, f"mean error {self.mean_error:.3g}")
+        label = curve_label(self.ax_, name, f"mean error {self.mean_error:.3g}")
         options = line_options({"label": label}, kwargs)
         (self.line_,) = self.ax_.plot(self.thresholds, self.scores, **options)
-        self.ax_.set(xlabel="Largest tolerated error", ylabel="Cumulative score (share of samples)")
+        name_axes(self.ax_, "Largest tolerated error", "Cumulative score (share of samples)")
         self.ax_.set_xlim(left=0)
         self.ax_.set_ylim(0, 1.02)
         self.ax_.legend(loc="lower right")

@@ -14,9 +14,9 @@ from sklearn_ldl.metrics.checks import check_pair
 from sklearn_ldl.metrics.rows import RowMetric
 from sklearn_ldl.plotting.figures import (
     BLUE,
-    ORANGE,
     VERMILLION,
     all_axes,
+    fitted_text,
     label_panels,
     panel_grid,
     pyplot,
@@ -253,7 +253,8 @@ class LabelDistributionDisplay:
         ]
         self.true_artists_, self.pred_artists_ = map(list, zip(*pairs, strict=True))
         for axes, row, score in zip(self.axes_, self.rows, self.scores, strict=True):
-            axes.set_title(f"Row {row}: {self.metric_name} {score:.3g}", fontsize="medium")
+            title = f"Row {row}: {self.metric_name} {score:.3g}"
+            axes.set_title(fitted_text(axes, title, "font.size"), fontsize="medium")
             axes.set_ylim(bottom=0)
             name_height = write_labels(axes, labels, kind)
         if ax is None:
@@ -275,7 +276,7 @@ class LabelDistributionDisplay:
 def _draw_bars(axes: Axes, x: NDArray, d: NDArray, p: NDArray) -> tuple[Any, Any]:
     width = 0.4
     true = axes.bar(x - width / 2, d, width, color=BLUE, label="true")
-    return true, axes.bar(x + width / 2, p, width, color=ORANGE, label="predicted")
+    return true, axes.bar(x + width / 2, p, width, color=VERMILLION, label="predicted")
 
 
 def _draw_lines(axes: Axes, x: NDArray, d: NDArray, p: NDArray) -> tuple[Any, Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import textwrap
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,7 +14,11 @@ from sklearn_ldl._core.extras import MissingExtraError
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+# Sizes of text, as matplotlib names them.
+Size = Literal["font.size", "axes.labelsize", "legend.fontsize"]
+
 # M. Okabe and K. Ito, "Color universal design", 2008: distinct for colour-blind readers as well.
+# The one palette of displays, gallery, guide and results.
 BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK, GREY = (
     "#0072B2",
     "#D55E00",
@@ -24,7 +29,12 @@ BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK, GREY = (
     "#000000",
     "#999999",
 )
-_CURVE_COLORS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+PALETTE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+
+# About the width of a character, relative to the height of its line.
+CHARACTER_WIDTH = 0.62
+# Characters that the line of a legend takes beside its text.
+_HANDLE = 8
 
 
 def pyplot(needed_by: str) -> ModuleType:
@@ -81,12 +91,41 @@ def label_panels(axes: NDArray, n_columns: int, xlabel: str, ylabel: str, **opti
 def cycle_curves(ax: Axes) -> None:
     """Let the curves of empty axes take colour-blind-safe colours in turn."""
     if not ax.has_data():
-        ax.set_prop_cycle(color=_CURVE_COLORS)
+        ax.set_prop_cycle(color=PALETTE)
 
 
-def curve_label(name: str | None, figure: str) -> str:
-    """Return the legend of a curve: a figure of it, behind its name if it has one."""
-    return figure if name is None else f"{name} ({figure})"
+def curve_label(ax: Axes, name: str | None, figure: str) -> str:
+    """Return the legend of a curve: a figure of it, behind its name if it has one.
+
+    In narrow axes the figure stands below the name.
+    """
+    if name is None:
+        return figure
+    label = f"{name} ({figure})"
+    fits = characters(ax, "legend.fontsize") - _HANDLE >= len(label)
+    return label if fits else f"{name}\n({figure})"
+
+
+def fitted_text(ax: Axes, text: str, size: Size, along: Literal["x", "y"] = "x") -> str:
+    """Break a title or the name of an axis into lines that are no longer than the axes."""
+    return textwrap.fill(text, max(characters(ax, size, along), 1), break_long_words=False)
+
+
+def name_axes(ax: Axes, xlabel: str, ylabel: str) -> None:
+    """Name both axes, in lines that are no longer than they."""
+    ax.set_xlabel(fitted_text(ax, xlabel, "axes.labelsize"))
+    ax.set_ylabel(fitted_text(ax, ylabel, "axes.labelsize", along="y"))
+
+
+def characters(ax: Axes, size: Size, along: Literal["x", "y"] = "x") -> int:
+    """Return how many characters fit into a line across the axes; at a size of text."""
+    from matplotlib import rcParams
+    from matplotlib.font_manager import FontProperties
+
+    extent = ax.get_window_extent()
+    length = extent.width if along == "x" else extent.height
+    points = FontProperties(size=rcParams[size]).get_size_in_points()
+    return int(72 * length / ax.figure.dpi / (CHARACTER_WIDTH * points))
 
 
 def line_options(defaults: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:

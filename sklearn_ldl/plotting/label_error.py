@@ -9,7 +9,15 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 
 from sklearn_ldl.metrics.checks import check_pair, check_weights
-from sklearn_ldl.plotting.figures import BLUE, GREY, VERMILLION, all_axes, pyplot
+from sklearn_ldl.plotting.figures import (
+    BLUE,
+    GREY,
+    VERMILLION,
+    all_axes,
+    characters,
+    name_axes,
+    pyplot,
+)
 from sklearn_ldl.plotting.label_axis import (
     Kind,
     check_labels,
@@ -18,12 +26,15 @@ from sklearn_ldl.plotting.label_axis import (
     resolve_kind,
     write_labels,
 )
-from sklearn_ldl.plotting.responses import distributions, labels_of
+from sklearn_ldl.plotting.responses import are_numbers, declares_order, distributions, labels_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _MAX_BARS = 40
+# Share of the lower panel that is kept free for the legend, and its length in one line.
+_LEGEND_ROOM = 0.3
+_LEGEND_CHARACTERS = 40
 
 
 class LabelErrorDisplay:
@@ -51,6 +62,8 @@ class LabelErrorDisplay:
         Mean of prediction minus truth.
     labels : array-like of shape (n_labels,) or (n_labels, n_dims), default=None
         Names or values of the labels; None stands for the column numbers.
+    ordered : bool, default=False
+        Whether the labels have an order, in which they stay unless asked otherwise.
 
     Attributes
     ----------
@@ -91,11 +104,13 @@ class LabelErrorDisplay:
         bias: NDArray,
         *,
         labels: ArrayLike | None = None,
+        ordered: bool = False,
     ):
         self.mean_degree = mean_degree
         self.mean_absolute_error = mean_absolute_error
         self.bias = bias
         self.labels = labels
+        self.ordered = ordered
 
     @classmethod
     def from_estimator(
@@ -128,7 +143,8 @@ class LabelErrorDisplay:
             Names or values of the labels. None takes them from the columns of a data frame `y`, or
             from `label_names_`, `grid_` or `classes_` of the estimator, or numbers them.
         sort : bool, default=None
-            Whether to order labels by falling mean degree; None does so for bars.
+            Whether to order labels by falling mean degree. None does so for bars, but keeps the
+            order of labels that have one: numbers, and levels of an ordered Categorical.
         kind : {"auto", "bar", "line"}, default="auto"
             "auto" means bars, but lines for more than 40 labels and for the values of a grid.
         ax : array-like of two Axes, default=None
@@ -148,16 +164,19 @@ class LabelErrorDisplay:
         """
         pyplot(f"{cls.__name__}.from_estimator")
         D_true, D_pred = distributions(estimator, X, y)
+        ordered = declares_order(y if labels is None else labels)
         labels = labels_of(D_true, y, estimator=estimator) if labels is None else labels
-        return cls.from_predictions(
+        display = cls.from_predictions(
             D_true,
             D_pred,
             sample_weight=sample_weight,
             labels=labels,
-            sort=sort,
+            sort=False if sort is None and ordered else sort,
             kind=kind,
             ax=ax,
         )
+        display.ordered = display.ordered or ordered
+        return display
 
     @classmethod
     def from_predictions(
@@ -183,7 +202,8 @@ class LabelErrorDisplay:
             Names or values of the labels. None takes the columns of a data frame `D_pred` or
             `D_true`, or numbers them.
         sort : bool, default=None
-            Whether to order labels by falling mean degree; None does so for bars.
+            Whether to order labels by falling mean degree. None does so for bars, but keeps the
+            order of labels that have one: numbers, and levels of an ordered Categorical.
         kind : {"auto", "bar", "line"}, default="auto"
             "auto" means bars, but lines for more than 40 labels and for the values of a grid.
         ax : array-like of two Axes, default=None
@@ -202,6 +222,7 @@ class LabelErrorDisplay:
             If an argument is out of its range or shapes do not match.
         """
         pyplot(f"{cls.__name__}.from_predictions")
+        ordered = any(map(declares_order, [D_pred, D_true] if labels is None else [labels]))
         labels = labels_of(D_pred, D_true) if labels is None else labels
         D, P = check_pair(D_true, D_pred)
         weights = check_weights(sample_weight, len(D))
@@ -209,7 +230,8 @@ class LabelErrorDisplay:
             np.average(D, axis=0, weights=weights),
             np.average(np.abs(P - D), axis=0, weights=weights),
             np.average(P - D, axis=0, weights=weights),
-            labels=check_labels(labels, D.shape[1]),
+            labels=None if labels is None else check_labels(labels, D.shape[1]),
+            ordered=ordered or are_numbers(labels),
         )
         return display.plot(ax=ax, sort=sort, kind=kind)
 
@@ -223,7 +245,8 @@ class LabelErrorDisplay:
         ax : array-like of two Axes, default=None
             For the mean degrees and for the errors; None makes a figure.
         sort : bool, default=None
-            Whether to order labels by falling mean degree; None does so for bars.
+            Whether to order labels by falling mean degree. None does so for bars, but keeps the
+            order of labels that have one: numbers, and levels of an ordered Categorical.
         kind : {"auto", "bar", "line"}, default="auto"
             "auto" means bars, but lines for more than 40 labels and for the values of a grid.
 
@@ -234,7 +257,7 @@ class LabelErrorDisplay:
         """
         labels = check_labels(self.labels, len(self.mean_degree))
         kind = resolve_kind(kind, labels, _MAX_BARS)
-        sort = kind == "bar" if sort is None else sort
+        sort = kind == "bar" and not self.ordered if sort is None else sort
         order = np.argsort(-self.mean_degree if sort else positions(labels, kind), kind="stable")
         labels = names_of(labels[order]) if sort else labels[order]
         x = positions(labels, kind)
@@ -265,18 +288,25 @@ class LabelErrorDisplay:
         for axes in self.axes_:
             axes.margins(x=0.02)
         upper.set_ylim(bottom=0)
-        upper.set_ylabel("Mean degree")
-        lower.set(ylabel="Error of the degree", xlabel="Label")
+        name_axes(upper, "", "Mean degree")
+        upper.tick_params(labelbottom=False)  # also where the panels do not share their axis
+        name_axes(lower, "Label", "Error of the degree")
         name_height = write_labels(lower, labels, kind)
+        if kind == "bar":
+            upper.set_xticks(x)
         if ax is None:
             self.figure_.set_figheight(self.figure_.get_figheight() + name_height)
+        # Room for the legend that scales with the data, of other panels on the same axis as well.
+        ends = np.concatenate([[0.0], self.mean_absolute_error, self.bias])
+        lower.update_datalim([(x[0], ends.max() + _LEGEND_ROOM * np.ptp(ends))])
+        lower.autoscale_view(scalex=False)
         lower.legend(
             [self.error_, self.bias_],
             ["mean absolute error", "bias"],
-            loc="lower right",
-            bbox_to_anchor=(1, 1),
-            ncols=2,
+            loc="upper right",
+            fontsize="small",
             frameon=False,
+            ncols=1 if characters(lower, "legend.fontsize") < _LEGEND_CHARACTERS else 2,
         )
         return self
 

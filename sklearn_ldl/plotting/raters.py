@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ldl.distributors import RaterModel
-from sklearn_ldl.plotting.figures import BLUE, GREY, VERMILLION, one_axes, pyplot
+from sklearn_ldl.plotting.figures import BLUE, GREY, VERMILLION, name_axes, one_axes, pyplot
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -144,13 +144,8 @@ class RaterDisplay:
         )
         self.texts_ = [self._name(k) for k in np.flatnonzero(flagged)]
         self.ax_.axline((0, 0), slope=1, color=GREY, lw=1, zorder=0)
-        self.ax_.set(
-            xlim=(0, 1),
-            ylim=(0, 1),
-            aspect="equal",
-            xlabel="Expected agreement with others",
-            ylabel="Agreement with others",
-        )
+        name_axes(self.ax_, "Expected agreement with others", "Agreement with others")
+        self.ax_.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
         return self
 
     def _name(self, k: np.intp) -> Any:

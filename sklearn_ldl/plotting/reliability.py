@@ -17,6 +17,7 @@ from sklearn_ldl.plotting.figures import (
     curve_label,
     cycle_curves,
     line_options,
+    name_axes,
     one_axes,
     pyplot,
 )
@@ -311,7 +312,7 @@ class ReliabilityDisplay:
         if ref_line and _PERFECT not in self.ax_.get_legend_handles_labels()[1]:
             self.ax_.plot([0, 1], [0, 1], "k:", label=_PERFECT)
         name = self.name if name is None else name
-        label = curve_label(name, f"ECE = {self.ece:.3f}")
+        label = curve_label(self.ax_, name, f"ECE = {self.ece:.3f}")
         options = line_options({"label": label}, kwargs)
         (self.line_,) = self.ax_.plot(self.confidence, self.accuracy, **options)
         self.bars_ = self.ax_.errorbar(
@@ -333,13 +334,8 @@ class ReliabilityDisplay:
             zorder=self.line_.get_zorder() + 1,
             clip_on=False,
         )
-        self.ax_.set(
-            xlabel="Confidence (largest predicted degree)",
-            ylabel="Accuracy",
-            xlim=(0, 1),
-            ylim=(0, 1),
-            aspect="equal",
-        )
+        name_axes(self.ax_, "Confidence (largest predicted degree)", "Accuracy")
+        self.ax_.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
         self.ax_.legend(
             loc="best",
             title="point area: share of rows\nbars: 95 % intervals",

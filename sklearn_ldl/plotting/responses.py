@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, is_classifier
 
-from sklearn_ldl._core.label_names import declared_classes, innermost, name_array, names_of
+from sklearn_ldl._core.label_names import (
+    declared_classes,
+    innermost,
+    name_array,
+    names_as_numbers,
+    names_of,
+)
 from sklearn_ldl._core.sklearn_compat import check_response_method
 from sklearn_ldl.metrics.scorers import matched_truth
 
@@ -42,6 +49,20 @@ def labels_of(*frames: Any, estimator: BaseEstimator | None = None) -> ArrayLike
     if hasattr(inner, "label_names_"):
         return name_array(inner.label_names_)
     return getattr(inner, "grid_", getattr(inner, "classes_", None))
+
+
+def declares_order(labels: Any) -> bool:
+    """Tell whether a column of labels, or the columns of a frame, are an ordered Categorical."""
+    dtype: Any = getattr(getattr(labels, "columns", labels), "dtype", None)
+    return bool(getattr(dtype, "ordered", False)) or type(dtype).__name__ == "Enum"
+
+
+def are_numbers(labels: ArrayLike | None) -> bool:
+    """Tell whether labels are numbers or points, also as text."""
+    if labels is None:
+        return False
+    values = np.asarray(labels)
+    return values.dtype.kind in "iuf" or (values.ndim == 1 and bool(names_as_numbers(values)))
 
 
 def title_of(metric: Callable) -> str:

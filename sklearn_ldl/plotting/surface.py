@@ -21,9 +21,10 @@ from sklearn_ldl._core.simplex import check_distribution
 from sklearn_ldl.metrics import kl_divergence
 from sklearn_ldl.metrics.checks import check_pair, weighted_mean
 from sklearn_ldl.metrics.rows import RowMetric
-from sklearn_ldl.plotting.figures import all_axes, label_panels, panel_grid, pyplot
+from sklearn_ldl.plotting.figures import all_axes, fitted_text, label_panels, panel_grid, pyplot
 from sklearn_ldl.plotting.label_axis import check_labels
 from sklearn_ldl.plotting.responses import distributions, labels_of, name_of, title_of
+from sklearn_ldl.plotting.simplex_colors import Colors, check_colors, colors_of, draw_key
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,6 +43,11 @@ class RGBSurfaceDisplay:
 
     which loses nothing because degrees sum to one: pure colours have all mass on one label, white
     is the uniform distribution, and equal colours mean equal distributions in all panels.
+
+    Red and green look alike to one man in twelve. ``colors="colorblind"`` mixes dark blue, orange
+    and white instead, which differ in lightness as well: :math:`(r, g, b) = \sum_j d_j c_j` with
+    the colours :math:`c_j` of the labels. This loses nothing either; the uniform distribution is a
+    brownish grey.
 
     Make one by `from_estimator` or `from_predictions`; the parameters are stored as attributes.
 
@@ -120,6 +126,7 @@ class RGBSurfaceDisplay:
         sample_weight: ArrayLike | None = None,
         labels: ArrayLike | None = None,
         extent: tuple[float, float, float, float] = (-1, 1, -1, 1),
+        colors: Colors = "rgb",
         ax: ArrayLike | Axes | None = None,
     ) -> RGBSurfaceDisplay:
         """Predict and draw.
@@ -145,6 +152,8 @@ class RGBSurfaceDisplay:
             `label_names_` or `classes_` of the estimator, or numbers them.
         extent : tuple of float, default=(-1, 1, -1, 1)
             Coordinates of the first and last column, and of the first and last line.
+        colors : {"rgb", "colorblind"}, default="rgb"
+            Red, green and blue for the three labels, or dark blue, orange and white.
         ax : Axes or array-like of Axes, default=None
             One for the truth and one per estimator; None makes a figure.
 
@@ -158,7 +167,7 @@ class RGBSurfaceDisplay:
         ImportError
             If matplotlib is missing.
         ValueError
-            If there are not three labels, or shapes do not match.
+            If there are not three labels, shapes do not match, or `colors` is unknown.
         """
         pyplot(f"{cls.__name__}.from_estimator")
         models = estimator if isinstance(estimator, Mapping) else {name_of(estimator): estimator}
@@ -182,6 +191,7 @@ class RGBSurfaceDisplay:
             sample_weight=sample_weight,
             labels=labels,
             extent=extent,
+            colors=colors,
             ax=ax,
         )
 
@@ -196,6 +206,7 @@ class RGBSurfaceDisplay:
         sample_weight: ArrayLike | None = None,
         labels: ArrayLike | None = None,
         extent: tuple[float, float, float, float] = (-1, 1, -1, 1),
+        colors: Colors = "rgb",
         ax: ArrayLike | Axes | None = None,
     ) -> RGBSurfaceDisplay:
         """Draw given distributions.
@@ -218,6 +229,8 @@ class RGBSurfaceDisplay:
             are matched by name, or numbers them.
         extent : tuple of float, default=(-1, 1, -1, 1)
             Coordinates of the first and last column, and of the first and last line.
+        colors : {"rgb", "colorblind"}, default="rgb"
+            Red, green and blue for the three labels, or dark blue, orange and white.
         ax : Axes or array-like of Axes, default=None
             One for the truth and one per model; None makes a figure.
 
@@ -231,7 +244,7 @@ class RGBSurfaceDisplay:
         ImportError
             If matplotlib is missing.
         ValueError
-            If there are not three labels, or shapes do not match.
+            If there are not three labels, shapes do not match, or `colors` is unknown.
         """
         pyplot(f"{cls.__name__}.from_predictions")
         given = D_pred if isinstance(D_pred, Mapping) else {"predicted": D_pred}
@@ -256,13 +269,14 @@ class RGBSurfaceDisplay:
             metric_name=title_of(metric),
             labels=check_labels(labels, 3),
         )
-        return display.plot(ax=ax, extent=extent)
+        return display.plot(ax=ax, extent=extent, colors=colors)
 
     def plot(
         self,
         *,
         ax: ArrayLike | Axes | None = None,
         extent: tuple[float, float, float, float] = (-1, 1, -1, 1),
+        colors: Colors = "rgb",
     ) -> RGBSurfaceDisplay:
         """Draw the truth and the predictions.
 
@@ -272,12 +286,20 @@ class RGBSurfaceDisplay:
             One for the truth and one per model; None makes a figure.
         extent : tuple of float, default=(-1, 1, -1, 1)
             Coordinates of the first and last column, and of the first and last line.
+        colors : {"rgb", "colorblind"}, default="rgb"
+            Red, green and blue for the three labels, or dark blue, orange and white.
 
         Returns
         -------
         display : RGBSurfaceDisplay
             This display.
+
+        Raises
+        ------
+        ValueError
+            If `colors` is unknown.
         """
+        check_colors(colors)
         panels = {"true": self.D_true}
         for name, P in self.D_pred.items():
             panels[f"{name}\n{self.metric_name} {self.scores[name]:.3g}"] = P
@@ -296,22 +318,24 @@ class RGBSurfaceDisplay:
         edges = _pixel_edges(extent, self.grid_shape)
         self.images_ = []
         for axes, (title, D) in zip(self.axes_, panels.items(), strict=True):
-            picture = _colors(D).reshape(*self.grid_shape, 3)
+            picture = colors_of(D, colors).reshape(*self.grid_shape, 3)
             self.images_.append(axes.imshow(picture, origin="lower", extent=edges))
-            axes.set_title(title, fontsize="medium")
+            lines = [fitted_text(axes, line, "font.size") for line in title.splitlines()]
+            axes.set_title("\n".join(lines), fontsize="medium")
             axes.set(xticks=extent[:2], yticks=extent[2:])
             axes.tick_params(length=0)
-            axes.spines[:].set_visible(False)
+            # Numbers end where the picture does, and keep away from those of its neighbours.
+            for tick, side in zip(axes.xaxis.get_major_ticks(2), ("left", "right"), strict=True):
+                tick.label1.set_horizontalalignment(side)
+            for tick, side in zip(axes.yaxis.get_major_ticks(2), ("bottom", "top"), strict=True):
+                tick.label1.set_verticalalignment(side)
+            axes.spines[:].set(visible=True, color="0.6")  # a white picture has an edge
         self.key_ = None
         if ax is None:
             label_panels(self.axes_, n_columns, "$x_1$", "$x_2$", labelpad=-8)
             self.key_ = self.axes_[n_columns - 1].inset_axes([1.15, 0.2, 0.6, 0.6])
-            _draw_key(self.key_, check_labels(self.labels, 3))
+            draw_key(self.key_, check_labels(self.labels, 3), colors)
         return self
-
-
-def _colors(D: NDArray) -> NDArray:
-    return D / D.max(axis=1, keepdims=True)
 
 
 def _check_grid_shape(grid_shape: tuple[int, int] | None, n_points: int) -> tuple[int, int]:
@@ -331,21 +355,3 @@ def _pixel_edges(extent: tuple, grid_shape: tuple[int, int]) -> tuple:
     dx = (right - left) / max(n_columns - 1, 1) / 2
     dy = (top - bottom) / max(n_lines - 1, 1) / 2
     return left - dx, right + dx, bottom - dy, top + dy
-
-
-def _draw_key(axes: Axes, labels: NDArray) -> None:
-    """Draw the simplex in its colours, a label in every corner."""
-    height = np.sqrt(0.75)
-    x, y = np.meshgrid(np.linspace(0, 1, 200), np.linspace(0, height, 200))
-    top = y / height
-    right = x - top / 2
-    D = np.stack([1 - top - right, right, top], axis=-1)
-    inside = D.min(axis=-1) >= 0
-    picture = np.zeros((*inside.shape, 4))
-    picture[inside, :3] = _colors(D[inside])
-    picture[inside, 3] = 1
-    axes.imshow(picture, origin="lower", extent=(0, 1, 0, height))
-    axes.axis("off")
-    corners = [(0, -0.06, "top"), (1, -0.06, "top"), (0.5, height + 0.04, "bottom")]
-    for label, (x, y, side) in zip(labels, corners, strict=True):
-        axes.text(x, y, f"{label}", ha="center", va=side)

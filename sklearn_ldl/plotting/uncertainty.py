@@ -19,6 +19,7 @@ from sklearn_ldl.plotting.figures import (
     curve_label,
     cycle_curves,
     line_options,
+    name_axes,
     one_axes,
     pyplot,
 )
@@ -245,12 +246,12 @@ class UncertaintyDisplay:
         self.figure_ = self.ax_.figure
         cycle_curves(self.ax_)
         name = self.name if name is None else name
-        label = curve_label(name, f"rank correlation {self.correlation:.2f}")
+        label = curve_label(self.ax_, name, f"rank correlation {self.correlation:.2f}")
         options = line_options({"label": label, "marker": "o"}, kwargs)
         (self.line_,) = self.ax_.plot(self.uncertainty, self.error, **options)
         low, high = (self.error + sign * 2 * self.standard_error for sign in (-1, 1))
         self.bars_ = self.ax_.vlines(self.uncertainty, low, high, colors=self.line_.get_color())
-        self.ax_.set(xlabel="Uncertainty (mean of a bin)", ylabel="Error (mean of a bin)")
+        name_axes(self.ax_, "Uncertainty (mean of a bin)", "Error (mean of a bin)")
         self.ax_.set_ylim(bottom=0)
-        self.ax_.legend(loc="upper left")
+        self.ax_.legend(loc="best")
         return self

@@ -231,7 +231,7 @@ class LDLRegressor(PointsMixin, TargetWrapper):
     Quantiles and intervals are those of the predicted distributions, whose variance is about that
     of the values given the features plus :math:`\sigma^2` of the distributor: they are too wide
     by this much, and lie inside of the grid. For a guarantee, see
-    :ref:`sphx_glr_auto_examples_plot_conformal_ages.py`.
+    :ref:`sphx_glr_auto_examples_uncertainty_plot_conformal_ages.py`.
 
     One standard deviation per sample, such as the disagreement of annotators, reaches the
     distributor by ``fit(X, y, distributor__sigma=s)``; searches slice it along with the samples.

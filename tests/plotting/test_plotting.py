@@ -19,8 +19,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
-from sklearn_ldl import BFGSLDL, KNeighborsLDL, LDLClassifier, LDLRegressor
-from sklearn_ldl.datasets import make_ldl, make_ldl_surface
+from sklearn_ldl import BFGSLDL, LDLClassifier, LDLRegressor
+from sklearn_ldl.datasets import make_ldl
 from sklearn_ldl.metrics import (
     chebyshev_distance,
     cumulative_score_curve,
@@ -35,11 +35,11 @@ from sklearn_ldl.plotting import (
     ReliabilityDisplay,
     RGBSurfaceDisplay,
 )
+from tests.plotting import NAMES, heights, legend_texts, tick_texts
 
 matplotlib = pytest.importorskip("matplotlib")
 
 
-NAMES = ["anger", "joy", "fear"]
 DISPLAYS = [
     LabelDistributionDisplay,
     LabelErrorDisplay,
@@ -50,20 +50,6 @@ DISPLAYS = [
 NUMBERS = {"scores", "mean_degree", "mean_absolute_error", "bias", "accuracy", "confidence", "ece"}
 
 
-@pytest.fixture(autouse=True)
-def plt():
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    yield plt
-    plt.close("all")
-
-
-@pytest.fixture
-def pair(rng):
-    return rng.dirichlet(np.ones(4), 20), rng.dirichlet(np.ones(4), 20)
-
-
 @pytest.fixture(params=DISPLAYS, ids=lambda cls: cls.__name__)
 def case(request):
     """A display class, a fitted model for it, and data."""
@@ -71,18 +57,6 @@ def case(request):
     D.setflags(write=False)
     estimator = LinearRegression() if request.param is CumulativeScoreDisplay else BFGSLDL()
     return request.param, estimator.fit(X, D), X, D
-
-
-def heights(bars):
-    return np.array([bar.get_height() for bar in bars])
-
-
-def tick_texts(ax):
-    return [text.get_text() for text in ax.get_xticklabels()]
-
-
-def legend_texts(legend):
-    return [text.get_text() for text in legend.get_texts()]
 
 
 def assert_same_numbers(display, other, atol=0.0):
@@ -292,68 +266,6 @@ def test_classifier_without_probabilities():
         LabelDistributionDisplay.from_estimator(LinearSVC().fit(X, y), X, y)
 
 
-# RGBSurfaceDisplay
-
-
-def test_surface_of_several_models():
-    X, D = make_ldl(100, random_state=0)
-    models = {"maxent": BFGSLDL().fit(X, D), "neighbours": KNeighborsLDL().fit(X, D)}
-    S, D_surface = make_ldl_surface(9)
-    display = RGBSurfaceDisplay.from_estimator(models, S, D_surface)
-    assert len(display.images_) == len(display.axes_) == 3
-    pictures = [D_surface, *(model.predict(S) for model in models.values())]
-    for image, P in zip(display.images_, pictures, strict=True):
-        expected = (P / P.max(axis=1, keepdims=True)).reshape(9, 9, 3)
-        assert_allclose(image.get_array(), expected)
-        assert image.origin == "lower"
-    divergence = kl_divergence(D_surface, models["maxent"].predict(S))
-    assert display.scores["maxent"] == pytest.approx(divergence)
-    titles = [axes.get_title() for axes in display.axes_]
-    assert titles[0] == "true"
-    assert titles[2] == f"neighbours\nKL divergence {display.scores['neighbours']:.3g}"
-
-
-def test_pure_labels_have_pure_colours_and_uniform_is_white():
-    D = np.vstack([np.eye(3), np.full(3, 1 / 3)])
-    display = RGBSurfaceDisplay.from_predictions(D, D)
-    assert display.grid_shape == (2, 2)
-    assert_allclose(
-        display.images_[0].get_array(), [[[1, 0, 0], [0, 1, 0]], [[0, 0, 1], [1, 1, 1]]]
-    )
-
-
-def test_points_lie_in_the_middle_of_their_pixels(rng):
-    D = rng.dirichlet(np.ones(3), 6)
-    display = RGBSurfaceDisplay.from_predictions(
-        D, D, grid_shape=(2, 3), extent=(0, 4, 10, 11), labels=NAMES
-    )
-    assert_allclose(display.images_[1].get_extent(), [-1, 5, 9.5, 11.5])
-    assert [text.get_text() for text in display.key_.texts] == NAMES
-
-
-def test_surface_weighs_points_and_draws_no_key_on_given_axes(rng, plt):
-    D, P = rng.dirichlet(np.ones(3), (2, 4))
-    w = [1, 0, 2, 1]
-    display = RGBSurfaceDisplay.from_predictions(
-        D, P, metric=chebyshev_distance, sample_weight=w, ax=plt.subplots(1, 2)[1]
-    )
-    assert display.scores == {"predicted": pytest.approx(chebyshev_distance(D, P, sample_weight=w))}
-    assert display.key_ is None
-
-
-def test_surface_asks_for_three_labels_and_a_full_grid(rng):
-    D = rng.dirichlet(np.ones(3), 6)
-    with pytest.raises(ValueError, match="6 points do not fill"):
-        RGBSurfaceDisplay.from_predictions(D, D)
-    with pytest.raises(ValueError, match=r"shape \(2, 2\)"):
-        RGBSurfaceDisplay.from_predictions(D, D, grid_shape=(2, 2))
-    four = rng.dirichlet(np.ones(4), 4)
-    with pytest.raises(ValueError, match="D_true has 4 columns"):
-        RGBSurfaceDisplay.from_predictions(four, four)
-    with pytest.raises(ValueError, match="nothing to compare"):
-        RGBSurfaceDisplay.from_estimator({}, D, D)
-
-
 # CumulativeScoreDisplay
 
 
@@ -414,47 +326,3 @@ def test_several_cumulative_scores_share_axes(rng):
     assert one.line_.get_color() != two.line_.get_color()
     names = [text.split(" (")[0] for text in legend_texts(two.ax_.get_legend())]
     assert names == ["LDLRegressor", "LinearRegression"]
-
-
-# LabelErrorDisplay
-
-
-def test_errors_of_every_label(pair, rng):
-    D, P = pair
-    w = rng.uniform(size=len(D))
-    display = LabelErrorDisplay.from_predictions(D, P, sample_weight=w, sort=False)
-    w = w / w.sum()
-    assert_allclose(display.mean_degree, w @ D)
-    assert_allclose(display.mean_absolute_error, w @ np.abs(P - D))
-    assert_allclose(display.bias, w @ P - w @ D, atol=1e-15)
-    assert display.bias.sum() == pytest.approx(0, abs=1e-15)
-    assert_allclose(heights(display.degree_), display.mean_degree)
-    assert_allclose(heights(display.error_), display.mean_absolute_error)
-    assert_allclose(display.bias_.get_ydata(), display.bias)
-    assert legend_texts(display.axes_[1].get_legend()) == ["mean absolute error", "bias"]
-
-
-def test_bars_run_from_head_to_tail():
-    D = pd.DataFrame([[0.1, 0.6, 0.3], [0.1, 0.7, 0.2]], columns=NAMES)
-    P = [[0.2, 0.5, 0.3], [0.2, 0.6, 0.2]]
-    display = LabelErrorDisplay.from_predictions(D, P)
-    assert tick_texts(display.axes_[1]) == ["joy", "fear", "anger"]
-    assert_allclose(heights(display.degree_), [0.65, 0.25, 0.1])
-    assert_allclose(heights(display.error_), [0.1, 0, 0.1], atol=1e-15)
-    assert_allclose(display.bias_.get_ydata(), [-0.1, 0, 0.1], atol=1e-15)
-    display.plot(sort=False)
-    assert tick_texts(display.axes_[1]) == NAMES
-
-
-def test_grids_stay_in_order_unless_sorted(pair):
-    D, P = pair
-    grid = [2.5, 0.5, 1.5, 3.5]
-    display = LabelErrorDisplay.from_predictions(D, P, labels=grid)
-    assert_array_equal(display.degree_.get_xdata(), [0.5, 1.5, 2.5, 3.5])
-    assert_allclose(display.degree_.get_ydata(), D.mean(axis=0)[[1, 2, 0, 3]])
-    display.plot(sort=True)
-    order = np.argsort(-D.mean(axis=0))
-    assert_array_equal(display.degree_.get_xdata(), range(4))
-    assert tick_texts(display.axes_[1]) == [str(grid[label]) for label in order]
-    display.plot(kind="bar", sort=False)
-    assert tick_texts(display.axes_[1]) == [str(value) for value in grid]
