@@ -62,7 +62,7 @@ def _input_types(X: Any) -> list[tuple[str, Any]]:
 
 
 def _metadata(estimator: Any) -> dict[str, str]:
-    """What a reader of the file wants to know: names and places of labels, names of features."""
+    """Collect what a reader wants to know: names and places of labels, names of features."""
     inner = innermost(estimator)
     entries = {
         "label_names": fitted_names(estimator),

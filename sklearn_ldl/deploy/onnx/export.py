@@ -59,10 +59,10 @@ def to_onnx(
     ----------
     estimator : estimator
         One of this package or of scikit-learn, fitted, in pipelines or searches.
-    X : array-like or data frame of shape (n_samples, n_features), array of images, or dict of arrays
+    X : array-like, data frame or dict of arrays, of shape (n_samples, n_features)
         Rows whose types and shapes are those of the model's input: it computes in single precision
-        for float32, else in double. An array is the input ``X``; each column of a data frame, and
-        each array of a dictionary, is an input of its own.
+        for float32, else in double. An array, also one of images, is the input ``X``; each column
+        of a data frame, and each array of a dictionary, is an input of its own.
     target_opset : int or dict, default=None
         Version of the operators of ONNX, by domain in a dictionary; None takes the one that
         skl2onnx was tested with. Networks need 18 at least.

@@ -65,7 +65,7 @@ def _squared_distances(graph: Graph, X: Tensor, rows: NDArray[np.float64]) -> Te
 
 
 def _city_block_distances(graph: Graph, X: Tensor, rows: NDArray[np.float64]) -> Tensor:
-    """Sums of absolute differences (n_rows, n_stored)."""
+    """Return sums of absolute differences (n_rows, n_stored)."""
     differences = graph.node("Sub", graph.node("Unsqueeze", X, [1]), rows)
     return graph.node("ReduceSum", graph.node("Abs", differences), [2], keepdims=0)
 

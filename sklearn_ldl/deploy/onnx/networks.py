@@ -28,7 +28,7 @@ _LEAST_OPSET = 18
 
 @logits_of(DeepDistributionRegressor)
 def network(graph: Graph, model: Any, inputs: Sequence[Any]) -> Tensor:
-    """Outputs of the network of an estimator, of the mean of its members for an ensemble."""
+    """Write what the network of an estimator returns, of an ensemble for all members together."""
     name = type(model).__name__
     if model.predict_mc_samples:
         raise NotConvertibleError(name, "passes with dropout are random: set predict_mc_samples=0")
@@ -50,7 +50,7 @@ def network(graph: Graph, model: Any, inputs: Sequence[Any]) -> Tensor:
 
 
 def _several(model: Any, inputs: Sequence[Any]) -> tuple[list[Tensor], list[str]]:
-    """Inputs in the order in which the network knows their names."""
+    """Bring inputs into the order in which the network knows their names."""
     by_name = {variable.raw_name: variable for variable in inputs}
     chosen = [by_name[name] for name in model.input_shape_]
     types = [np.dtype(guess_numpy_type(variable.type)).name for variable in chosen]
