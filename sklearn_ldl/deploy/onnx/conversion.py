@@ -13,10 +13,12 @@ from onnx.helper import set_model_props
 from skl2onnx.algebra.type_helper import guess_initial_types
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
 
 import sklearn_ldl
 from sklearn_ldl._core.label_names import fitted_names, innermost
 from sklearn_ldl.deploy.onnx.errors import NotConvertibleError
+from sklearn_ldl.deploy.onnx.refusals import refuse
 from sklearn_ldl.deploy.onnx.registration import register
 
 __all__ = ["convert", "register"]
@@ -24,6 +26,8 @@ __all__ = ["convert", "register"]
 
 def convert(estimator: Any, X: Any, target_opset: Any) -> ModelProto:
     """Convert a fitted estimator, whose input is like `X`."""
+    refuse(innermost(estimator))
+    check_is_fitted(estimator)
     register()
     estimator = _plain(estimator)
     try:

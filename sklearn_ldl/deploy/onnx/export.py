@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ldl._core.extras import MissingExtraError
 
@@ -101,9 +100,7 @@ def to_onnx(
     >>> abs(P - pipeline.predict(X)).max() < 1e-12
     True
     """
-    converters = _converters()
-    check_is_fitted(estimator)
-    return converters.convert(estimator, X, target_opset)
+    return _converters().convert(estimator, X, target_opset)
 
 
 def _converters() -> Any:

@@ -14,10 +14,9 @@ from skl2onnx.common.data_types import guess_proto_type
 
 import sklearn_ldl
 from sklearn_ldl.deploy.onnx import kernels, linear, mixtures, trees  # noqa: F401, which register
-from sklearn_ldl.deploy.onnx.errors import NotConvertibleError
 from sklearn_ldl.deploy.onnx.graph import Graph, float_type
 from sklearn_ldl.deploy.onnx.outputs import DISTRIBUTION, OUTPUTS, Outputs
-from sklearn_ldl.deploy.onnx.refusals import DOES_NOT_CONVERT
+from sklearn_ldl.deploy.onnx.refusals import DOES_NOT_CONVERT, refuse
 from sklearn_ldl.deploy.onnx.table import DISTRIBUTIONS, LOGITS, known
 
 # Options of skl2onnx's classifiers, which pipelines set: degrees always come as a matrix.
@@ -33,8 +32,8 @@ def register() -> None:
         outputs = outputs_of(cls)
         if outputs is not None:
             _register(cls, _parser(outputs), outputs)
-    for name, reason in DOES_NOT_CONVERT.items():
-        _register(getattr(sklearn_ldl, name), partial(_refuse, reason), DISTRIBUTION)
+    for name in DOES_NOT_CONVERT:
+        _register(getattr(sklearn_ldl, name), _refuse, DISTRIBUTION)
 
 
 def outputs_of(cls: type) -> Outputs | None:
@@ -79,10 +78,8 @@ def _parser(outputs: Outputs) -> Callable[..., Any]:
     return parse
 
 
-def _refuse(
-    reason: str, scope: Any, model: Any, inputs: list[Any], custom_parsers: Any = None
-) -> Any:
-    raise NotConvertibleError(type(model).__name__, reason)
+def _refuse(scope: Any, model: Any, inputs: list[Any], custom_parsers: Any = None) -> Any:
+    refuse(model)
 
 
 def _set_shapes(outputs: Outputs, operator: Any) -> None:

@@ -12,7 +12,7 @@ from sklearn.pipeline import Pipeline
 from sklearn_ldl._core.label_names import frozen_names, label_order
 from sklearn_ldl.deploy.onnx.errors import NotConvertibleError
 from sklearn_ldl.deploy.onnx.graph import Graph, Tensor
-from sklearn_ldl.deploy.onnx.refusals import DOES_NOT_CONVERT
+from sklearn_ldl.deploy.onnx.refusals import refuse
 from sklearn_ldl.deploy.onnx.simplex import nearest_distribution
 from sklearn_ldl.metrics.divergences import FLOOR
 
@@ -104,21 +104,21 @@ def logits(graph: Graph, estimator: Any, inputs: Sequence[Any], n_labels: int) -
 
 def _foreign(graph: Graph, estimator: Any, inputs: Sequence[Any], n_labels: int) -> Tensor:
     """Write what scikit-learn's regressor, or anybody's that skl2onnx knows, predicts."""
-    check_known(estimator)
+    _refuse_unknown(estimator)
     (predicted,) = graph.convert(estimator, inputs)
     # MLPRegressor's converter puts all outputs of all rows into one column.
     D = graph.node("Reshape", graph.cast(predicted.full_name), [-1, n_labels])
     return nearest_distribution(graph, D, n_labels)
 
 
-def check_known(estimator: Any) -> None:
-    """Raise a NotConvertibleError for an estimator of this package that does not convert."""
+def _refuse_unknown(estimator: Any) -> None:
+    """Raise a NotConvertibleError for an estimator that predicts as no class here does."""
+    refuse(estimator)
     for cls in type(estimator).__mro__:
         if cls.__module__.startswith("sklearn_ldl."):
-            reason = DOES_NOT_CONVERT.get(
-                cls.__name__, "no converter is known for it, or for a class it predicts as"
+            raise NotConvertibleError(
+                type(estimator).__name__, f"it predicts in its own way, other than {cls.__name__}"
             )
-            raise NotConvertibleError(type(estimator).__name__, reason)
 
 
 def in_order(graph: Graph, learner: Any, D: Tensor, names: Any) -> Tensor:
