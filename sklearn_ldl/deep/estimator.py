@@ -403,7 +403,7 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
     ) -> NDArray[np.floating]:
         return self._run(partial(LayerInput, layer=layer), net, batches, n_rows)
 
-    def _export(self, dtypes: list[str], dtype: str, opset: int) -> Any:
+    def _export_network(self, dtypes: list[str], dtype: str, opset: int) -> Any:
         """Export the fitted network to ONNX; see `export_network`."""
         return export_network(self, dtypes, dtype, opset)
 

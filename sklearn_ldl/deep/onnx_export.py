@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from sklearn_ldl._core.extras import MissingExtraError
 from sklearn_ldl.deep.networks.outputs import first_output
-from sklearn_ldl.deep.training.conversion import Conversion, Inputs, call, map_inputs
+from sklearn_ldl.deep.training.conversion import Conversion, Inputs, call, map_inputs, shapes
 
 
 class _Predicting(nn.Module):
@@ -89,14 +90,15 @@ def export_network(estimator: Any, dtypes: list[str], dtype: str, opset: int) ->
     _check_exporter()
     shape, net = estimator.input_shape_, estimator.net_
     names = list(shape) if isinstance(shape, dict) else None
+    # Where the parameter says what the shape is, samples may come as rows of features.
+    flat = tuple(shape) if names is None and estimator.input_shape is not None else None
+    sizes = [(math.prod(flat),)] if flat else shapes(shape)
     precision = torch.float32 if dtype == "float32" else getattr(torch, estimator.inference_dtype)
     module = copy.deepcopy(net.module_).eval().cpu().to(precision)
-    flat = tuple(shape) if names is None and estimator.input_shape is not None else None
     wrapped = _Predicting(module, net.conversion, precision, flat, names).eval()
-    sizes = [shape[name] for name in names] if names else [(-1,) if flat else shape]
     rows = tuple(
-        torch.zeros((2, *(size if size != (-1,) else (_product(shape),))), dtype=getattr(torch, t))
-        for size, t in zip(sizes, dtypes, strict=True)
+        torch.zeros((2, *size), dtype=getattr(torch, kind))
+        for size, kind in zip(sizes, dtypes, strict=True)
     )
     any_number = torch.export.Dim("rows")
     with _quietly():
@@ -121,10 +123,6 @@ def _check_exporter() -> None:
         raise MissingExtraError(what, "onnxscript", "onnx") from error
     if not hasattr(torch.compiler, "is_exporting"):
         raise MissingExtraError(what, "torch 2.7", "deep", f"This is {torch.__version__}.")
-
-
-def _product(shape: tuple[int, ...]) -> int:
-    return int(torch.Size(shape).numel())
 
 
 @contextmanager

@@ -49,6 +49,17 @@ def test_images():
     assert_same(to_onnx(model, images), model, images, TOLERANCE["float32"])
 
 
+def test_rows_that_are_images():
+    model = DeepLDLRegressor(input_shape=(1, 1, X.shape[1]), **FAST).fit(X, D)
+    assert_same(to_onnx(model, X), model, X, TOLERANCE["float64"])
+
+
+def test_whole_numbers():
+    rows = (X > 0).astype(np.int64)
+    model = DeepLDLRegressor(**FAST).fit(rows, D)
+    assert_same(to_onnx(model, rows), model, rows, TOLERANCE["float64"])
+
+
 class TwoInputs(nn.Module):
     def __init__(self, input_shape, n_labels):
         super().__init__()

@@ -97,7 +97,7 @@ def to_onnx(
     >>> model = to_onnx(pipeline, X)
     >>> session = onnxruntime.InferenceSession(model.SerializeToString())
     >>> (P,) = session.run(["distribution"], {"X": X})
-    >>> abs(P - pipeline.predict(X)).max() < 1e-12
+    >>> bool(abs(P - pipeline.predict(X)).max() < 1e-12)
     True
     """
     return _converters().convert(estimator, X, target_opset)

@@ -16,6 +16,7 @@ from sklearn_ldl.deep import (
     DeepValueRegressor,
     KernelDensityRegressor,
 )
+from sklearn_ldl.deep.training.conversion import shapes
 from sklearn_ldl.deploy.onnx.errors import NotConvertibleError
 from sklearn_ldl.deploy.onnx.graph import Graph, Tensor
 from sklearn_ldl.deploy.onnx.outputs import OUTPUTS, Declared, Outputs, declare_label, write_label
@@ -39,14 +40,21 @@ def network(graph: Graph, model: Any, inputs: Sequence[Any]) -> Tensor:
     shape = model.input_shape_
     if isinstance(shape, dict):
         tensors, dtypes = _several(model, inputs)
-    elif len(inputs) > 1:
-        tensors, dtypes = [graph.features(inputs)], [_name_of(graph)]
+    elif len(shapes(shape)) > 1:
+        raise NotConvertibleError(name, "several inputs need names, by a dictionary of them")
     else:
-        tensors = [inputs[0].full_name]
-        dtypes = [np.dtype(guess_numpy_type(inputs[0].type)).name]
-    exported = model._export(dtypes, _name_of(graph), graph.opset)
+        tensors, dtypes = _single(graph, inputs)
+    exported = model._export_network(dtypes, _name_of(graph), graph.opset)
     (outputs,) = graph.insert(exported, *tensors)
     return graph.cast(outputs)
+
+
+def _single(graph: Graph, inputs: Sequence[Any]) -> tuple[list[Tensor], list[str]]:
+    """Bring one input into the precision of the graph, unless it holds integers."""
+    kind = np.dtype(guess_numpy_type(inputs[0].type))
+    if kind.kind != "f" and len(inputs) == 1:
+        return [inputs[0].full_name], [kind.name]
+    return [graph.features(inputs)], [_name_of(graph)]
 
 
 def _several(model: Any, inputs: Sequence[Any]) -> tuple[list[Tensor], list[str]]:
