@@ -45,8 +45,9 @@ def test_import_loads_nothing_heavy():
     code = (
         "import sys, sklearn.model_selection, sklearn.neighbors; before = set(sys.modules); "
         "import sklearn_ldl; sklearn_ldl.BFGSLDL, sklearn_ldl.LDLRegressor; "
+        "sklearn_ldl.deploy.to_onnx; "
         "bad = {'torch', 'skorch', 'numba', 'matplotlib', 'pynndescent', 'pooch', 'rich', 'dask', "
-        "'lightgbm'}; "
+        "'lightgbm', 'onnx', 'skl2onnx'}; "
         "bad &= set(sys.modules) - before; assert not bad, bad"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

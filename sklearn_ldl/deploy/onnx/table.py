@@ -105,7 +105,7 @@ def logits(graph: Graph, estimator: Any, inputs: Sequence[Any], n_labels: int) -
 def _foreign(graph: Graph, estimator: Any, inputs: Sequence[Any], n_labels: int) -> Tensor:
     """Write what scikit-learn's regressor, or anybody's that skl2onnx knows, predicts."""
     _refuse_unknown(estimator)
-    (predicted,) = graph.convert(estimator, inputs)
+    predicted, *_ = graph.convert(estimator, inputs)
     # MLPRegressor's converter puts all outputs of all rows into one column.
     D = graph.node("Reshape", graph.cast(predicted.full_name), [-1, n_labels])
     return nearest_distribution(graph, D, n_labels)
