@@ -4,8 +4,14 @@ from importlib.util import find_spec
 
 import pytest
 
-# Their extra is not part of every set-up that runs the other pages.
-collect_ignore = [] if find_spec("skrub") else ["guide/production.rst", "guide/tables.rst"]
+# Their extras are not part of every set-up that runs the other pages.
+_NEEDS = {
+    "guide/onnx.rst": "skl2onnx",
+    "guide/production.rst": "skrub",
+    "guide/tables.rst": "skrub",
+    "guide/tutorial.rst": "skrub",
+}
+collect_ignore = [page for page, package in _NEEDS.items() if not find_spec(package)]
 
 
 @pytest.fixture(autouse=True)

@@ -120,6 +120,7 @@ _MODULES = (
     "compare",
     "datasets",
     "decoding",
+    "deploy",
     "deep",
     "distributors",
     "graphs",

@@ -6,6 +6,7 @@ from sklearn_ldl import (
     compare as compare,
     datasets as datasets,
     decoding as decoding,
+    deploy as deploy,
     deep as deep,
     distributors as distributors,
     graphs as graphs,

@@ -36,7 +36,7 @@ __all__ = ["argmax", "decode", "expectation", "median", "mode", "quantile", "thr
 Rule = Literal["argmax", "expectation", "median", "mode"]
 
 # Rounding of a cumulated row must not move a median.
-_ROUNDING = 1e-12
+ROUNDING = 1e-12
 
 
 def check_grid(grid: ArrayLike, n_labels: int | None = None) -> NDArray[np.float64]:
@@ -222,7 +222,7 @@ def median(D: ArrayLike, grid: ArrayLike) -> NDArray[np.float64]:
     y = np.empty((len(D), points.shape[1]))
     for axis, values in enumerate(points.T):
         order = np.argsort(values, kind="stable")
-        reached = np.cumsum(D[:, order], axis=1) >= 0.5 - _ROUNDING
+        reached = np.cumsum(D[:, order], axis=1) >= 0.5 - ROUNDING
         y[:, axis] = values[order][reached.argmax(axis=1)]
     return y.reshape(len(D), *grid.shape[1:])
 

@@ -29,6 +29,7 @@ from sklearn_ldl.deep.networks.ensemble import MLPEnsemble
 from sklearn_ldl.deep.networks.members import Members, mean_output
 from sklearn_ldl.deep.networks.outputs import identity
 from sklearn_ldl.deep.networks.penultimate import LayerInput
+from sklearn_ldl.deep.onnx_export import export_network
 from sklearn_ldl.deep.parameters import NetConstructor
 from sklearn_ldl.deep.training.checkpoint import check_identity
 from sklearn_ldl.deep.training.conversion import Inputs
@@ -401,6 +402,10 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
         self, net: LDLNet, batches: Iterable[Inputs], n_rows: int, *, layer: str | None
     ) -> NDArray[np.floating]:
         return self._run(partial(LayerInput, layer=layer), net, batches, n_rows)
+
+    def _export_network(self, dtypes: list[str], dtype: str, opset: int) -> Any:
+        """Export the fitted network to ONNX; see `export_network`."""
+        return export_network(self, dtypes, dtype, opset)
 
     def _extend_module(self, module: nn.Module) -> None:
         """Add to a network that was just built what its training needs besides."""

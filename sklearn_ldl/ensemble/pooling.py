@@ -14,7 +14,7 @@ from sklearn_ldl.metrics.divergences import FLOOR
 
 # Share of the uniform distribution that is added before logarithms are taken: a member that is sure
 # may be outvoted.
-_UNSURE = 1e-4
+UNSURE = 1e-4
 # Curvature of the penalty of a logarithmic pool, of weights and of intercepts, for one row whose
 # divergence is one. Figures hardly change between 1 and 10; few rows want the larger ones.
 _WEIGHT_PENALTY, _INTERCEPT_PENALTY = 10.0, 100.0
@@ -44,7 +44,7 @@ class Pool(NamedTuple):
 
 def _logarithms(P: NDArray) -> NDArray[np.float64]:
     """Logarithms of distributions, centred in every row."""
-    L = np.log((P + _UNSURE / P.shape[-1]) / (1 + _UNSURE))
+    L = np.log((P + UNSURE / P.shape[-1]) / (1 + UNSURE))
     return L - L.mean(axis=-1, keepdims=True)
 
 

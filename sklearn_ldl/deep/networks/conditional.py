@@ -11,6 +11,8 @@ from torch.utils.checkpoint import checkpoint
 
 # Most hidden units of all pairs of a row and a label that are held at once.
 _LARGEST = 2**22
+# Of torch from 2.7 on, without which there are no exports.
+_is_exporting = getattr(torch.compiler, "is_exporting", lambda: False)
 # Largest slope of a hidden unit along the range of the labels, before training.
 _STEEP = 3.0
 
@@ -58,6 +60,9 @@ class ConditionalNet(nn.Module):
         A = self.features(X.flatten(1))
         # The layer of one-hot codes, without the codes.
         B = self.label.weight.T if self.label_values is None else self.label(self.label_values)
+        if _is_exporting():
+            # Parts of a number of rows that nobody knows yet are none.
+            return self._logits(A, B)
         parts = A.split(max(1, _LARGEST // B.numel()))
         logits = self._logits
         if len(parts) > 1 and torch.is_grad_enabled():
