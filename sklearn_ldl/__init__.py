@@ -123,6 +123,7 @@ _MODULES = (
     "deep",
     "distributors",
     "graphs",
+    "inspection",
     "metrics",
     "plotting",
     "testing",
