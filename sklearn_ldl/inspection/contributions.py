@@ -6,7 +6,7 @@ from numbers import Integral
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
@@ -101,6 +101,7 @@ class ShapValues(NamedTuple):
 
 @validate_params(
     {
+        "rows": ["array-like", None],
         "output": [StrOptions({"distribution", "logits"})],
         "method": [StrOptions({"auto", "linear", "trees", "agnostic"})],
         "max_evals": [Interval(Integral, 1, None, closed="left")],
@@ -112,6 +113,7 @@ def shap_values(
     estimator: BaseEstimator,
     X: Any,
     *,
+    rows: ArrayLike | None = None,
     background: Any = None,
     output: Output = "distribution",
     method: Literal["auto", "linear", "trees", "agnostic"] = "auto",
@@ -133,6 +135,8 @@ def shap_values(
         pipeline, the features that enter it are explained.
     X : {array-like, sparse matrix} of shape (n_samples, n_features)
         Rows to explain, such as a data frame with columns of any kind. Sparse ones become dense.
+    rows : array-like of int, default=None
+        Numbers of the rows to explain, if not all.
     background : {array-like, sparse matrix} of shape (n_rows, n_features), default=None
         Rows that stand for unknown values; effort grows with their number. None takes those of
         `X`, 100 of them at most; "trees" then goes by the rows that the trees were grown on.
@@ -197,7 +201,7 @@ def shap_values(
     >>> from sklearn_ldl.inspection import shap_values
     >>> X, D = make_ldl(n_samples=200, random_state=0)
     >>> model = BFGSLDL().fit(X, D)
-    >>> found = shap_values(model, X[:5], background=X, output="logits")
+    >>> found = shap_values(model, X, rows=range(5), output="logits", random_state=0)
     >>> found.values.shape
     (5, 3, 3)
     >>> logits = model.predict_log_proba(X[:5])
@@ -205,8 +209,9 @@ def shap_values(
     True
     """
     X, given = _table(X), None if background is None else _table(background)
+    chosen = X if rows is None else safe_indexing(X, _row_numbers(rows, X.shape[0]))
     function, model = explained(estimator, output), predictor_of(estimator)
-    n_labels = function(safe_indexing(X, [0])).shape[1]  # before any work, says what is wrong
+    n_labels = function(safe_indexing(chosen, [0])).shape[1]  # before any work, says what is wrong
     fits = {
         "linear": is_linear(model, output),
         "trees": is_trees(model, output, given is not None),
@@ -222,17 +227,16 @@ def shap_values(
         )
     random = check_random_state(random_state)
     if method == "trees":
-        found = explain_trees(model, X, given)
+        found = explain_trees(model, chosen, given)
     else:
-        rows = _some(X, random) if given is None else given
+        others = _some(X, random) if given is None else given
         if method == "linear":
-            found = explain_linear(model, X, rows)
+            found = explain_linear(model, chosen, others)
         else:
             seed = int(random.randint(np.iinfo(np.int32).max))
-            found = explain_any(function, X, rows, max_evals, seed)
-    return ShapValues(
-        *found, np.asarray(X), feature_names(estimator, X), label_names(estimator, n_labels), output
-    )
+            found = explain_any(function, chosen, others, max_evals, seed)
+    names = feature_names(estimator, X), label_names(estimator, n_labels)
+    return ShapValues(*found, np.asarray(chosen), *names, output)
 
 
 def _table(X: Any) -> Any:
@@ -243,6 +247,15 @@ def _table(X: Any) -> Any:
     if len(getattr(X, "shape", ())) != 2 or not X.shape[0]:
         raise ValueError("Only tables with rows and columns of features can be explained.")
     return X
+
+
+def _row_numbers(rows: ArrayLike, n_rows: int) -> NDArray[np.intp]:
+    numbers = np.asarray(rows)
+    if numbers.ndim != 1 or not len(numbers) or numbers.dtype.kind not in "iu":
+        raise ValueError("rows must be a list of row numbers.")
+    if numbers.min() < 0 or numbers.max() >= n_rows:
+        raise ValueError(f"rows must lie between 0 and {n_rows - 1}, got {numbers.tolist()}.")
+    return numbers
 
 
 def _some(X: Any, random: np.random.RandomState) -> Any:

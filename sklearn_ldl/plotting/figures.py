@@ -24,6 +24,7 @@ BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK, GREY = (
     "#000000",
     "#999999",
 )
+_AREA_COLORS = (BLUE, ORANGE, GREEN, VERMILLION, SKY, PURPLE, GREY)
 _CURVE_COLORS = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 
 
@@ -82,6 +83,15 @@ def cycle_curves(ax: Axes) -> None:
     """Let the curves of empty axes take colour-blind-safe colours in turn."""
     if not ax.has_data():
         ax.set_prop_cycle(color=_CURVE_COLORS)
+
+
+def area_colors(n_areas: int, ordered: bool) -> list[Any]:
+    """Return colours of areas side by side: from dark to light if they are ordered or many."""
+    if not ordered and n_areas <= len(_AREA_COLORS):
+        return list(_AREA_COLORS[:n_areas])
+    from matplotlib import colormaps
+
+    return list(colormaps["viridis"](np.linspace(0, 1, n_areas)))
 
 
 def curve_label(name: str | None, figure: str) -> str:

@@ -48,5 +48,9 @@ def labels_of(*frames: Any, estimator: BaseEstimator | None = None) -> ArrayLike
 
 def title_of(metric: Callable) -> str:
     """Return the name of a metric, which may be a `functools.partial`, as prose."""
-    name = getattr(metric, "func", metric).__name__
+    return prose(getattr(metric, "func", metric).__name__)
+
+
+def prose(name: str) -> str:
+    """Return the name of a metric as prose."""
     return name.replace("kl_", "KL_").replace("_", " ")
