@@ -28,6 +28,8 @@ from sklearn_ldl.inspection.predictions import (
     predictor_of,
 )
 
+Method = Literal["auto", "linear", "trees", "agnostic"]
+
 # Rows that stand for all, where none are given.
 _MOST_BACKGROUND = 100
 
@@ -116,7 +118,7 @@ def shap_values(
     rows: ArrayLike | None = None,
     background: Any = None,
     output: Output = "distribution",
-    method: Literal["auto", "linear", "trees", "agnostic"] = "auto",
+    method: Method = "auto",
     max_evals: int = 500,
     random_state: int | np.random.RandomState | None = None,
 ) -> ShapValues:
@@ -212,7 +214,7 @@ def shap_values(
     chosen = X if rows is None else safe_indexing(X, _row_numbers(rows, X.shape[0]))
     function, model = explained(estimator, output), predictor_of(estimator)
     n_labels = function(safe_indexing(chosen, [0])).shape[1]  # before any work, says what is wrong
-    fits = {
+    fits: dict[Method, bool] = {
         "linear": is_linear(model, output),
         "trees": is_trees(model, output, given is not None),
         "agnostic": True,

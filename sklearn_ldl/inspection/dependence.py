@@ -12,7 +12,6 @@ from sklearn.inspection import partial_dependence
 
 from sklearn_ldl._core.sklearn_compat import (
     Interval,
-    get_feature_names,
     safe_indexing,
     validate_params,
 )
@@ -146,8 +145,7 @@ def distribution_dependence(
     elif not categorical and dtype.kind not in "fiu":
         raise ValueError(f"The values of {names[position]!r} are no numbers: they have no order.")
     if not categorical and dtype.kind in "iu":  # values between them are of another type
-        name = position if get_feature_names(X) is None else names[position]
-        X = X.astype({name: np.float64}) if hasattr(X, "columns") else X.astype(np.float64)
+        X = _with_floats(X, position)
     found = partial_dependence(
         _Distributions(estimator),
         X,
@@ -191,6 +189,13 @@ class _Distributions(RegressorMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
+
+
+def _with_floats(X: Any, position: int) -> Any:
+    if not hasattr(X, "columns"):
+        return X.astype(np.float64)
+    name = X.columns[position]
+    return X.assign(**{name: X[name].astype(np.float64)})
 
 
 def _position(feature: int | str, names: list[str]) -> int:

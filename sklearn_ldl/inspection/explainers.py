@@ -89,7 +89,7 @@ def is_trees(model: BaseEstimator, output: Output, has_background: bool) -> bool
 def explain_trees(model: Any, X: Any, background: Any | None) -> Contributions:
     """Shapley values of trees; without a background, by the rows that they were grown on."""
     if isinstance(model, GradientBoostingLDL):
-        X, background = (None if rows is None else model._table(rows) for rows in (X, background))
+        X, background = model._table(X), None if background is None else model._table(background)
         if model.engine_ == "lightgbm":
             return _explain_lightgbm(model, X)
         trees: Any = {
@@ -100,15 +100,10 @@ def explain_trees(model: Any, X: Any, background: Any | None) -> Contributions:
         }
         found = _explain_by_shap(trees, X, background)
         return Contributions(centred(found.values), centred(found.base_values))
-    X, background = (
-        None
-        if rows is None
-        else validate_data(
-            model, rows, reset=False, dtype=np.float32, ensure_all_finite="allow-nan"
-        )
-        for rows in (X, background)
-    )
-    return _explain_by_shap(model, X, background)
+    checks = {"reset": False, "dtype": np.float32, "ensure_all_finite": "allow-nan"}
+    if background is not None:
+        background = validate_data(model, background, **checks)
+    return _explain_by_shap(model, validate_data(model, X, **checks), background)
 
 
 def _explain_by_shap(trees: Any, X: NDArray, background: NDArray | None) -> Contributions:

@@ -87,6 +87,5 @@ def feature_names(estimator: BaseEstimator, X: Any) -> list[str]:
 def label_names(estimator: BaseEstimator, n_labels: int) -> NDArray:
     """Names or values of the labels that an estimator predicts, or their numbers."""
     names = label_values(estimator)
-    if names is None or len(names) != n_labels:
-        return np.arange(n_labels)
-    return np.asarray(names)
+    known = np.arange(n_labels) if names is None else np.asarray(names)
+    return known if len(known) == n_labels else np.arange(n_labels)

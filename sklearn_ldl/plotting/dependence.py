@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # More labels have a scale of colours instead of a legend.
 _MOST_IN_LEGEND = 12
 _MOST_TICKS = 6
+# Of the figure, in inches.
+_HEIGHT = 4
 
 
 class DistributionDependenceDisplay:
@@ -154,7 +156,7 @@ class DistributionDependenceDisplay:
         labels = check_labels(self.label_names, self.distributions.shape[1])
         ordered = labels.dtype.kind in "iuf" if ordered is None else ordered
         colors = area_colors(len(labels), ordered)
-        self.ax_ = one_axes(ax, f"{type(self).__name__}.plot", figsize=(6.5, 4))
+        self.ax_ = one_axes(ax, f"{type(self).__name__}.plot", figsize=(6.5, _HEIGHT))
         self.figure_ = self.ax_.figure
         if self.is_categorical:
             self.artists_ = self._draw_bars(colors)
@@ -167,7 +169,7 @@ class DistributionDependenceDisplay:
         if self.is_categorical:
             height = write_labels(self.ax_, self._categories(), "bar")
             if ax is None:
-                self.figure_.set_figheight(self.figure_.get_figheight() + height)
+                self.figure_.set(figheight=_HEIGHT + height)
         return self
 
     def _categories(self) -> NDArray:
@@ -205,7 +207,7 @@ class DistributionDependenceDisplay:
         scale = ScalarMappable(Normalize(-0.5, len(labels) - 0.5), ListedColormap(colors))
         bar = self.figure_.colorbar(scale, ax=self.ax_, label="Label")
         ticks = np.linspace(0, len(labels) - 1, _MOST_TICKS).round().astype(int)
-        bar.set_ticks(ticks, labels=_rounded(labels[ticks]))
+        bar.set_ticks(ticks.tolist(), labels=_rounded(labels[ticks]))
         return bar
 
 

@@ -20,7 +20,7 @@ from sklearn_ldl.plotting.feature_axis import (
     panel_height,
     write_features,
 )
-from sklearn_ldl.plotting.figures import BLUE, one_axes, pyplot
+from sklearn_ldl.plotting.figures import BLUE, GREY, one_axes, pyplot
 from sklearn_ldl.plotting.responses import prose
 
 if TYPE_CHECKING:
@@ -241,7 +241,7 @@ class ImportanceDisplay:
                 **kwargs,
             },
         )
-        self.ax_.axvline(0, color="black", linewidth=0.8)
+        self.ax_.axvline(0, color=GREY, linewidth=0.8)
         write_features(self.ax_, [cut(self.feature_names[j]) for j in self.features_])
         self.ax_.set_xlabel(_what_happens(self.score_name))
         return self

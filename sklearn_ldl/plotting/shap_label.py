@@ -216,7 +216,7 @@ class ShapLabelDisplay:
                 points.set_clim(0, 1)
                 colored = points
             self.points_.append(points)
-        self.ax_.axvline(0, color="black", linewidth=0.8, zorder=0)
+        self.ax_.axvline(0, color=GREY, linewidth=0.8, zorder=0)
         write_features(self.ax_, [cut(self.feature_names[j]) for j in self.features_])
         what = {"distribution": "degree", "logits": "logit"}[self.output]
         label = cut(self.label)

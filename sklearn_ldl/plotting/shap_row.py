@@ -17,7 +17,7 @@ from sklearn_ldl.plotting.feature_axis import (
     with_rest,
     write_features,
 )
-from sklearn_ldl.plotting.figures import BLUE, VERMILLION, all_axes, panel_grid, pyplot
+from sklearn_ldl.plotting.figures import BLUE, GREY, VERMILLION, all_axes, panel_grid, pyplot
 from sklearn_ldl.plotting.label_axis import check_labels, names_of, positions, write_labels
 
 if TYPE_CHECKING:
@@ -256,7 +256,7 @@ class ShapRowDisplay:
             self.artists_.append(
                 axes.barh(np.arange(len(texts)), values[:, k], height=0.7, color=colors)
             )
-            axes.axvline(0, color="black", linewidth=0.8)
+            axes.axvline(0, color=GREY, linewidth=0.8)
             write_features(axes, texts)
             base = self.base_values[k]
             axes.set_title(
