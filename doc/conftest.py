@@ -4,8 +4,9 @@ from importlib.util import find_spec
 
 import pytest
 
-# Its extra is not part of every set-up that runs the other pages.
-collect_ignore = [] if find_spec("skrub") else ["guide/production.rst"]
+# Their extras are not part of every set-up that runs the other pages.
+_NEEDS = {"guide/production.rst": "skrub", "guide/explaining.rst": "shap"}
+collect_ignore = [page for page, package in _NEEDS.items() if not find_spec(package)]
 
 
 @pytest.fixture(autouse=True)

@@ -20,6 +20,7 @@ NEEDS = {
     "skops": "skops",
     "safetensors": "safetensors",
     "optuna": "optuna",
+    "shap_values": "shap",
 }
 
 

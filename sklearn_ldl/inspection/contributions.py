@@ -106,6 +106,7 @@ class ShapValues(NamedTuple):
         "rows": ["array-like", None],
         "output": [StrOptions({"distribution", "logits"})],
         "method": [StrOptions({"auto", "linear", "trees", "agnostic"})],
+        "labels": ["array-like", None],
         "max_evals": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
     },
@@ -119,6 +120,7 @@ def shap_values(
     background: Any = None,
     output: Output = "distribution",
     method: Method = "auto",
+    labels: ArrayLike | None = None,
     max_evals: int = 500,
     random_state: int | np.random.RandomState | None = None,
 ) -> ShapValues:
@@ -151,6 +153,9 @@ def shap_values(
         :class:`~sklearn_ldl.GradientBoostingLDL`. "agnostic" asks for predictions only: it tries
         all sets of features where `max_evals` allows it, for 8 features by default, and else
         random orders of them, forth and back. "auto" takes the first that fits.
+    labels : array-like of shape (n_labels,) or (n_labels, n_dims), default=None
+        Names or values of the labels. None takes `label_names_`, `grid_` or `classes_` of the
+        estimator, or numbers them.
     max_evals : int, default=500
         Most sets of known features for each row, with "agnostic"; at least twice the number of
         features, plus one, are tried. Each takes a prediction for every row of the background.
@@ -214,6 +219,7 @@ def shap_values(
     chosen = X if rows is None else safe_indexing(X, _row_numbers(rows, X.shape[0]))
     function, model = explained(estimator, output), predictor_of(estimator)
     n_labels = function(safe_indexing(chosen, [0])).shape[1]  # before any work, says what is wrong
+    names = feature_names(estimator, X), label_names(estimator, n_labels, labels)
     fits: dict[Method, bool] = {
         "linear": is_linear(model, output),
         "trees": is_trees(model, output, given is not None),
@@ -237,7 +243,6 @@ def shap_values(
         else:
             seed = int(random.randint(np.iinfo(np.int32).max))
             found = explain_any(function, chosen, others, max_evals, seed)
-    names = feature_names(estimator, X), label_names(estimator, n_labels)
     return ShapValues(*found, np.asarray(chosen), *names, output)
 
 

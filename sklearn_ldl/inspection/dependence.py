@@ -58,6 +58,7 @@ class DistributionDependence(NamedTuple):
     {
         "feature": [Interval(Integral, 0, None, closed="left"), str],
         "categorical": ["boolean", None],
+        "labels": ["array-like", None],
         "grid_resolution": [Interval(Integral, 2, None, closed="left")],
     },
     prefer_skip_nested_validation=True,
@@ -71,6 +72,7 @@ def distribution_dependence(
     grid_resolution: int = 50,
     percentiles: tuple[float, float] = (0.05, 0.95),
     sample_weight: ArrayLike | None = None,
+    labels: ArrayLike | None = None,
 ) -> DistributionDependence:
     """Partial dependence of the whole distribution on one feature.
 
@@ -98,6 +100,9 @@ def distribution_dependence(
         Between which percentiles they lie.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights of the rows in the mean.
+    labels : array-like of shape (n_labels,) or (n_labels, n_dims), default=None
+        Names or values of the labels. None takes `label_names_`, `grid_` or `classes_` of the
+        estimator, or numbers them.
 
     Returns
     -------
@@ -162,7 +167,7 @@ def distribution_dependence(
         np.asarray(found["grid_values"][0]),
         D,
         names[position],
-        label_names(estimator, D.shape[1]),
+        label_names(estimator, D.shape[1], labels),
         categorical,
     )
 

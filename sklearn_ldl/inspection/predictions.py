@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.frozen import FrozenEstimator
 
-from sklearn_ldl._core.label_names import frozen_names, label_values
+from sklearn_ldl._core.label_names import frozen_names, label_values, name_array
 from sklearn_ldl._core.simplex import safe_log
 from sklearn_ldl._core.sklearn_compat import (
     BaseSearchCV,
@@ -84,8 +84,15 @@ def feature_names(estimator: BaseEstimator, X: Any) -> list[str]:
     return [str(name) for name in names]
 
 
-def label_names(estimator: BaseEstimator, n_labels: int) -> NDArray:
-    """Names or values of the labels that an estimator predicts, or their numbers."""
+def label_names(
+    estimator: BaseEstimator, n_labels: int, labels: ArrayLike | None = None
+) -> NDArray:
+    """Names or values of the labels: those given, those of the estimator, or their numbers."""
+    if labels is not None:
+        given = name_array(labels) if np.ndim(labels) == 1 else np.asarray(labels)
+        if len(given) != n_labels:
+            raise ValueError(f"There are {len(given)} labels, but {n_labels} are predicted.")
+        return given
     names = label_values(estimator)
     known = np.arange(n_labels) if names is None else np.asarray(names)
     return known if len(known) == n_labels else np.arange(n_labels)

@@ -176,6 +176,15 @@ def test_many_features_are_seeded_and_leave_the_global_state_alone():
     assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
 
 
+def test_names_of_labels_that_an_estimator_does_not_keep():
+    model = BFGSLDL().fit(X, D)
+    for given in (["a", "b", "c"], np.array([[0, 1], [1, 0], [1, 1]])):
+        found = shap_values(model, X, output="logits", labels=given)
+        assert_array_equal(found.label_names, given)
+    with pytest.raises(ValueError, match="2 labels, but 3 are predicted"):
+        shap_values(model, X, labels=["a", "b"])
+
+
 def test_plots_of_shap_take_them():
     shap = pytest.importorskip("shap")
     values = np.array([[[0.1, -0.1], [0.2, -0.2]]])

@@ -67,6 +67,14 @@ def test_features_of_a_frame(model, name, options, is_categorical):
     assert_array_equal(by_position.distributions, found.distributions)
 
 
+def test_given_labels(model):
+    assert distribution_dependence(model, FRAME, 0, labels=[1, 2, 3]).label_names.tolist() == [
+        1,
+        2,
+        3,
+    ]
+
+
 def test_whole_numbers_of_an_array():
     whole = np.round(3 * X).astype(int)
     model = BFGSLDL().fit(whole, D)
