@@ -19,7 +19,14 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from sklearn_ldl import BFGSLDL, LDLSCL, GradientBoostingLDL, LDLClassifier, LDLRegressor
+from sklearn_ldl import (
+    BFGSLDL,
+    LDLSCL,
+    DeepLDLRegressor,
+    GradientBoostingLDL,
+    LDLClassifier,
+    LDLRegressor,
+)
 from sklearn_ldl.datasets import make_ldl
 from sklearn_ldl.inspection import ShapValues, shap_values
 
@@ -34,7 +41,9 @@ FRAME = pd.DataFrame(
     }
 )
 SHARES = pd.DataFrame(D, columns=["work", "care", "rest"])
-TO_NUMBERS = make_column_transformer((OneHotEncoder(), ["town"]), remainder="passthrough")
+TO_NUMBERS = make_column_transformer(
+    (OneHotEncoder(sparse_output=False), ["town"]), remainder="passthrough"
+)
 
 
 def predictions(model, X, output):
@@ -117,8 +126,8 @@ def test_trees_of_lightgbm_with_categories():
 
 def test_network():
     pytest.importorskip("shap")
-    deep = pytest.importorskip("sklearn_ldl.deep")
-    model = deep.DeepLDLRegressor(max_epochs=2, random_state=0, n_members=2).fit(X, D)
+    pytest.importorskip("skorch")
+    model = DeepLDLRegressor(max_epochs=2, random_state=0, n_members=2).fit(X, D)
     for output in ("distribution", "logits"):
         assert_adds_up(model, X, output, background=X[:10])
 
