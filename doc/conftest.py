@@ -6,6 +6,7 @@ import pytest
 
 # Their extras are not part of every set-up that runs the other pages.
 _NEEDS = {
+    "guide/explaining.rst": "shap",
     "guide/onnx.rst": "skl2onnx",
     "guide/production.rst": "skrub",
     "guide/tables.rst": "skrub",

@@ -124,6 +124,7 @@ _MODULES = (
     "deep",
     "distributors",
     "graphs",
+    "inspection",
     "metrics",
     "plotting",
     "testing",

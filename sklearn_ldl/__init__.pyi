@@ -10,6 +10,7 @@ from sklearn_ldl import (
     deep as deep,
     distributors as distributors,
     graphs as graphs,
+    inspection as inspection,
     metrics as metrics,
     plotting as plotting,
     testing as testing,

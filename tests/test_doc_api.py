@@ -49,6 +49,8 @@ NO_REFERENCE = {
     "distributors.VoteError": "a result of expected_vote_error, which has its own",
     "distributors.product_grid": "all combinations of values",
     "distributors.VoteTable": "a result of vote_table_to_distribution, which has its own",
+    "inspection.DistributionDependence": "a result of distribution_dependence, which has its own",
+    "inspection.ShapValues": "a result of shap_values, which has its own",
     "uncertainty.Region": "a result of ConformalLDL, which has its own",
     "uncertainty.Uncertainty": "a result of decompose_uncertainty, which has its own",
     "metrics.get_ldl_scorer_names": "a list",

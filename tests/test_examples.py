@@ -25,6 +25,7 @@ NEEDS = {
     "skops": "skops",
     "safetensors": "safetensors",
     "optuna": "optuna",
+    "shap_values": "shap",
 }
 
 

@@ -175,6 +175,14 @@ def fitted_names(estimator: Any) -> NDArray | None:
     return np.arange(inner.n_labels_) if hasattr(inner, "n_labels_") else None
 
 
+def label_values(estimator: Any) -> ArrayLike | None:
+    """Names of the labels that a fitted estimator predicts, their values on a grid, or None."""
+    inner = innermost(estimator)
+    if hasattr(inner, "label_names_"):
+        return name_array(inner.label_names_)
+    return getattr(inner, "grid_", getattr(inner, "classes_", None))
+
+
 def points_in_order(estimator: Any, y: Any) -> Any:
     """Bring coordinates of points in a frame into the order in which a fitted estimator has them.
 

@@ -117,6 +117,15 @@ def name_axes(ax: Axes, xlabel: str, ylabel: str) -> None:
     ax.set_ylabel(fitted_text(ax, ylabel, "axes.labelsize", along="y"))
 
 
+def area_colors(n_areas: int, ordered: bool) -> list[Any]:
+    """Return colours of areas side by side: from dark to light if they are ordered or many."""
+    if not ordered and n_areas <= len(PALETTE):
+        return list(PALETTE[:n_areas])
+    from matplotlib import colormaps
+
+    return list(colormaps["viridis"](np.linspace(0, 1, n_areas)))
+
+
 def characters(ax: Axes, size: Size, along: Literal["x", "y"] = "x") -> int:
     """Return how many characters fit into a line across the axes; at a size of text."""
     from matplotlib import rcParams

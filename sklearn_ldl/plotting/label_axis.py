@@ -60,6 +60,11 @@ def names_of(labels: NDArray) -> NDArray[np.str_]:
     return np.array([number.format(label) for label in labels])
 
 
+def short_names(labels: NDArray) -> list[str]:
+    """Return the labels as text, of which the end is cut where they are long."""
+    return [name[:_CUT] + "…" if len(name) > _CUT else str(name) for name in names_of(labels)]
+
+
 def write_labels(ax: Axes, labels: NDArray, kind: Literal["bar", "line"]) -> float:
     """Write the labels below the axis, unless its numbers are the labels.
 
@@ -70,7 +75,7 @@ def write_labels(ax: Axes, labels: NDArray, kind: Literal["bar", "line"]) -> flo
     ticks = np.arange(len(labels))
     if kind == "line":
         ticks = ticks[:: -(-len(ticks) // _MAX_TICKS)]
-    names = [name[:_CUT] + "…" if len(name) > _CUT else name for name in names_of(labels[ticks])]
+    names = short_names(labels[ticks])
     length = _CHARACTER_INCHES * max(map(len, names))
     room = ax.get_window_extent().width / ax.figure.dpi / len(names)
     if length < room:

@@ -7,16 +7,17 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, is_classifier
+from sklearn.base import BaseEstimator
 
 from sklearn_ldl._core.label_names import (
     declared_classes,
     innermost,
+    label_values,
     name_array,
     names_as_numbers,
     names_of,
 )
-from sklearn_ldl._core.sklearn_compat import check_response_method
+from sklearn_ldl.inspection.predictions import distribution_method
 from sklearn_ldl.metrics.scorers import matched_truth
 
 
@@ -25,8 +26,7 @@ def distributions(estimator: BaseEstimator, X: Any, y: ArrayLike) -> tuple[Array
 
     Columns of a data frame `y` are matched by name with the labels of the estimator.
     """
-    methods = ["predict_proba"] if is_classifier(estimator) else ["predict_proba", "predict"]
-    D_pred = check_response_method(estimator, methods)(X)
+    D_pred = distribution_method(estimator)(X)
     D_true, order = matched_truth(estimator, y)
     return D_true, D_pred if order is None else D_pred[:, order]
 
@@ -45,10 +45,7 @@ def labels_of(*frames: Any, estimator: BaseEstimator | None = None) -> ArrayLike
         ordered = None if estimator is None else declared_classes(estimator, frame)
         if ordered is not None:
             return name_array(ordered)
-    inner = innermost(estimator)
-    if hasattr(inner, "label_names_"):
-        return name_array(inner.label_names_)
-    return getattr(inner, "grid_", getattr(inner, "classes_", None))
+    return label_values(estimator)
 
 
 def declares_order(labels: Any) -> bool:
@@ -67,5 +64,9 @@ def are_numbers(labels: ArrayLike | None) -> bool:
 
 def title_of(metric: Callable) -> str:
     """Return the name of a metric, which may be a `functools.partial`, as prose."""
-    name = getattr(metric, "func", metric).__name__
+    return prose(getattr(metric, "func", metric).__name__)
+
+
+def prose(name: str) -> str:
+    """Return the name of a metric as prose."""
     return name.replace("kl_", "KL_").replace("_", " ")
