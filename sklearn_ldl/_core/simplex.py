@@ -86,7 +86,7 @@ def check_distribution(D: ArrayLike, *, input_name: str = "y") -> NDArray[np.flo
     """
     refuse_to_load(input_name, D)
     columns_of_frame(D)
-    raw = D
+    raw: Any = D
     if not is_plain(D):
         raw = check_array(
             D,
