@@ -95,7 +95,7 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
     n_labels_: int
     distributor_: BaseEstimator
     #: The classes that a call of `partial_fit` was given.
-    _announced: ArrayLike | None = None
+    _announced: Any = None
     #: What makes distributions of labels, for a subclass with this parameter.
     distributor: BaseEstimator | None = None
     _nonlinearity = staticmethod(distributions)

@@ -71,6 +71,7 @@ class DeepValueRegressor(PointsMixin, DeepEstimator, omit=("loss", "label_smooth
 
     center_: NDArray[np.float64]
     scale_: NDArray[np.float64]
+    _sample_shape: tuple[int, ...]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
