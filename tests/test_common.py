@@ -58,6 +58,7 @@ def public_estimators():
 ESTIMATORS = public_estimators()
 # Kept small: scikit-learn's checks fit every estimator some hundred times.
 SMALL = {
+    "AuxGraphLDLClassifier": {"max_epochs": 15, "random_state": 0},
     "AutoLDL": {"candidates": ["linear"], "cv": 2, "time_limit": None, "random_state": 0},
     "BFGSLDLCV": {"alphas": 3, "cv": 2},
     "ConformalLDL": {"cv": 2},
@@ -66,6 +67,7 @@ SMALL = {
     "DeepLDLClassifier": {"n_members": 2, "max_epochs": 40, "random_state": 0},
     "DeepLDLRegressor": {"n_members": 2, "max_epochs": 10, "random_state": 0},
     "DeepRegressor": {"n_members": 2, "max_epochs": 40, "random_state": 0},
+    "DistillationClassifier": {"max_epochs": 15, "random_state": 0},
     "EDLLRL": {"random_state": 0},
     "FCMEnhancer": {"n_clusters": 5, "random_state": 0},
     "GradientBoostingLDL": {"n_estimators": 20, "random_state": 0},
@@ -75,7 +77,11 @@ SMALL = {
     "LDLSCL": {"random_state": 0},
     "LabelShiftCorrector": {"cv": 2, "random_state": 0},
     "MultiLabelLDLClassifier": {"threshold": "cv", "cv": 2},
+    "NoiseAdaptationClassifier": {"max_epochs": 15, "random_state": 0},
     "OFRRegressor": {"max_epochs": 10, "random_state": 0},
+    "OGRClassifier": {"max_epochs": 15, "random_state": 0},
+    "OfflineLDLClassifier": {"max_epochs": 15, "random_state": 0},
+    "OnlineLDLClassifier": {"max_epochs": 15, "random_state": 0},
     "PTSVMLDL": {"cv": 2, "random_state": 0},
     "RDARegressor": {"max_epochs": 10, "random_state": 0},
     "StackingLDL": {"estimators": [("linear", sklearn_ldl.BFGSLDL())], "cv": 2},

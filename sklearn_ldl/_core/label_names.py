@@ -226,9 +226,16 @@ def frozen_names(estimator: Any) -> NDArray | None:
     return fitted_names(estimator) if isinstance(estimator, FrozenEstimator) else None
 
 
+def _goes_on(estimator: Any) -> bool:
+    """Whether the fit under way begins where the last one ended."""
+    if hasattr(estimator, "_goes_on"):
+        return estimator._goes_on()
+    return getattr(estimator, "warm_start", False) and hasattr(estimator, "n_labels_")
+
+
 def as_before(estimator: Any, y: Any) -> Any:
-    """With `warm_start`, bring the columns of `y` into the order of the last fit."""
-    if not (getattr(estimator, "warm_start", False) and hasattr(estimator, "n_labels_")):
+    """In a fit that goes on, bring the columns of `y` into the order of the last one."""
+    if not _goes_on(estimator):
         return y
     return columns_in_order(y, fitted_names(estimator), of_y="y", of_names="the last fit")
 
@@ -251,7 +258,7 @@ def describe_labels(estimator: Any, y: Any, n_labels: int, names: ArrayLike | No
     known = names_of(y)
     if known is None and names is not None and not _only_numbered(_as_list(names)):
         known = _as_objects(_as_list(names))
-    if known is None and getattr(estimator, "warm_start", False):
+    if known is None and _goes_on(estimator):
         kept = getattr(estimator, "label_names_", ())
         known = kept if len(kept) == n_labels else None
     estimator.n_labels_ = n_labels

@@ -31,6 +31,7 @@ from sklearn_ldl.deep.networks.outputs import identity
 from sklearn_ldl.deep.networks.penultimate import LayerInput
 from sklearn_ldl.deep.onnx_export import export_network
 from sklearn_ldl.deep.parameters import NetConstructor
+from sklearn_ldl.deep.streams import StreamMixin
 from sklearn_ldl.deep.training.checkpoint import check_identity
 from sklearn_ldl.deep.training.conversion import Inputs
 from sklearn_ldl.deep.training.data import TrainingData
@@ -56,7 +57,7 @@ from sklearn_ldl.deep.training.validation import (
 Losses = Loss | tuple[Loss, Objective | None]
 
 
-class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
+class DeepEstimator(StreamMixin, NetConstructor, CallbackSupportMixin, BaseEstimator):
     """Base of the bases of classifiers, of regressors of distributions, and of those of values."""
 
     n_iter_: int
@@ -139,7 +140,8 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
         self._check_repeatable()
         if y is not None or not isinstance(X, Dataset):
             require_y(self, y)
-        features = validate_features(self, X, reset=True)
+        later_batch = self._streaming and self._goes_on()
+        features = validate_features(self, X, reset=not later_batch)
         if self.checkpoint is not None:
             # Before any work.
             check_identity(self, features)
@@ -147,7 +149,7 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
             weight, unit = scaled_weight(sample_weight, features)
             sample_weight = weight * weight.dtype.type(unit)
         targets, output_shape = self._prepare_targets(features, y, sample_weight)
-        self._check_warm_start(output_shape)
+        self._check_going_on(output_shape)
         data = TrainingData(
             features if isinstance(features, Mapping) else X,
             y,
@@ -224,27 +226,40 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
         ours = type(self).__module__.startswith("sklearn_ldl.")
         return self.lr_schedule is not None or not ours
 
+    def _keeps_state(self) -> bool:
+        """Whether another fit may train the net that this one leaves."""
+        return self.warm_start or self._streaming
+
     def _goes_on(self) -> bool:
         """Whether a fit trains the net at hand."""
-        return self.warm_start and hasattr(self, "net_")
+        return self._keeps_state() and hasattr(self, "net_")
 
-    def _check_warm_start(self, output_shape: tuple[int, ...]) -> None:
+    def _check_going_on(self, output_shape: tuple[int, ...]) -> None:
         if not self._goes_on():
             return
-        if self.net_.optimizer_ is None:
+        if self.net_.optimizer_ is None and not self._streaming:
             raise ValueError("warm_start goes on only from a fit that had warm_start=True already.")
         if self._architecture != (self.input_shape_, output_shape):
             raise ValueError(
-                "warm_start goes on with the same shape of samples and the same labels only: "
-                f"{self._architecture} became {(self.input_shape_, output_shape)}."
+                f"{self._way_on()} goes on with the same shape of samples and the same labels only:"
+                f" {self._architecture} became {(self.input_shape_, output_shape)}."
             )
+
+    def _way_on(self) -> str:
+        """Name what lets a fit go on, for messages."""
+        return "partial_fit" if self._streaming else "warm_start"
+
+    def _n_epochs(self) -> int:
+        """Return the number of epochs of the fit under way, at most."""
+        return 1 if self._streaming else self.max_epochs
 
     def _split(self, data: TrainingData) -> tuple[NDArray, NDArray]:
         """Training rows, and validation rows if there is early stopping."""
         weight, none = data.sample_weight, np.empty(0, dtype=np.intp)
         rows = np.arange(data.n_samples) if weight is None else np.flatnonzero(weight)
         n_rows = len(rows)
-        if not self.early_stopping or n_rows == 1 or data.validation is not None:
+        watches = self.early_stopping and not self._streaming
+        if not watches or n_rows == 1 or data.validation is not None:
             return rows, none
         if data.groups is not None:
             return set_groups_aside(rows, self.validation_fraction, data.groups, data.random_state)
@@ -260,7 +275,7 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
     def _fit_net(self, data: TrainingData, row_loss: Loss, objective: Objective | None) -> None:
         """Train a new net, or the one at hand with `warm_start`; set the fitted attributes."""
         reporter = IterationReporter(
-            self, self.max_epochs, task="epoch", X=data.features, y=data.targets, metadata={}
+            self, self._n_epochs(), task="epoch", X=data.features, y=data.targets, metadata={}
         )
         net = train_net(self, data, row_loss, objective, reporter)
         rows = [row for row in net.history if "train_loss" in row]
@@ -272,7 +287,7 @@ class DeepEstimator(NetConstructor, CallbackSupportMixin, BaseEstimator):
         self.history_ = {name: np.array([row.get(name, np.nan) for row in rows]) for name in names}
         self.n_iter_ = len(rows)
         self._architecture = (self.input_shape_, data.output_shape)
-        if not self.warm_start:
+        if not self._keeps_state():
             net.trim_for_prediction()
         self.net_ = net
         reporter.close()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import numpy as np
+
 Targets = Literal["class labels", "values", "label sets", "distributions"]
 
 _LEARNERS: dict[Targets, str] = {
@@ -64,3 +66,23 @@ def check_classes(distributor: Any, owner: object) -> None:
             f"{type(owner).__name__} a distributor of class labels such as LabelSmoother, and real "
             "values to LDLRegressor."
         )
+
+
+def check_announced(classes: Any, known: Any) -> None:
+    """Raise a ValueError if `classes` of a `partial_fit` are missing, or are not those known.
+
+    Examples
+    --------
+    >>> from sklearn_ldl.distributors.roles import check_announced
+    >>> check_announced(["no", "yes"], None)
+    >>> check_announced(None, ["no", "yes"])
+    """
+    if classes is None and known is None:
+        raise ValueError(
+            "The first call of partial_fit needs classes: all that will ever come, since its rows "
+            "may lack some."
+        )
+    if classes is None or known is None:
+        return
+    if set(np.asarray(classes).tolist()) != set(np.asarray(known).tolist()):
+        raise ValueError(f"classes={classes!r} are not those of the targets so far: {known}.")

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone, is_classifier
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Bunch, get_tags
 from sklearn.utils.metadata_routing import (
     UNUSED,
@@ -18,6 +19,7 @@ from sklearn.utils.metadata_routing import (
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ldl._core.dask_rows import refuse_dask
+from sklearn_ldl._core.fitted import forget
 from sklearn_ldl._core.label_names import fitted_names, frozen_names, innermost, label_order
 from sklearn_ldl._core.simplex import check_prediction, safe_log
 from sklearn_ldl._core.sklearn_compat import available_if, routing_enabled
@@ -80,6 +82,13 @@ class LearnerFeatures:
 def _learner_has(method: str) -> Callable[[Any], bool]:
     """Say whether the learner of a wrapper has a method."""
     return lambda wrapper: hasattr(given_or_default(wrapper.estimator), method)
+
+
+def learns_in_batches(wrapper: Any) -> bool:
+    """Whether the learner of a wrapper takes rows batch by batch, and is not frozen."""
+    learner = given_or_default(wrapper.estimator)
+    # An error of a network says why it does not.
+    return not isinstance(learner, FrozenEstimator) and bool(learner.partial_fit)
 
 
 class TargetWrapper(LearnerFeatures, MetaEstimatorMixin, BaseEstimator):
@@ -164,6 +173,28 @@ class TargetWrapper(LearnerFeatures, MetaEstimatorMixin, BaseEstimator):
     def _fit_learner(self, X: Any, y: NDArray, D: NDArray, learner_params: dict[str, Any]) -> None:
         self.estimator_ = self._new_learner(y)  # after Ctrl-C with what it has reached
         self.estimator_.fit(X, D, **learner_params)
+
+    def _fit_part(
+        self, X: Any, y: NDArray, distributor: BaseEstimator, of: Any, sample_weight: Any
+    ) -> None:
+        """Pass rows on; the first come with a distributor, and with what it is to be fitted to."""
+        refuse_dask(self, X)
+        check_learner(self.estimator, self)
+        is_first = not hasattr(self, "estimator_")
+        if is_first:
+            self.distributor_ = clone(distributor).fit(of)
+            self._take_labels()
+        D = self.distributor_.transform(y)
+        if is_first:
+            self._n_labels = D.shape[1]
+            self.estimator_ = self._new_learner(y)
+        weight = {} if sample_weight is None else {"sample_weight": sample_weight}
+        try:
+            self.estimator_.partial_fit(X, D, **weight)
+        except Exception:
+            if is_first:
+                forget(self, *[name for name in vars(self) if name.endswith("_")])
+            raise
 
     def _take_labels(self) -> None:
         """Take over what the labels of `distributor_` are; a ValueError if it cannot be used."""

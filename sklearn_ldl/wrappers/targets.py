@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from functools import partial
 from inspect import signature
 from typing import Any
@@ -10,8 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
@@ -20,21 +17,21 @@ from sklearn_ldl._core.fitted import forget
 from sklearn_ldl._core.quantiles import check_levels
 from sklearn_ldl._core.sklearn_compat import StrOptions, available_if, fit_context
 from sklearn_ldl.base import PointsMixin, require_y
-from sklearn_ldl.distributors import GaussianLabelDistributor, LabelSmoother
+from sklearn_ldl.distributors import LabelSmoother
 from sklearn_ldl.distributors.encoding import check_labels
-from sklearn_ldl.distributors.roles import check_classes, check_role
+from sklearn_ldl.distributors.roles import check_announced, check_classes, check_role
 from sklearn_ldl.linear import SmoothBFGSLDL
 from sklearn_ldl.wrappers.base import (
     TargetWrapper,
     given_or_default,
     in_order_of_labels,
+    learns_in_batches,
     own_targets,
 )
+from sklearn_ldl.wrappers.grids import default_distributor, hand_over
 
 # Tolerance of the default learner of points.
 _TOL_OF_POINTS = 1e-5
-# Standard deviations in the range of the values, by the number of dimensions.
-_DEFAULT_SIGMAS = (25, 12, 6)
 
 
 class LDLClassifier(ClassifierMixin, TargetWrapper):
@@ -127,10 +124,57 @@ class LDLClassifier(ClassifierMixin, TargetWrapper):
             If `y` holds continuous values, missing labels or a single class, if `distributor` is
             one of other targets, or if `estimator` takes no weights and there are some.
         """
+        y = self._check_labels(y)
+        fit_params = self._weigh(sample_weight, fit_params)
+        self._fit_wrapped(X, y, self._new_distributor(), fit_params)
+        return self
+
+    @available_if(learns_in_batches)
+    @fit_context(prefer_skip_nested_validation=False)
+    def partial_fit(
+        self,
+        X: Any,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> LDLClassifier:
+        """Pass a batch of rows on to `partial_fit` of the estimator; only where it has one.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples, handed to the estimator as they are.
+        y : array-like of shape (n_samples,)
+            Class labels.
+        classes : array-like of shape (n_classes,), default=None
+            All classes that will ever come, to which the distributor is fitted. The first call
+            needs them; later they may be left out.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, for an estimator that takes them.
+
+        Returns
+        -------
+        self : LDLClassifier
+            The classifier, trained further.
+
+        Raises
+        ------
+        ValueError
+            If the first call has no classes, a later one has others, or `y` holds one that is not
+            among them.
+        """
+        y = self._check_labels(y)
+        check_announced(classes, self.classes_ if hasattr(self, "estimator_") else None)
+        self._fit_part(X, y, self._new_distributor(), classes, sample_weight)
+        return self
+
+    def _new_distributor(self) -> BaseEstimator:
+        return LabelSmoother(smoothing=0) if self.distributor is None else self.distributor
+
+    def _check_labels(self, y: Any) -> NDArray:
         if self.distributor is not None:
             check_role(self.distributor, "class labels", self)
         require_y(self, y)
-        fit_params = self._weigh(sample_weight, fit_params)
         try:
             y = column_or_1d(y, warn=True)
         except ValueError as exc:
@@ -140,9 +184,7 @@ class LDLClassifier(ClassifierMixin, TargetWrapper):
             ) from exc
         if y.dtype.kind == "f":
             check_labels(y)
-        distributor = LabelSmoother(smoothing=0) if self.distributor is None else self.distributor
-        self._fit_wrapped(X, y, distributor, fit_params)
-        return self
+        return y
 
     def _take_labels(self) -> None:
         check_classes(self.distributor_, self)
@@ -316,19 +358,59 @@ class LDLRegressor(PointsMixin, TargetWrapper):
             If the default distributor can hardly tell half of the values apart, because a few
             others stretch the range of `y`.
         """
+        y = self._check_values(X, y)
+        fit_params = self._weigh(sample_weight, fit_params)
+        distributor = default_distributor(y) if self.distributor is None else self.distributor
+        self._fit_wrapped(X, y, distributor, fit_params)
+        return self
+
+    @available_if(learns_in_batches)
+    @fit_context(prefer_skip_nested_validation=False)
+    def partial_fit(
+        self, X: Any, y: ArrayLike | None = None, sample_weight: ArrayLike | None = None
+    ) -> LDLRegressor:
+        """Pass a batch of rows on to `partial_fit` of the estimator; only where it has one.
+
+        The distributor is fitted to the first batch: unless it has a grid of its own, no value
+        beyond those of that batch is ever predicted.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Samples, handed to the estimator as they are.
+        y : array-like of shape (n_samples,) or (n_samples, n_dims)
+            Values or points. None takes those of a torch Dataset of pairs, around a network.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, for an estimator that takes them.
+
+        Returns
+        -------
+        self : LDLRegressor
+            The regressor, trained further.
+
+        Raises
+        ------
+        ValueError
+            If `y` is not finite or does not fit the distributor.
+        """
+        y = self._check_values(X, y, goes_on=hasattr(self, "estimator_"))
+        distributor = self.distributor
+        if distributor is None and not hasattr(self, "estimator_"):
+            distributor = default_distributor(y)
+        self._fit_part(X, y, distributor, y, sample_weight)
+        return self
+
+    def _check_values(self, X: Any, y: Any, *, goes_on: bool = False) -> NDArray[np.float64]:
         if self.distributor is not None:
             self._check_distributor(self.distributor)
         if y is None:
             y = own_targets(given_or_default(self.estimator), X)
         require_y(self, y)
-        fit_params = self._weigh(sample_weight, fit_params)
-        y = self._name_coordinates(y)
+        y = self._name_coordinates(y, goes_on=goes_on)
         y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        distributor = _default_distributor(y) if self.distributor is None else self.distributor
-        self._fit_wrapped(X, y, distributor, fit_params)
-        return self
+        return y
 
     def _check_distributor(self, distributor: Any) -> None:
         check_role(distributor, "values", self)
@@ -357,7 +439,7 @@ class LDLRegressor(PointsMixin, TargetWrapper):
         # than a hundredth of what targets vary by, and the search takes ten times as long.
         default = partial(SmoothBFGSLDL, tol=_TOL_OF_POINTS) if grid.ndim == 2 else SmoothBFGSLDL
         learner = clone(given_or_default(self.estimator, default))
-        _hand_over(grid, learner)
+        hand_over(grid, learner)
         return learner
 
     def predict(self, X: Any) -> NDArray[np.float64]:
@@ -411,35 +493,3 @@ class LDLRegressor(PointsMixin, TargetWrapper):
         y = decoding.quantile(D, self.grid_, q)
         # As predictions are, to where the grid ends without its padding.
         return np.clip(y, *getattr(self.distributor_, "range_", (-np.inf, np.inf)))
-
-
-def _hand_over(grid: NDArray[np.float64], learner: Any) -> None:
-    """Tell a learner, inside of pipelines and searches, where the labels are, if it asks."""
-    while learner is not None and not isinstance(learner, FrozenEstimator):
-        if hasattr(learner, "_take_grid"):
-            return learner._take_grid(grid)
-        last = isinstance(learner, Pipeline)
-        learner = learner[-1] if last else getattr(learner, "estimator", None)
-
-
-def _default_distributor(y: NDArray[np.float64]) -> GaussianLabelDistributor:
-    n_dims = y[0].size
-    if n_dims > 3:
-        raise ValueError(
-            f"y has {n_dims} dimensions, and a grid would have too many labels: fit several models,"
-            " or give a distributor with a grid of your own."
-        )
-    spread = np.ptp(y, axis=0)
-    sigma = np.where(spread > 0, spread, 1.0) / _DEFAULT_SIGMAS[n_dims - 1]
-    middle = np.subtract(*np.quantile(y, [0.75, 0.25], axis=0))
-    if ((middle > 0) & (middle < sigma)).any():
-        warnings.warn(
-            "A few values stretch the range of y, and the default distributor can hardly tell the "
-            "others apart: half of them lie within one standard deviation of it. Transform y, for "
-            "example to logarithms, remove what is an error, or give a distributor.",
-            stacklevel=3,
-        )
-    if n_dims == 1:
-        return GaussianLabelDistributor(sigma=sigma)
-    # A little more, lest rounding adds a label.
-    return GaussianLabelDistributor(sigma=sigma * (1 + 1e-9), spacing=n_dims - 1, pad=2)

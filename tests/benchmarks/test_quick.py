@@ -1,6 +1,5 @@
 """Every benchmark runs with --quick, in some seconds, and prints tables without failures."""
 
-import os
 import re
 import subprocess
 import sys
@@ -8,6 +7,7 @@ import sys
 import pytest
 
 from tests import ROOT
+from tests.benchmarks.scripts import new_context, run_script
 
 SCRIPTS = sorted((ROOT / "benchmarks").glob("bench_*.py"))
 #: python-ldl takes longer to import than all else together.
@@ -22,6 +22,11 @@ MISSING = re.compile(rf"No module named '({EXTRAS})[.']|No package metadata was 
 FAILED = re.compile(r"nan\b.*|NaN|\w+Error: .*|over (limit|\d+ s)")
 
 
+@pytest.fixture(scope="module")
+def context():
+    return new_context()
+
+
 @pytest.mark.parametrize(
     "script",
     [
@@ -29,26 +34,21 @@ FAILED = re.compile(r"nan\b.*|NaN|\w+Error: .*|over (limit|\d+ s)")
         for path in SCRIPTS
     ],
 )
-def test_quick(script):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    # Neither real files, which not everybody has, nor what an earlier run has left.
-    environment.pop("SKLEARN_LDL_DATA", None)
-    run = subprocess.run(
-        [sys.executable, script, "--quick"],
-        env=environment,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    if run.returncode and (missing := MISSING.search(run.stderr)):
+def test_quick(script, context, tmp_path):
+    files = tmp_path / "stdout", tmp_path / "stderr"
+    process = context.Process(target=run_script, args=(script, ["--quick"], *files))
+    process.start()
+    process.join(timeout=600)
+    process.kill()
+    stdout, stderr = (path.read_text() for path in files)
+    if process.exitcode and (missing := MISSING.search(stderr)):
         pytest.skip(f"{missing[1] or missing[2]} is not installed")
-    if run.returncode and "Set SKLEARN_LDL_DATA" in run.stderr:
+    if process.exitcode and "Set SKLEARN_LDL_DATA" in stderr:
         pytest.skip("real files are needed")
-    assert run.returncode == 0, run.stderr
-    title, *lines = run.stdout.splitlines()
+    assert process.exitcode == 0, stderr
+    title, *lines = stdout.splitlines()
     assert title.startswith("# ")
-    assert f"python benchmarks/{script.name} --quick`" in run.stdout
+    assert f"python benchmarks/{script.name} --quick`" in stdout
     rules = [i for i, line in enumerate(lines) if set(line) == {"|", "-"}]
     rows = [line for line in lines if line.startswith("|") and set(line) != {"|", "-"}]
     assert len(rows) > len(rules) > 0

@@ -66,7 +66,10 @@ except skops.io.exceptions.UntrustedTypesFoundException as error:
 
 trusted = ["sklearn_ldl.linear.maxent.BFGSLDL"]
 loaded = skops.io.load(path / "linear.skops", trusted=trusted)
-print("same predictions:", np.array_equal(loaded.predict(X_new), linear.predict(X_new)))
+print(
+    "same predictions:",
+    np.array_equal(loaded.predict(X_new), linear.predict(X_new)),
+)
 
 # %%
 # A network with safetensors
@@ -75,13 +78,20 @@ print("same predictions:", np.array_equal(loaded.predict(X_new), linear.predict(
 # ``net_.module_``, an ordinary PyTorch module. A file of tensors does not know how they were
 # trained, nor the parameters of the estimator; a few strings of metadata can say so.
 
-deep = make_pipeline(StandardScaler(), DeepLDLRegressor(hidden_layer_sizes=(50,), random_state=0))
+deep = make_pipeline(
+    StandardScaler(),
+    DeepLDLRegressor(hidden_layer_sizes=(50,), random_state=0),
+)
 deep.fit(X, D)
 scaler, network = deep[:-1], deep[-1]
 
 weights = network.net_.module_.state_dict()
 about = {"hidden_layer_sizes": [50], "n_features": 3, "n_labels": 3}
-save_file(weights, path / "network.safetensors", metadata={"network": json.dumps(about)})
+save_file(
+    weights,
+    path / "network.safetensors",
+    metadata={"network": json.dumps(about)},
+)
 skops.io.dump(scaler, path / "scaler.skops")
 
 # %%
@@ -93,24 +103,37 @@ with safe_open(path / "network.safetensors", framework="pt") as file:
     about = json.loads(file.metadata()["network"])
 print(about)
 
-fresh = DeepLDLRegressor(hidden_layer_sizes=about["hidden_layer_sizes"], max_epochs=0)
+fresh = DeepLDLRegressor(
+    hidden_layer_sizes=about["hidden_layer_sizes"], max_epochs=0
+)
 n_labels = about["n_labels"]
-fresh.fit(np.zeros((1, about["n_features"])), np.full((1, n_labels), 1 / n_labels))
+fresh.fit(
+    np.zeros((1, about["n_features"])), np.full((1, n_labels), 1 / n_labels)
+)
 fresh.net_.module_.load_state_dict(load_file(path / "network.safetensors"))
 
 # The scaler has types of scikit-learn only, which skops trusts by itself.
 restored = make_pipeline(skops.io.load(path / "scaler.skops"), fresh)
-print("same predictions:", np.array_equal(restored.predict(X_new), deep.predict(X_new)))
+print(
+    "same predictions:",
+    np.array_equal(restored.predict(X_new), deep.predict(X_new)),
+)
 
 # %%
 # Such an estimator predicts. It does not go on training from there: `fit` builds a new network. To
 # train further, on other data or with other settings, hand the module over. An instance is copied,
 # weights included.
 
-further = DeepLDLRegressor(fresh.net_.module_, lr=1e-3, max_epochs=5, random_state=0)
+further = DeepLDLRegressor(
+    fresh.net_.module_, lr=1e-3, max_epochs=5, random_state=0
+)
 further.fit(scaler.transform(X), D)
-print(f"D2 of KL on the training rows: {network.score(scaler.transform(X), D):.3f}")
-print(f"after five more epochs:        {further.score(scaler.transform(X), D):.3f}")
+print(
+    f"D2 of KL on the training rows: {network.score(scaler.transform(X), D):.3f}"
+)
+print(
+    f"after five more epochs:        {further.score(scaler.transform(X), D):.3f}"
+)
 
 # %%
 # Pickle and joblib
@@ -127,10 +150,15 @@ joblib.dump(deep, path / "network.joblib")
 
 for name, model in {"linear": linear, "network": deep}.items():
     again = joblib.load(path / f"{name}.joblib")
-    print(f"{name}: same predictions", np.array_equal(again.predict(X_new), model.predict(X_new)))
+    print(
+        f"{name}: same predictions",
+        np.array_equal(again.predict(X_new), model.predict(X_new)),
+    )
 
 # A model with a loss of its own, as a script would write it.
-own = clone(network).set_params(loss=lambda Z, D: (Z.softmax(1) - D).abs().sum(1), max_epochs=1)
+own = clone(network).set_params(
+    loss=lambda Z, D: (Z.softmax(1) - D).abs().sum(1), max_epochs=1
+)
 try:
     pickle.dumps(own.fit(X, D))
 except (AttributeError, pickle.PicklingError) as error:
@@ -142,20 +170,36 @@ except (AttributeError, pickle.PicklingError) as error:
 # weights are its history and the parameters of the estimator. Predictions are the same before and
 # after.
 
-sizes = {file.name: file.stat().st_size / 1024 for file in sorted(path.iterdir())}
+sizes = {
+    file.name: file.stat().st_size / 1024 for file in sorted(path.iterdir())
+}
 _, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
 bars = axes[0].barh(list(sizes), list(sizes.values()))
 axes[0].bar_label(bars, fmt="%.1f", padding=3)
 axes[0].set(xlabel="Size in kB", xlim=(0, 1.15 * max(sizes.values())))
 axes[0].set_title("Files")
 for marker, (name, before, after) in zip(
-    "ox", [("linear, skops", linear, loaded), ("network, safetensors", deep, restored)], strict=True
+    "ox",
+    [
+        ("linear, skops", linear, loaded),
+        ("network, safetensors", deep, restored),
+    ],
+    strict=True,
 ):
     axes[1].plot(
-        before.predict(X_new).ravel(), after.predict(X_new).ravel(), marker, label=name, alpha=0.5
+        before.predict(X_new).ravel(),
+        after.predict(X_new).ravel(),
+        marker,
+        label=name,
+        alpha=0.5,
     )
 axes[1].plot([0, 1], [0, 1], "k:", zorder=0)
-axes[1].set(xlabel="Degree before saving", ylabel="Degree after loading", xlim=(0, 1), ylim=(0, 1))
+axes[1].set(
+    xlabel="Degree before saving",
+    ylabel="Degree after loading",
+    xlim=(0, 1),
+    ylim=(0, 1),
+)
 axes[1].set_title("Predictions")
 axes[1].legend()
 plt.show()

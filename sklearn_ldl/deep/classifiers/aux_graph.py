@@ -218,6 +218,9 @@ class AuxGraphLDLClassifier(DeepClassifier):
             groups=groups,
         )
 
+    def _no_stream(self) -> str:
+        return "its graph joins all training rows"
+
     def _depends_on_max_epochs(self) -> bool:
         return self.ramp > 0 or super()._depends_on_max_epochs()
 

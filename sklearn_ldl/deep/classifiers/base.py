@@ -22,14 +22,16 @@ from sklearn_ldl._core.label_names import (
     names_of,
 )
 from sklearn_ldl._core.simplex import check_distribution, log_softmax, softmax
+from sklearn_ldl._core.sklearn_compat import available_if
 from sklearn_ldl.deep.dataset_targets import dataset_targets
 from sklearn_ldl.deep.estimator import DeepEstimator
 from sklearn_ldl.deep.losses.priors import label_prior
 from sklearn_ldl.deep.networks.members import mean_distribution
 from sklearn_ldl.deep.networks.outputs import distributions
+from sklearn_ldl.deep.streams import takes_batches
 from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.distributors import LabelSmoother, smooth_labels
-from sklearn_ldl.distributors.roles import check_classes, check_role
+from sklearn_ldl.distributors.roles import check_announced, check_classes, check_role
 from sklearn_ldl.metrics import zero_one_loss
 
 
@@ -92,6 +94,8 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
     classes_: NDArray
     n_labels_: int
     distributor_: BaseEstimator
+    #: The classes that a call of `partial_fit` was given.
+    _announced: Any = None
     #: What makes distributions of labels, for a subclass with this parameter.
     distributor: BaseEstimator | None = None
     _nonlinearity = staticmethod(distributions)
@@ -154,6 +158,55 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
             groups=groups,
         )
 
+    @available_if(takes_batches)
+    def partial_fit(  # type: ignore[override]
+        self,
+        X: Any,
+        y: ArrayLike | None = None,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Pass once over a batch of rows, from where the last call or the last fit ended.
+
+        The first call builds the network, and from its rows takes what belongs to the scale of the
+        data: what standardises features, the output from which an ensemble starts. They should be a
+        few hundred typical ones. Later calls keep the state of the optimiser and of the random
+        numbers. `max_epochs` and `early_stopping` are without effect: no row is set aside.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features), array of shape \
+                (n_samples, channels, height, width), or torch Dataset
+            Samples, with the features of the first call.
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+            Class labels, or label distributions, as in the first call.
+        classes : array-like of shape (n_classes,), default=None
+            All classes that will ever come. The first call needs them, unless it is given
+            distributions; the distributor is fitted to them. Later they may be left out.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights, not all zero, which tell the rows of this call apart: their mean
+            is of no effect.
+
+        Returns
+        -------
+        self : estimator
+            The classifier, trained further. A later `fit` starts anew, unless there is a
+            `warm_start`.
+
+        Raises
+        ------
+        ValueError
+            If the first call has no classes, if samples or targets are not valid, or not like those
+            of the first call, which leaves the model as it was; or if training diverges.
+        """
+        self._announced = classes
+        try:
+            if hasattr(self, "net_"):
+                check_announced(classes, self.classes_)
+            return self._partial_fit(X, y, sample_weight)
+        finally:
+            del self._announced
+
     def _prepare_targets(
         self, features: Any, y: Any, sample_weight: NDArray[np.floating] | None
     ) -> tuple[NDArray[np.float32] | None, tuple[int, ...]]:
@@ -167,7 +220,13 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
         if self.distributor is not None:
             check_role(self.distributor, "class labels", self)
         y = y if hasattr(y, "shape") else np.asarray(y)
-        if len(y.shape) == 2 and y.shape[1] > 1:
+        are_labels = len(y.shape) < 2 or y.shape[1] == 1
+        goes_on = self._streaming and self._goes_on()
+        if goes_on and hasattr(self, "distributor_") != are_labels:
+            raise ValueError(
+                "y must hold labels in every call of partial_fit, or distributions in every one."
+            )
+        if not are_labels:
             if self.distributor is not None:
                 raise ValueError("y holds distributions already: leave out the distributor.")
             y = as_before(self, y)
@@ -175,14 +234,20 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
             names = names_of(y)
             if names is None and self._goes_on() and self.n_labels_ == D.shape[1]:
                 names = getattr(self, "label_names_", None)
-            self._set_classes(np.arange(D.shape[1]) if names is None else name_array(names))
+            classes = np.arange(D.shape[1]) if names is None else name_array(names)
+            check_announced(self._announced, classes)
+            self._set_classes(classes)
             describe_labels(self, y, D.shape[1])
             forget(self, "distributor_")
             return self._smooth(D)
         y = column_or_1d(y, warn=True)
+        if goes_on:
+            return self._smooth(self.distributor_.transform(y))
         no_smoothing = LabelSmoother(smoothing=0)
         distributor = no_smoothing if self.distributor is None else clone(self.distributor)
-        D = distributor.fit(y).transform(y)
+        if self._streaming:
+            check_announced(self._announced, None)
+        D = distributor.fit(self._announced if self._streaming else y).transform(y)
         check_classes(distributor, self)
         self._set_classes(distributor.classes_)
         forget(self, "label_names_")
@@ -192,7 +257,8 @@ class DeepClassifier(ClassifierMixin, DeepEstimator):
     def _set_classes(self, classes: NDArray) -> None:
         if self._goes_on() and not np.array_equal(classes, self.classes_):
             raise ValueError(
-                f"warm_start goes on with the same classes only: {self.classes_} became {classes}."
+                f"{self._way_on()} goes on with the same classes only: {self.classes_} became "
+                f"{classes}."
             )
         self.classes_ = classes
         self.n_labels_ = len(classes)

@@ -185,6 +185,9 @@ class NoiseAdaptationClassifier(DeepClassifier):
             groups=groups,
         )
 
+    def _no_stream(self) -> str:
+        return "the mistakes of annotators are estimated on all rows after every epoch"
+
     def _depends_on_max_epochs(self) -> bool:
         return self.warmup > 0 or super()._depends_on_max_epochs()
 

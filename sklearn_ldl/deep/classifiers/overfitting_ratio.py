@@ -116,6 +116,9 @@ class OGRClassifier(DeepClassifier):
         self.max_smoothing = max_smoothing
         self.gap = gap
 
+    def _no_stream(self) -> str:
+        return "it compares epochs on the same rows"
+
     def _split(self, data: TrainingData) -> tuple[NDArray, NDArray]:
         rows = np.arange(data.n_samples)
         if data.sample_weight is not None:

@@ -130,6 +130,9 @@ class TaughtClassifier(DeepClassifier):
             groups=groups,
         )
 
+    def _no_stream(self) -> str:
+        return "its teachers are fitted to all rows first"
+
     def _lesson(self, data: TrainingData) -> Lesson:
         """Make sure that teachers can be fitted, and return what to."""
         teachers = self._unfitted_teachers()

@@ -143,6 +143,11 @@ class DeepDistributionRegressor(LabelDistributionMixin, DeepEstimator):
         D = self._encode(dataset_targets(features) if y is None else y)
         if y is not None:
             check_consistent_length(features, D)
+        if self._goes_on() and D.shape[1] != self.n_labels_:
+            raise ValueError(
+                f"{self._way_on()} goes on with the same shape of targets only: {self.n_labels_} "
+                f"labels became {D.shape[1]}."
+            )
         describe_labels(self, y, D.shape[1])
         return None if y is None else D, (self.n_labels_,)
 

@@ -234,8 +234,8 @@ class CPNN(
         now: Any = values
         if self._goes_on() and not np.array_equal(before, now):
             raise ValueError(
-                f"warm_start goes on with the same labels only: label_values_ {before} became "
-                f"{values}."
+                f"{self._way_on()} goes on with the same labels only: label_values_ {before} "
+                f"became {values}."
             )
         if values is None:
             forget(self, "label_values_")

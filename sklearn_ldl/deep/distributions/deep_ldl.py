@@ -158,6 +158,11 @@ class DeepLDLRegressor(DeepDistributionRegressor, defaults=PRESETS["tabular"]):
         if self.grid is None:
             self.grid = grid
 
+    def _no_stream(self) -> str | None:
+        if self.logit_adjustment:
+            return "logit_adjustment goes by the frequencies of the labels in all rows"
+        return super()._no_stream()
+
     def _losses(self, data: TrainingData) -> tuple[Loss, Objective | None]:
         row_loss = self._on_grid(get_loss(self.loss))
         forget(self, "prior_")

@@ -194,6 +194,9 @@ class DILDLRegressor(AlignedRegressor):
         self.align_gradient = align_gradient
         self.hidden_dim = hidden_dim
 
+    def _no_stream(self) -> str:
+        return "its loss goes by the frequencies of the labels in all rows"
+
     def _losses(self, data: TrainingData) -> tuple[Loss, Objective]:
         if self.rebalance is not None and self.base_loss in ("db", "fl", "cb"):
             raise ValueError(

@@ -129,6 +129,9 @@ class RDARegressor(AlignedRegressor):
         self.base_loss = base_loss
         self.hidden_dim = hidden_dim
 
+    def _no_stream(self) -> str:
+        return "its loss goes by the frequencies of the labels in all rows"
+
     def _losses(self, data: TrainingData) -> tuple[Loss, Objective]:
         sums = data.label_sums()
         self.label_frequency_ = label_frequency(sums)

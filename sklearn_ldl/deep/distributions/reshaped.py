@@ -172,6 +172,9 @@ class OFRRegressor(DeepDistributionRegressor, omit=("loss",), defaults=PRESETS["
         self.neg_scale = neg_scale
         self.init_bias = init_bias
 
+    def _no_stream(self) -> str:
+        return "its loss goes by the frequencies of the labels in all rows"
+
     def _losses(self, data: TrainingData) -> tuple[Loss, Objective]:
         sums = data.label_sums()
         self.label_frequency_ = label_frequency(sums)

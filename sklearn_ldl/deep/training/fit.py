@@ -26,7 +26,7 @@ from sklearn_ldl.deep.training.conversion import first_input
 from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.deep.training.device import resolve_device
 from sklearn_ldl.deep.training.net import LDLNet, Objective, Sources, plain_objective
-from sklearn_ldl.deep.training.optimization import set_rates
+from sklearn_ldl.deep.training.optimization import OPTIMIZERS, set_rates
 from sklearn_ldl.deep.training.processes import Processes
 from sklearn_ldl.deep.training.seeds import fitting, random_bits, set_random_bits
 
@@ -38,7 +38,7 @@ def train_net(
     objective: Objective | None,
     reporter: IterationReporter,
 ) -> LDLNet:
-    """Train a new net, or with `warm_start` the one that the estimator has.
+    """Train a new net, or the one that the estimator has where the fit goes on from there.
 
     Parameters
     ----------
@@ -69,7 +69,7 @@ def train_net(
     own = is_own(estimator) and not estimator.compile
     with fitting(seed, device, own=own, benchmark=estimator.cudnn_benchmark) as draws:
         with draws.building():
-            if net is not None:
+            if net is not None and net.random_bits is not None:
                 set_random_bits(net.random_bits, device)
             sources = build_sources(estimator, data, rows, device, processes)
             sources.train.companions = getattr(objective, "companions", None)
@@ -79,7 +79,8 @@ def train_net(
             )
             if net is not None:
                 _set_up(net, row_loss, objective, processes, callbacks, verbose, sources)
-                net.max_epochs = estimator.max_epochs
+                if net.optimizer_ is None:
+                    net.untrim(OPTIMIZERS.get(estimator.optimizer, estimator.optimizer))
                 if net.lr != estimator.lr:
                     net.lr = estimator.lr
                     set_rates(net.optimizer_, estimator.lr, estimator.param_groups)
@@ -98,6 +99,7 @@ def train_net(
                 if source is not None:
                     source.conversion = net.conversion
             check_callbacks(net, validates=sources.valid is not None)
+            net.max_epochs = estimator._n_epochs()
         try:
             net.partial_fit(sources)
             if net.interruption is None:
@@ -105,7 +107,7 @@ def train_net(
         finally:
             net.release()
             sources.close()
-        net.random_bits = random_bits(device) if estimator.warm_start else None
+        net.random_bits = random_bits(device) if estimator._keeps_state() else None
     return net
 
 

@@ -189,6 +189,12 @@ class LDLNet(NeuralNet):
         check_patterns(getattr(self, "optimizer__param_groups", ()), names)
         return super().initialize_optimizer(triggered_directly)
 
+    def untrim(self, optimizer: Any) -> None:
+        """Let a net that was trimmed for predictions train further, by an optimiser that is new."""
+        self._trimmed_for_prediction = False
+        self.optimizer = optimizer
+        self.initialize_optimizer()
+
     def notify(self, method_name, **kwargs):
         """Tell the net and its callbacks of an event.
 

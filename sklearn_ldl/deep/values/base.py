@@ -71,6 +71,7 @@ class DeepValueRegressor(PointsMixin, DeepEstimator, omit=("loss", "label_smooth
 
     center_: NDArray[np.float64]
     scale_: NDArray[np.float64]
+    _sample_shape: tuple[int, ...]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -144,6 +145,11 @@ class DeepValueRegressor(PointsMixin, DeepEstimator, omit=("loss", "label_smooth
         y = column_or_1d(y, warn=True) if y.shape[1:] == (1,) else y
         if not own_targets:
             check_consistent_length(features, y)
+        if self._goes_on() and y.shape[1:] != self._sample_shape:
+            raise ValueError(
+                f"{self._way_on()} goes on with the same shape of targets only: "
+                f"{self._sample_shape} became {y.shape[1:]}."
+            )
         self._sample_shape = y.shape[1:]
         output_shape = self._choose_targets(y, sample_weight)
         return None if own_targets else self._encode(y), output_shape

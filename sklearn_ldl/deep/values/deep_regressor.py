@@ -85,7 +85,7 @@ class DeepRegressor(DeepValueRegressor, defaults=PRESETS["tabular"]):
     Notes
     -----
     With the hyperbolic tangent, predictions stay inside the range of the training targets and
-    reach its ends in the limit only.
+    reach its ends in the limit only; after `partial_fit` that is the range of its first call.
 
     The defaults are a recipe for tables, ``PRESETS["tabular"]``: an ensemble of small perceptrons
     that standardise the features and stop early. `predict` gives the mean of the members' values;

@@ -130,7 +130,7 @@ class KernelDensityRegressor(KernelDensityPredictionMixin, DeepValueRegressor):
     Equation 4 of the publication lacks the logarithm in its second line, and writes :math:`\sigma`
     for what is used as a variance.
 
-    With a `warm_start` the grid built from the first data is kept.
+    With a `warm_start`, and by `partial_fit`, the grid built from the first data is kept.
 
     References
     ----------
@@ -209,7 +209,7 @@ class KernelDensityRegressor(KernelDensityPredictionMixin, DeepValueRegressor):
         values = counted(y, sample_weight) if grid is None else y
         grid, unit = kernel_grid(values.reshape(-1, n_dims), grid, bandwidth, self.kernel)
         if self._goes_on() and not np.array_equal(grid, self.grid_):
-            raise ValueError("warm_start goes on with the same grid only.")
+            raise ValueError(f"{self._way_on()} goes on with the same grid only.")
         self.grid_ = grid
         self.n_labels_ = len(self.grid_)
         self._mixture = KernelMixture(self.grid_, unit, self.kernel)
