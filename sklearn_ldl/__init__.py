@@ -121,6 +121,7 @@ _MODULES = (
     "datasets",
     "decoding",
     "deep",
+    "deploy",
     "distributors",
     "graphs",
     "metrics",
