@@ -10,14 +10,13 @@ from sklearn.neighbors import KNeighborsRegressor
 
 from sklearn_ldl._core.dask_rows import refuse_dask
 from sklearn_ldl._core.label_names import describe_labels
-from sklearn_ldl._core.plain_state import PlainState
 from sklearn_ldl._core.samples import check_scale
 from sklearn_ldl._core.simplex import check_distribution
 from sklearn_ldl._core.sklearn_compat import Interval
 from sklearn_ldl.base import LabelDistributionMixin, require_y
 
 
-class KNeighborsLDL(PlainState, LabelDistributionMixin, KNeighborsRegressor):
+class KNeighborsLDL(LabelDistributionMixin, KNeighborsRegressor):
     r"""Mean label distribution of the k nearest training samples (AA-kNN).
 
     .. math:: p(x) = \sum_{i \in N_k(x)} w_i d_i \Big/ \sum_{i \in N_k(x)} w_i

@@ -24,7 +24,6 @@ from sklearn.svm import SVC, LinearSVC
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_ldl._core.plain_state import PlainState
 from sklearn_ldl._core.samples import validate_samples
 from sklearn_ldl._core.simplex import check_distribution, normalize
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context
@@ -219,7 +218,7 @@ class PTBayesLDL(SoftmaxPredictionMixin, BaseEstimator):
             return np.log(self.prior_) - 0.5 * (distance + constant)
 
 
-class PTSVMLDL(PlainState, LabelDistributionMixin, BaseEstimator):
+class PTSVMLDL(LabelDistributionMixin, BaseEstimator):
     """Support vector machine on weighted single-label examples, calibrated (PT-SVM).
 
     Every row is copied once for each of its labels with a positive degree, so time and memory grow

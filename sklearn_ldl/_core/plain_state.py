@@ -87,6 +87,9 @@ def _packed(value: Any, memo: dict) -> Any:
             content = {"sizes": sizes, "arrays": arrays}
         else:
             attributes = dict(value) if isinstance(value, dict) else value.__getstate__()
+            if kind.endswith("MetadataRequest") and not isinstance(attributes["owner"], str):
+                # Named in messages; it is who holds this.
+                attributes = {**attributes, "owner": type(attributes["owner"]).__name__}
             content = _packed_attributes(attributes, memo)
         memo[id(value)] = {KIND: kind, "content": content}
     return memo[id(value)]

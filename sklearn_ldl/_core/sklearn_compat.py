@@ -97,7 +97,15 @@ STATEFUL_PARTS = {
         "sklearn.calibration._SigmoidCalibration",
         "sklearn.ensemble._forest.ExtraTreesRegressor",
         "sklearn.ensemble._forest.RandomForestRegressor",
+        "sklearn.model_selection._split.GroupKFold",
+        "sklearn.model_selection._split.GroupShuffleSplit",
         "sklearn.model_selection._split.KFold",
+        "sklearn.model_selection._split.PredefinedSplit",
+        "sklearn.model_selection._split.ShuffleSplit",
+        "sklearn.model_selection._split.StratifiedGroupKFold",
+        "sklearn.model_selection._split.StratifiedKFold",
+        "sklearn.model_selection._split.StratifiedShuffleSplit",
+        "sklearn.model_selection._split.TimeSeriesSplit",
         "sklearn.neighbors._ball_tree.BallTree",
         "sklearn.neighbors._graph.KNeighborsTransformer",
         "sklearn.neighbors._kd_tree.KDTree",
@@ -107,6 +115,8 @@ STATEFUL_PARTS = {
         "sklearn.tree._classes.ExtraTreeRegressor",
         "sklearn.tree._tree.Tree",
         "sklearn.utils._bunch.Bunch",
+        "sklearn.utils._metadata_requests.MetadataRequest",
+        "sklearn.utils._metadata_requests.MethodMetadataRequest",
     )
 }
 

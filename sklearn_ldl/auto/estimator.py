@@ -16,7 +16,6 @@ from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sklearn_ldl._core.extras import MissingExtraError
-from sklearn_ldl._core.plain_state import PlainState
 from sklearn_ldl._core.samples import validate_samples
 from sklearn_ldl._core.simplex import check_prediction
 from sklearn_ldl._core.sklearn_compat import Interval, fit_context
@@ -43,7 +42,7 @@ from sklearn_ldl.ensemble.pooling import Pool
 _DIVERGENCE = "neg_kl_divergence"
 
 
-class AutoLDL(PlainState, LabelDistributionMixin, BaseEstimator):
+class AutoLDL(LabelDistributionMixin, BaseEstimator):
     r"""Mixture of what learns the data best, found within a limit of time.
 
     Learners of different kinds are tried in turn, each with several scalings of the features, and

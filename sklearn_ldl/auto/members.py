@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from sklearn_ldl._core.plain_state import PlainState
 from sklearn_ldl._core.simplex import check_prediction
 from sklearn_ldl.base import LabelDistributionMixin
 
 
-class _MeanOfFolds(PlainState, LabelDistributionMixin, BaseEstimator):
+class _MeanOfFolds(LabelDistributionMixin, BaseEstimator):
     """Mean prediction of the models that cross-validation has fitted: a member without a fit."""
 
     def __init__(self, estimators: Sequence[BaseEstimator], n_labels: int):

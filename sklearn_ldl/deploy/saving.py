@@ -6,6 +6,8 @@ import io
 import json
 import os
 import platform
+import struct
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -27,6 +29,18 @@ from sklearn_ldl.deploy.types import is_trusted
 
 _ABOUT = "sklearn_ldl.json"
 _PLAIN = (str, int, float, bool)
+_SHOWN = 80
+# What reading a file raises whose bytes are not those that were written.
+_DAMAGE = (
+    BadZipFile,
+    EOFError,
+    KeyError,
+    NotImplementedError,
+    UnicodeDecodeError,
+    json.JSONDecodeError,
+    struct.error,
+    zlib.error,
+)
 
 
 def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
@@ -227,7 +241,9 @@ def _undamaged(path: Path) -> Iterator[None]:
     """Raise a ValueError that names the file where it cannot be read as it was written."""
     try:
         yield
-    except (BadZipFile, EOFError, KeyError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (*_DAMAGE, OSError) as error:
+        if getattr(error, "filename", None) is not None:
+            raise  # there is no such file, for example
         raise ValueError(f"{path} is damaged, or no file of a model: {error}") from error
 
 
@@ -268,32 +284,51 @@ def _names(names: Any) -> list | None:
 
 def _dumped(skops_io: Any, estimator: Any) -> bytes:
     """Return a model as a file of skops; a TypeError names what could not be loaded from it."""
-    if (fault := _fault(skops_io, estimator)) is None:
-        return skops_io.dumps(estimator, compression=ZIP_DEFLATED)
-    known = {**estimator.get_params(), **vars(estimator)} if _is_estimator(estimator) else {}
-    # The innermost names come last, and say most.
-    culprits = [name for name, value in known.items() if _fault(skops_io, value) is not None]
-    parameter = max(culprits, key=lambda name: name.count("__"), default=None)
-    where = "" if parameter is None else f", because of {parameter}={known[parameter]!r}"
-    raise TypeError(
-        f"{type(estimator).__name__} cannot be written{where}: {fault}. Where predictions do not "
-        "need it, set it to a name or a plain value before."
-    )
-
-
-def _fault(skops_io: Any, value: Any) -> str | None:
-    """Say why a value cannot be written, or be loaded again; None if it can."""
     try:
-        names = skops_io.get_untrusted_types(data=skops_io.dumps(value))
-    except Exception as error:
-        return str(error) or type(error).__name__
+        return _checked(skops_io, estimator)
+    except _Unwritten as fault:
+        known = {**estimator.get_params(), **vars(estimator)} if _is_estimator(estimator) else {}
+        culprits = [name for name, value in known.items() if not _can_be_written(skops_io, value)]
+        # The innermost names have the most parts, and say most.
+        name = max(culprits, key=lambda name: name.count("__"), default=None)
+        where = "" if name is None else f", because of {name}={_shorten(repr(known[name]))}"
+        raise TypeError(
+            f"{type(estimator).__name__} cannot be written{where}: {fault}. Where predictions do "
+            "not need it, set it to a name or a plain value before."
+        ) from fault
+
+
+class _Unwritten(Exception):
+    """A model that cannot be written, or could not be loaded again."""
+
+
+def _checked(skops_io: Any, value: Any) -> bytes:
+    try:
+        data = skops_io.dumps(value, compression=ZIP_DEFLATED)
+        names = skops_io.get_untrusted_types(data=data)
+    except MissingExtraError:
+        raise
+    except Exception as error:  # whatever an object raises that nobody made for this
+        raise _Unwritten(str(error) or type(error).__name__) from error
     for path in names:
         module, _, name = path.rpartition(".")
         try:
             getattr(import_module(module), name)
-        except (ImportError, AttributeError):
-            return f"{path} cannot be found again by its name"
-    return None
+        except (ImportError, AttributeError) as error:
+            raise _Unwritten(f"{path} is not found again by its name") from error
+    return data
+
+
+def _can_be_written(skops_io: Any, value: Any) -> bool:
+    try:
+        _checked(skops_io, value)
+    except _Unwritten:
+        return False
+    return True
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
 def _is_estimator(value: Any) -> bool:
