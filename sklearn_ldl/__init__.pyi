@@ -7,6 +7,7 @@ from sklearn_ldl import (
     datasets as datasets,
     decoding as decoding,
     deep as deep,
+    deploy as deploy,
     distributors as distributors,
     graphs as graphs,
     metrics as metrics,

@@ -30,8 +30,8 @@ class PlainState:
     """
 
     def __getstate__(self) -> Any:
-        # What has no attributes has no state.
-        return _packed_attributes(self._kept_state(super().__getstate__() or {}), {})
+        state: Any = super().__getstate__()
+        return _packed_attributes(self._kept_state(state or {}), {})  # None without attributes
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self._take_state(_unpacked_attributes(state, {}))

@@ -94,10 +94,11 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
     writing = Writing()
     with _during(WRITING, writing):
         data = io.BytesIO(_dumped(skops_io, estimator))
-    about = _about(estimator, sorted(writing.modules))
+    parts = writing.parts()
+    about = _about(estimator, sorted(writing.modules), networks=bool(parts))
     with ZipFile(data, "a") as archive:
         archive.writestr(_ABOUT, json.dumps(about, indent=1))
-        for name, part in writing.parts().items():
+        for name, part in parts.items():
             archive.writestr(name, part)
     write_whole(Path(path), [data.getbuffer()])
 
@@ -146,6 +147,21 @@ def load(
     --------
     save : Write the file.
     describe : Say what is in it.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from sklearn_ldl import GradientBoostingLDL
+    >>> from sklearn_ldl.datasets import make_ldl
+    >>> from sklearn_ldl.deploy import load, save
+    >>> X, D = make_ldl(50, random_state=0)
+    >>> model = GradientBoostingLDL(3, random_state=0).fit(X, D)
+    >>> with TemporaryDirectory() as folder:
+    ...     save(model, Path(folder) / "trees.skops")
+    ...     loaded = load(Path(folder) / "trees.skops")
+    >>> bool((loaded.predict(X) == model.predict(X)).all())
+    True
     """
     skops_io = _skops("load")
     path = Path(path)
@@ -163,10 +179,9 @@ def load(
     ours = [name for name in unknown if is_trusted(name)]
     if others := sorted(set(unknown) - set(ours) - named):
         raise TypeError(
-            f"{path} holds types that are neither of sklearn_ldl {sklearn_ldl.__version__} nor "
-            f"trusted by skops: {', '.join(others)}. If you expect them, and know that they are "
-            f"harmless, load it with trusted={others}. (Written by sklearn_ldl "
-            f"{about['version']}.)"
+            f"{path}, written by sklearn_ldl {about['version']}, holds types that are neither of "
+            f"sklearn_ldl {sklearn_ldl.__version__} nor trusted by skops. If you expect them, and "
+            f"know that they are harmless, load it with trusted={others}."
         )
     with _during(READING, Reading(parts, module, device)), _undamaged(path):
         return skops_io.load(path, trusted=[*ours, *named])
@@ -256,9 +271,9 @@ def _check_version(path: Path, about: dict[str, Any]) -> None:
         )
 
 
-def _about(estimator: Any, modules: list[str]) -> dict[str, Any]:
+def _about(estimator: Any, modules: list[str], *, networks: bool) -> dict[str, Any]:
     features, labels = getattr(estimator, "feature_names_in_", None), fitted_names(estimator)
-    packages = ["numpy", "scipy", "skops", *(["torch", "safetensors"] if modules else [])]
+    packages = ["numpy", "scipy", "skops", *(["torch", "safetensors"] if networks else [])]
     return {
         "version": sklearn_ldl.__version__,
         "estimator": type(estimator).__name__,

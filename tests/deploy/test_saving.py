@@ -135,7 +135,7 @@ def test_types_of_others_are_named_and_can_be_trusted(path):
 def test_a_search_names_what_it_needs(path):
     search = GridSearchCV(BFGSLDL(), {"alpha": [0.1, 0.01]}, cv=2).fit(X, D)
     save(search, path)
-    with pytest.raises(TypeError, match=r"_PassthroughScorer, sklearn\..*\._split\.KFold"):
+    with pytest.raises(TypeError, match=r"_PassthroughScorer', 'sklearn\..*\._split\.KFold"):
         load(path)
     needed = [
         "sklearn.metrics._scorer._PassthroughScorer",

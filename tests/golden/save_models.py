@@ -9,7 +9,7 @@ import json
 
 import numpy as np
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import StandardScaler, normalize
 
 import sklearn_ldl
 from sklearn_ldl import (
@@ -32,7 +32,8 @@ ROWS = np.arange(15.0).reshape(5, 3) % 7 - 3
 def models():
     """Small fitted models, one for each way in which a file keeps its parts."""
     rng = np.random.default_rng(0)
-    X, D = rng.standard_normal((30, 3)).round(3), rng.dirichlet(np.ones(3), 30)
+    X = rng.standard_normal((30, 3)).round(3)
+    D = normalize(np.exp(X @ rng.standard_normal((3, 3))), norm="l1")
     y = np.array(["no", "perhaps", "yes"])[D.argmax(axis=1)]
     neighbors = make_pipeline(StandardScaler(), KNeighborsLDL())
     trees = GradientBoostingLDL(2, max_depth=2, random_state=0)
