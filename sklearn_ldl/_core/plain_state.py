@@ -110,6 +110,8 @@ def _unpacked(value: Any, memo: dict) -> Any:
     if kind == "sparse":
         made = (_SPARSE_MATRIX if value["is_matrix"] else _SPARSE)[value["format"]]
         return made((value["data"], value["indices"], value["indptr"]), shape=value["shape"])
+    if kind in _NEIGHBORS:
+        raise ValueError(f"A file holds a {kind}, which is built of its points and never written.")
     if id(value) not in memo:
         cls, content = stateful_part(kind), value["content"]
         if kind == _DECISIONS:

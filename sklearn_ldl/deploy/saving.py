@@ -166,8 +166,8 @@ def load(
     skops_io = _skops("load")
     path = Path(path)
     about = describe(path)
-    _check_version(path, about)
     with _undamaged(path):
+        _check_version(path, about)
         unknown = skops_io.get_untrusted_types(file=path)
         with ZipFile(path) as archive:
             parts = {

@@ -113,3 +113,10 @@ def test_trees_of_other_sizes_are_refused():
     unchanged = Holder.__new__(Holder)
     unchanged.__setstate__(forged(lambda arrays: None))
     assert unchanged.tree.tree_.node_count == 7
+
+
+@pytest.mark.parametrize("kind", ["KDTree", "BallTree"])
+def test_trees_of_neighbours_are_never_taken_as_they_are(kind):
+    state = {"search": {KIND: kind, "content": {0: X, 1: np.arange(10**6)}}}
+    with pytest.raises(ValueError, match="built of its points"):
+        Holder.__new__(Holder).__setstate__(state)

@@ -106,7 +106,14 @@ def test_damaged_files_are_refused(path):
 def test_other_files(path):
     with pytest.raises(FileNotFoundError):
         load(path)
-    path.parent.mkdir()
+    save(BFGSLDL().fit(X, D), path)
+    with ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with ZipFile(path, "w") as archive:
+        for name, part in (parts | {"sklearn_ldl.json": b"{}"}).items():
+            archive.writestr(name, part)
+    with pytest.raises(ValueError, match="is damaged, or no file of a model"):
+        load(path)
     skops.io.dump(BFGSLDL().fit(X, D), path)
     with pytest.raises(ValueError, match=r"not written by sklearn_ldl\.deploy\.save"):
         load(path)
