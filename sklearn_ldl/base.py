@@ -18,13 +18,14 @@ from sklearn_ldl._core.label_names import (
     names_of,
     points_in_order,
 )
+from sklearn_ldl._core.plain_state import PlainState
 from sklearn_ldl._core.samples import validate_samples
 from sklearn_ldl._core.simplex import check_distribution, log_softmax, safe_log, softmax
 from sklearn_ldl._core.sklearn_compat import available_if
 from sklearn_ldl.metrics import d2_kl_score
 
 
-class LabelDistributionMixin(RegressorMixin):
+class LabelDistributionMixin(PlainState, RegressorMixin):
     """Mixin for estimators that are fitted to distributions and predict distributions.
 
     It adds `predict_proba` (the same array as `predict`), `predict_log_proba`, `score` (the D2 of

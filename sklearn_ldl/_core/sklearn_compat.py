@@ -7,6 +7,7 @@ returns, once a decorator of scikit-learn has been applied: those here keep the 
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -86,7 +87,49 @@ def shared_predictions(method_caller: Callable[..., Any]) -> dict[str, Any]:
     return {} if cache is None else cache
 
 
+#: What fitted models of scikit-learn hold besides values and estimators, or hold such things in
+#: turn: name -> where it is found. They are not imported before one is met.
+STATEFUL_PARTS = {
+    path.rpartition(".")[2]: path
+    for path in (
+        "sklearn.calibration.CalibratedClassifierCV",
+        "sklearn.calibration._CalibratedClassifier",
+        "sklearn.calibration._SigmoidCalibration",
+        "sklearn.ensemble._forest.ExtraTreesRegressor",
+        "sklearn.ensemble._forest.RandomForestRegressor",
+        "sklearn.model_selection._split.GroupKFold",
+        "sklearn.model_selection._split.GroupShuffleSplit",
+        "sklearn.model_selection._split.KFold",
+        "sklearn.model_selection._split.PredefinedSplit",
+        "sklearn.model_selection._split.ShuffleSplit",
+        "sklearn.model_selection._split.StratifiedGroupKFold",
+        "sklearn.model_selection._split.StratifiedKFold",
+        "sklearn.model_selection._split.StratifiedShuffleSplit",
+        "sklearn.model_selection._split.TimeSeriesSplit",
+        "sklearn.neighbors._ball_tree.BallTree",
+        "sklearn.neighbors._graph.KNeighborsTransformer",
+        "sklearn.neighbors._kd_tree.KDTree",
+        "sklearn.neighbors._regression.KNeighborsRegressor",
+        "sklearn.neighbors._unsupervised.NearestNeighbors",
+        "sklearn.tree._classes.DecisionTreeRegressor",
+        "sklearn.tree._classes.ExtraTreeRegressor",
+        "sklearn.tree._tree.Tree",
+        "sklearn.utils._bunch.Bunch",
+        "sklearn.utils._metadata_requests.MetadataRequest",
+        "sklearn.utils._metadata_requests.MethodMetadataRequest",
+    )
+}
+
+
+def stateful_part(name: str) -> Any:
+    """Import one of :data:`STATEFUL_PARTS`; a ValueError for any other name."""
+    if name not in STATEFUL_PARTS:
+        raise ValueError(f"{name!r} is no part of a saved model.")
+    return getattr(import_module(STATEFUL_PARTS[name].rpartition(".")[0]), name)
+
+
 __all__ = [
+    "STATEFUL_PARTS",
     "BaseComposition",
     "HasMethods",
     "Interval",
@@ -106,6 +149,7 @@ __all__ = [
     "safe_indexing",
     "safe_split",
     "shared_predictions",
+    "stateful_part",
     "validate_parameter_constraints",
     "validate_params",
 ]

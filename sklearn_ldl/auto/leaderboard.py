@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from sklearn_ldl._core.plain_state import PlainState
+
 _COLUMNS = ("candidate", "scaling", "score", "weight", "seconds", "note")
 
 
-class Leaderboard(list):
+class Leaderboard(PlainState, list):
     """Rows of a table, dictionaries with the same keys, best first; printing shows the table.
 
     ``pandas.DataFrame(leaderboard)`` makes a frame of it.

@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from sklearn_ldl._core.callbacks import CallbackSupportMixin, IterationReporter, with_callbacks
+from sklearn_ldl._core.plain_state import PlainState
+from sklearn_ldl._core.saved_parts import READING, WRITING
 from sklearn_ldl._core.sklearn_compat import fit_context, num_samples
 from sklearn_ldl._core.weights import check_weight, scaled_weight
 from sklearn_ldl.base import require_y
@@ -44,6 +46,7 @@ from sklearn_ldl.deep.training.inference import (
 from sklearn_ldl.deep.training.items import Collate
 from sklearn_ldl.deep.training.net import LDLNet, Objective
 from sklearn_ldl.deep.training.processes import ACCELERATE
+from sklearn_ldl.deep.training.saving import read_net, write_weights
 from sklearn_ldl.deep.training.seeds import seeded
 from sklearn_ldl.deep.training.validation import (
     ValidationSet,
@@ -57,7 +60,7 @@ from sklearn_ldl.deep.training.validation import (
 Losses = Loss | tuple[Loss, Objective | None]
 
 
-class DeepEstimator(StreamMixin, NetConstructor, CallbackSupportMixin, BaseEstimator):
+class DeepEstimator(StreamMixin, PlainState, NetConstructor, CallbackSupportMixin, BaseEstimator):
     """Base of the bases of classifiers, of regressors of distributions, and of those of values."""
 
     n_iter_: int
@@ -82,6 +85,38 @@ class DeepEstimator(StreamMixin, NetConstructor, CallbackSupportMixin, BaseEstim
         tags.target_tags.required = True
         tags.input_tags.sparse = True
         return tags
+
+    def _kept_state(self, attributes: dict[str, Any]) -> dict[str, Any]:
+        """Keep weights beside the attributes in a file that is loaded without running code."""
+        writing = WRITING.get()
+        if writing is None:
+            return attributes
+        kept = dict(attributes)
+        if isinstance(kept["device"], torch.device):
+            kept["device"] = str(kept["device"])
+        if kept.get("module") is not None:
+            kept["module"], kept["_module_name"] = None, writing.leave_out(kept["module"])
+        if (net := kept.pop("net_", None)) is not None:
+            about = {"estimator": type(self).__name__, "module": type(net.module_).__name__}
+            part = writing.keep(net, partial(write_weights, net, about))
+            kept["_net"] = {"part": part, "seed": net.seed, "keeps_integers": net.keeps_integers}
+        return kept
+
+    def _take_state(self, attributes: dict[str, Any]) -> None:
+        name, kept = attributes.pop("_module_name", None), attributes.pop("_net", None)
+        super()._take_state(attributes)
+        if name is None and kept is None:
+            return
+        reading = READING.get()
+        if reading is None:
+            raise ValueError("This file holds a network: read it with sklearn_ldl.deploy.load.")
+        if name is not None:
+            self.module = reading.module(name)
+        if reading.device is not None:
+            self.device = reading.device
+        if kept is not None:
+            data, n_labels = reading.parts[kept.pop("part")], self._architecture[1][0]
+            self.net_ = read_net(self, data, n_labels, self.device, **kept)
 
     def _losses(self, data: TrainingData) -> Losses:
         """Say what is minimised: the one method that every deep estimator writes.

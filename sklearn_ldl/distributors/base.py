@@ -7,10 +7,11 @@ from typing import Any, ClassVar
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 
+from sklearn_ldl._core.plain_state import PlainState
 from sklearn_ldl.distributors.roles import Targets
 
 
-class TargetTransformer(TransformerMixin, BaseEstimator):
+class TargetTransformer(PlainState, TransformerMixin, BaseEstimator):
     """Base of the transformers that are fitted on `y` instead of `X`."""
 
     #: What `transform` takes and `inverse_transform` gives back.

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ldl._core.convergence import warn_not_converged
+from sklearn_ldl._core.plain_state import PlainState
 from sklearn_ldl._core.simplex import softmax
 from sklearn_ldl._core.sklearn_compat import Interval, StrOptions, fit_context
 from sklearn_ldl._core.underflow import underflow_is_zero
@@ -27,7 +28,7 @@ _PRIOR_EVERY = 10
 _TILTS = 1.5 ** np.arange(-12, 13)
 
 
-class RaterModel(BaseEstimator):
+class RaterModel(PlainState, BaseEstimator):
     r"""What people of uneven reliability say of items, as distributions.
 
     `fit` learns from a long table, one vote per row, whom to believe; `transform` makes

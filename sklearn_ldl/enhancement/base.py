@@ -17,6 +17,7 @@ from sklearn.utils.validation import (
 
 from sklearn_ldl._core.fitted import forget
 from sklearn_ldl._core.label_names import describe_labels
+from sklearn_ldl._core.plain_state import PlainState
 from sklearn_ldl._core.samples import validate_samples
 from sklearn_ldl._core.simplex import check_logical_labels, normalize, softmax
 from sklearn_ldl._core.sklearn_compat import StrOptions, fit_context
@@ -30,7 +31,7 @@ Normalization = Literal["softmax", "sum"]
 MAX_DENSE = 20_000
 
 
-class LabelEnhancer(BaseEstimator, metaclass=ABCMeta):
+class LabelEnhancer(PlainState, BaseEstimator, metaclass=ABCMeta):
     """Base of the algorithms that recover label distributions from logical labels.
 
     A subclass implements `_scores`; validation and normalisation are done here. An algorithm that

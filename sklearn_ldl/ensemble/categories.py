@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import issparse
 from sklearn.utils import check_array
 
+from sklearn_ldl._core.plain_state import PlainState
 from sklearn_ldl._core.sklearn_compat import safe_indexing
 
 #: What trees work on: single precision, in which NaN stands for a value that is missing.
@@ -92,7 +93,7 @@ def hint_at_categories() -> Iterator[None]:
         ) from error
 
 
-class CategoryEncoder:
+class CategoryEncoder(PlainState):
     """Tables as numbers: each category is the code of its place among those of `fit`.
 
     Values that are missing, and categories that `fit` has not seen, are NaN.

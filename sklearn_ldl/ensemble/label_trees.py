@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, issparse
 
 from sklearn_ldl._core.extras import MissingExtraError
+from sklearn_ldl._core.plain_state import PlainState
 from sklearn_ldl.ensemble.training_rows import TrainingRows, TreeParameters
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _LEAST_CURVATURE = 1e-8
 _SHARE_OF_FEATURES = 0.8
 
 
-class LabelTrees:
+class LabelTrees(PlainState):
     """Trees of the derivatives of the divergence in the logit of one label each.
 
     LightGBM holds the sums of steps; the logits at the start are added here.

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 from sklearn.tree import DecisionTreeRegressor
 
+from sklearn_ldl._core.plain_state import PlainState
 from sklearn_ldl.ensemble.training_rows import TrainingRows, TreeParameters
 
 # Curvature below which a label is as good as absent.
 _ABSENT = 1e-8
 
 
-class Indicators:
+class Indicators(PlainState):
     """Columns of codes become columns of zeros and ones, one for each category that can matter.
 
     Parameters
@@ -53,7 +54,7 @@ class Indicators:
         return np.hstack([X[:, ~self.mask], X[:, coded] == self.codes]).astype(np.float32)
 
 
-class SharedTrees:
+class SharedTrees(PlainState):
     """Trees of the residuals of all labels, with a Newton step for each label in every leaf.
 
     Parameters

@@ -19,6 +19,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_ldl._core.extras import MissingExtraError
+from sklearn_ldl._core.plain_state import PlainState
 from sklearn_ldl._core.samples import validate_samples
 from sklearn_ldl._core.sklearn_compat import HasMethods, Interval, StrOptions, fit_context
 from sklearn_ldl.graphs.copies import Copies, distinct_rows, places_at_distance_zero
@@ -41,7 +42,7 @@ from sklearn_ldl.graphs.weights import check_sigma, similarity
 __all__ = ["AuxGraphNeighbors"]
 
 
-class AuxGraphNeighbors(TransformerMixin, BaseEstimator):
+class AuxGraphNeighbors(PlainState, TransformerMixin, BaseEstimator):
     r"""Graph of local similarities between samples in the space of their auxiliary labels.
 
     Samples with similar auxiliary labels, such as facial landmarks or action units, should have

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
+from sklearn_ldl._core.plain_state import PlainState
 from sklearn_ldl.graphs.search import row_numbers
 
 
-class Copies:
+class Copies(PlainState):
     """Which samples are the same place, of `n_places` places.
 
     Parameters

@@ -11,6 +11,8 @@ from scipy.sparse import csr_array, issparse
 from sklearn import config_context
 from sklearn.utils import gen_batches
 
+from sklearn_ldl._core.plain_state import PlainState
+
 #: Up to here exact search is faster than compiling the other, by benchmarks/bench_graphs.py.
 EXACT_MAX_ROWS = 60_000
 #: pynndescent finds clearly fewer of the true neighbours when it is asked for less than this.
@@ -19,7 +21,7 @@ APPROXIMATE_MIN_NEIGHBORS = 14
 PAIRS_PER_BATCH = 2**15
 
 
-class EuclideanSearch:
+class EuclideanSearch(PlainState):
     """A neighbour search whose Euclidean distances are computed again in float64.
 
     Brute force expands the squared distance and pynndescent works in float32. Both may leave a

@@ -24,6 +24,7 @@ from sklearn_ldl._core.label_names import (
     names_of,
     points_in_order,
 )
+from sklearn_ldl._core.plain_state import PlainState
 from sklearn_ldl._core.sklearn_compat import Scorer, shared_predictions
 from sklearn_ldl.metrics import (
     calibration,
@@ -38,7 +39,7 @@ from sklearn_ldl.metrics import (
 from sklearn_ldl.metrics.labels import one_hot
 
 
-class _NamedScorer(Scorer):
+class _NamedScorer(PlainState, Scorer):
     """A scikit-learn scorer that knows under which name it is registered."""
 
     if TYPE_CHECKING:
@@ -50,6 +51,13 @@ class _NamedScorer(Scorer):
     @property
     def name(self) -> str:
         return ("neg_" if self._sign < 0 else "") + self._score_func.__name__
+
+    def _kept_state(self, attributes: dict[str, Any]) -> dict[str, Any]:
+        return {**attributes, "_score_func": self._score_func.__name__}
+
+    def _take_state(self, attributes: dict[str, Any]) -> None:
+        metric = _METRICS[attributes["_score_func"]]
+        super()._take_state({**attributes, "_score_func": metric})
 
     def __repr__(self):
         options = "".join(f", {key}={value!r}" for key, value in self._kwargs.items())
@@ -214,6 +222,7 @@ _ALL = [
     ),
 ]
 _SCORERS = {scorer.name: scorer for scorer in _ALL}
+_METRICS = {scorer._score_func.__name__: scorer._score_func for scorer in _ALL}
 
 
 def get_ldl_scorer(name: str, **options: Any) -> _NamedScorer:

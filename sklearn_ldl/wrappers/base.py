@@ -21,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 from sklearn_ldl._core.dask_rows import refuse_dask
 from sklearn_ldl._core.fitted import forget
 from sklearn_ldl._core.label_names import fitted_names, frozen_names, innermost, label_order
+from sklearn_ldl._core.plain_state import PlainState
 from sklearn_ldl._core.simplex import check_prediction, safe_log
 from sklearn_ldl._core.sklearn_compat import available_if, routing_enabled
 from sklearn_ldl._core.weighted_fits import with_weight
@@ -57,7 +58,7 @@ def own_targets(learner: BaseEstimator, X: Any) -> Any:
     return None if targets_of is None else targets_of(X)
 
 
-class LearnerFeatures:
+class LearnerFeatures(PlainState):
     """Mixin for wrappers that do not look at `X`: its features are those of the learner."""
 
     def _learner(self) -> BaseEstimator:

@@ -51,7 +51,7 @@ network.fit(X[:1000], D[:1000])
 # the number of weeks bounds the probability that a quiet year gives any alert at all, by 5 %. That
 # the weeks are all compared with the same rows does not matter for this bound. It is as good as the
 # p-values, which are those of normal distributions: with 200 rows a week and 500 to 1500 to compare
-# them with, 6 to 7 of a hundred quiet years had an alert in a simulation. Who watches without an end
+# them with, 6 to 7 of a hundred quiet years had an alert in a simulation. Who watches with no end
 # picks the level by what a false alert costs: at 0.1 % one of about a thousand weeks has one.
 
 alert_level = 0.05 / n_weeks

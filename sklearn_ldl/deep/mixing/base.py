@@ -8,11 +8,12 @@ from typing import ClassVar
 import numpy as np
 import torch
 
+from sklearn_ldl._core.plain_state import PlainState
 from sklearn_ldl._core.sklearn_compat import Interval, validate_parameter_constraints
 from sklearn_ldl.deep.mixing.mixed import Mixed, as_indices, as_mixed
 
 
-class BatchMixing:
+class BatchMixing(PlainState):
     """Base of the augmentations, which are dataclasses with the field `prob`."""
 
     prob: float

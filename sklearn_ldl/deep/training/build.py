@@ -36,7 +36,12 @@ _REFUSALS = (RuntimeError, AssertionError, IndexError, TypeError)
 
 
 def build_net(
-    settings: Any, input_shape: tuple[int, ...], n_labels: int, device: torch.device
+    settings: Any,
+    input_shape: tuple[int, ...],
+    n_labels: int,
+    device: torch.device,
+    *,
+    trains: bool = True,
 ) -> LDLNet:
     """Build a net that is yet to be initialised.
 
@@ -51,6 +56,8 @@ def build_net(
         Number of outputs; the first dimension of them where there are several.
     device : torch.device
         Where it computes.
+    trains : bool, default=True
+        Whether it is to be trained, instead of being given weights.
 
     Returns
     -------
@@ -74,7 +81,7 @@ def build_net(
         options["optimizer__param_groups"] = list(settings.param_groups)
     optimizer = settings.optimizer
     return LDLNet(
-        partial(_build_module, settings, sizes, module_options),
+        partial(_build_module, settings, sizes, module_options, trains),
         objective=None,
         row_loss=None,
         amp=settings.amp,
@@ -116,7 +123,9 @@ def _checked(settings: Any) -> dict[str, Any]:
     return options
 
 
-def _build_module(settings: Any, sizes: dict[str, Any], options: dict[str, Any]) -> nn.Module:
+def _build_module(
+    settings: Any, sizes: dict[str, Any], options: dict[str, Any], trains: bool
+) -> nn.Module:
     module = settings.module
     if module is None:
         layers = {
@@ -131,6 +140,8 @@ def _build_module(settings: Any, sizes: dict[str, Any], options: dict[str, Any])
             combine = settings._combine_members()
             module = partial(MLPEnsemble, n_members=n_members, combine=combine, **layers)
     built = make_module(module, sizes, **options)
+    if not trains:
+        return built
     init = settings.init
     if init is not None:
         (INITIALIZERS[init] if isinstance(init, str) else init)(built)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import os
 from collections import OrderedDict
-from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+from sklearn_ldl._core.files import write_whole
 
 #: How a file begins; then come the number of bytes of its content, their digest, and the content.
 MAGIC = b"sklearn-ldl checkpoint 2\n"
@@ -69,20 +69,10 @@ def write(path: Path, state: Any) -> None:
     content = io.BytesIO()
     torch.save(state, content)
     data = content.getbuffer()
-    unfinished = path.with_name(f"{path.name}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(unfinished, "wb") as file:
-            file.write(MAGIC + len(data).to_bytes(_N_LENGTH, "little") + _digest(data))
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
+        write_whole(path, [MAGIC + len(data).to_bytes(_N_LENGTH, "little") + _digest(data), data])
     except OSError as error:
         raise CheckpointError(f"checkpoint {path} is not written: {_cause(error)}.") from error
-    finally:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
 
 
 def read(path: Path) -> Any:

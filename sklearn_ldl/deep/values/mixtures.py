@@ -12,6 +12,7 @@ from scipy.special import ndtr, ndtri
 from sklearn.utils import gen_batches
 
 from sklearn_ldl import decoding
+from sklearn_ldl._core.plain_state import PlainState
 from sklearn_ldl._core.quantiles import cell_quantiles, first_cells
 from sklearn_ldl._core.underflow import underflow_is_zero
 from sklearn_ldl.deep.losses.density import kernel_density_nll
@@ -27,7 +28,7 @@ _CHUNK = 2**20
 _ROUNDING = 1e-9
 
 
-class KernelMixture:
+class KernelMixture(PlainState):
     """Densities that differ in the weights of their kernels only.
 
     Computations are done in units of the kernel, from the middle of the grid, so that neither the
