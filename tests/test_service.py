@@ -138,16 +138,6 @@ def test_labels_without_numbers_have_no_interval(load_module, pipeline):
     assert "fair" in answer["set"]
 
 
-def test_a_file_with_other_types_is_not_loaded(load_module, tmp_path):
-    import skops.io
-
-    from sklearn_ldl import BFGSLDL
-
-    skops.io.dump(BFGSLDL(), tmp_path / "other.skops")
-    with pytest.raises(skops.io.exceptions.UntrustedTypesFoundException, match="BFGSLDL"):
-        load_module("app").load(tmp_path / "other.skops")
-
-
 def test_a_server_answers(load_module, monkeypatch, ask):
     uvicorn = pytest.importorskip("uvicorn")
     load_module("app")

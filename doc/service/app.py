@@ -16,14 +16,10 @@ import os
 
 import numpy as np
 import pandas as pd
-import skops.io
 
 from sklearn_ldl.decoding import quantile
+from sklearn_ldl.deploy import load
 
-TRUSTED = [
-    "sklearn_ldl.linear.smooth.SmoothBFGSLDL",
-    "sklearn_ldl.uncertainty.conformal.ConformalLDL",
-]
 MOST_BYTES = 10_000
 LARGEST = 1e70
 LEVELS = [0.05, 0.95]
@@ -35,11 +31,6 @@ class Refusal(Exception):
     def __init__(self, status, message, **headers):
         super().__init__(message)
         self.status, self.headers = status, headers
-
-
-def load(path):
-    """Load a pipeline; a file that holds other types than these is refused."""
-    return skops.io.load(path, trusted=TRUSTED)
 
 
 class Model:

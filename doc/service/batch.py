@@ -9,7 +9,8 @@ import sys
 import dask
 import dask.dataframe as dd
 import pandas as pd
-from app import load
+
+from sklearn_ldl.deploy import load
 
 N_THREADS = 2
 

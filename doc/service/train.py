@@ -1,11 +1,11 @@
 """Make what the service and the batch need, a model and a file of rows: ``python train.py``."""
 
-import skops.io
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_ldl import ConformalLDL, SmoothBFGSLDL, votes_to_distribution
 from sklearn_ldl.datasets import make_reviews
+from sklearn_ldl.deploy import save
 
 PRAISE = "solid|handsome|well made|easy to clean|quiet"
 BLAME = "wobbly|hard to assemble|noisy|flimsy|smells"
@@ -20,7 +20,7 @@ def main():
     D = votes_to_distribution(votes, prior="empirical")
     # Sets of stars that nine of ten buyers stay within.
     sets = ConformalLDL(SmoothBFGSLDL(), method="ordinal", alpha=0.1, cv=0.3)
-    skops.io.dump(make_pipeline(StandardScaler(), sets).fit(X, D), "model.skops")
+    save(make_pipeline(StandardScaler(), sets).fit(X, D), "model.skops")
     X.to_parquet("rows.parquet", row_group_size=500)
 
 

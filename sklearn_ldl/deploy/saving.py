@@ -30,6 +30,8 @@ from sklearn_ldl.deploy.types import is_trusted
 _ABOUT = "sklearn_ldl.json"
 _PLAIN = (str, int, float, bool)
 _SHOWN = 80
+# skops asks about types of numbers, such as SimpleImputer keeps; it builds them from empty arrays.
+_HARMLESS = {"numpy.dtype"}
 # What reading a file raises whose bytes are not those that were written.
 _DAMAGE = (
     BadZipFile,
@@ -176,7 +178,7 @@ def load(
                 if name.endswith(".safetensors")
             }
     named = {one if isinstance(one, str) else f"{one.__module__}.{one.__name__}" for one in trusted}
-    ours = [name for name in unknown if is_trusted(name)]
+    ours = [name for name in unknown if is_trusted(name) or name in _HARMLESS]
     if others := sorted(set(unknown) - set(ours) - named):
         raise TypeError(
             f"{path}, written by sklearn_ldl {about['version']}, holds types that are neither of "

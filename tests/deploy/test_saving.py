@@ -10,9 +10,15 @@ import pandas as pd
 import pytest
 import skops.io
 from numpy.testing import assert_array_equal
+from sklearn.impute import SimpleImputer
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import (
+    FunctionTransformer,
+    KBinsDiscretizer,
+    OneHotEncoder,
+    StandardScaler,
+)
 
 from sklearn_ldl import BFGSLDL, GradientBoostingLDL, LDLClassifier
 from sklearn_ldl.datasets import make_ldl
@@ -137,6 +143,16 @@ def test_types_of_others_are_named_and_can_be_trusted(path):
     with pytest.raises(TypeError, match=f"trusted=\\['{name}'\\]"):
         load(path)
     assert_array_equal(load(path, trusted=[name]).predict(X), model.predict(X))
+
+
+@pytest.mark.parametrize("step", [SimpleImputer(), KBinsDiscretizer(3), OneHotEncoder()], ids=repr)
+@pytest.mark.filterwarnings("ignore:Bins whose width:UserWarning")
+@pytest.mark.filterwarnings("ignore:The current default behavior, quantile_method:FutureWarning")
+def test_steps_that_keep_types_of_numbers(path, step):
+    X, D = make_ldl(60, random_state=0)
+    model = make_pipeline(step, BFGSLDL()).fit(X.round(), D)
+    save(model, path)
+    assert_array_equal(load(path).predict(X.round()), model.predict(X.round()))
 
 
 def test_a_search_names_what_it_needs(path):
