@@ -31,8 +31,7 @@ n_weeks = 26
 progress = np.clip((np.arange(n_weeks) - 9) / 8, 0, 1)[:, None]
 truth = (1 - progress) * before + progress * after
 weeks = [
-    make_label_shift(200, prior=prior, random_state=100 + week)
-    for week, prior in enumerate(truth)
+    make_label_shift(200, prior=prior, random_state=100 + week) for week, prior in enumerate(truth)
 ]
 
 X, D = make_label_shift(2000, prior=before, random_state=0)
@@ -47,12 +46,13 @@ network.fit(X[:1000], D[:1000])
 # `p_value_` belongs to a test of their means, and ``significance=1`` asks for an estimate of the
 # shares even where the test finds nothing.
 #
-# One test at a level of 5 % gives a false alert in every twentieth week. A level of 5 % divided by
-# the number of weeks bounds the probability that a quiet year gives any alert at all, by 5 %. That
-# the weeks are all compared with the same rows does not matter for this bound. It is as good as the
-# p-values, which are those of normal distributions: with 200 rows a week and 500 to 1500 to compare
-# them with, 6 to 7 of a hundred quiet years had an alert in a simulation. Who watches without an end
-# picks the level by what a false alert costs: at 0.1 % one of about a thousand weeks has one.
+# One test at a level of 5 % gives a false alert in every twentieth week. A level of 5 % divided
+# by the number of weeks bounds the probability that a quiet year gives any alert at all, by 5 %.
+# That the weeks are all compared with the same rows does not matter for this bound. It is as good
+# as the p-values, which are those of normal distributions: with 200 rows a week and 500 to 1500
+# to compare them with, 6 to 7 of a hundred quiet years had an alert in a simulation. Who watches
+# without an end picks the level by what a false alert costs: at 0.1 % one of about a thousand
+# weeks has one.
 
 alert_level = 0.05 / n_weeks
 monitor = LabelShiftCorrector(
@@ -75,9 +75,7 @@ print(f"first alert in week {alerts[0]}, the shift began in week 10")
 # each with half of the 5 %.
 
 shares, errors = np.array(shares), np.array(errors)
-_, (top, bottom) = plt.subplots(
-    2, sharex=True, figsize=(8, 6), layout="constrained"
-)
+_, (top, bottom) = plt.subplots(2, sharex=True, figsize=(8, 6), layout="constrained")
 top.semilogy(p_values, "o-", color="k", markersize=4)
 top.axhline(alert_level, color="r", linestyle="--", label="alert level")
 top.set(ylabel="p-value")
@@ -87,9 +85,7 @@ for label in range(3):
     share, error = shares[:, label], 2 * errors[:, label]
     (line,) = bottom.plot(share, label=f"label {label}")
     color = line.get_color()
-    bottom.fill_between(
-        range(n_weeks), share - error, share + error, color=color, alpha=0.2
-    )
+    bottom.fill_between(range(n_weeks), share - error, share + error, color=color, alpha=0.2)
     bottom.plot(truth[:, label], ":", color=color)
 bottom.axvline(alerts[0], color="r", linestyle="--", linewidth=1)
 bottom.set(xlabel="Week", ylabel="Share", ylim=(0, 1))
