@@ -7,6 +7,8 @@ import sys
 from multiprocessing.context import BaseContext
 from pathlib import Path
 
+from joblib.externals.loky import get_reusable_executor
+
 from tests import ROOT
 
 _IMPORTED = ["scipy.stats", "sklearn.ensemble", "sklearn.model_selection", "skorch"]
@@ -33,4 +35,8 @@ def run_script(script: Path, arguments: list[str], stdout: Path, stderr: Path) -
     os.chdir(ROOT)
     sys.path[:0] = [str(script.parent), str(ROOT)]
     sys.argv = [str(script), *arguments]
-    runpy.run_path(str(script), run_name="__main__")
+    try:
+        runpy.run_path(str(script), run_name="__main__")
+    finally:
+        # This process would wait for the workers of joblib, which stay for minutes.
+        get_reusable_executor().shutdown(kill_workers=True)
