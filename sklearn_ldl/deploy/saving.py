@@ -112,7 +112,7 @@ def load(
     module: Any = None,
     device: Any = None,
 ) -> Any:
-    """Load a model that :func:`~sklearn_ldl.deploy.save` has written, without running code that the file brings.
+    """Load a model that `save` has written, without running code that the file brings.
 
     Classes of NumPy, SciPy, scikit-learn and this package are loaded, each of them from a list;
     anything else is refused unless you name it.
@@ -190,7 +190,7 @@ def load(
 
 
 def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Say what is in a file that :func:`~sklearn_ldl.deploy.save` has written; nothing of it is loaded.
+    """Say what is in a file that `save` has written; nothing of it is loaded.
 
     Parameters
     ----------

@@ -39,7 +39,7 @@ def skops_types() -> list[str]:
 
     See Also
     --------
-    load : Load what :func:`save` has written.
+    load : Load what `save` has written.
 
     Examples
     --------

@@ -35,7 +35,7 @@ _MOST_BACKGROUND = 100
 
 
 class ShapValues(NamedTuple):
-    """Contributions of features to predictions, as :func:`~sklearn_ldl.inspection.shap_values` returns them.
+    """Contributions of features to predictions, as `shap_values` returns them.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ from sklearn_ldl.inspection.predictions import explained, feature_names, label_n
 
 
 class DistributionDependence(NamedTuple):
-    """Mean predictions over one feature, as :func:`~sklearn_ldl.inspection.distribution_dependence` returns them.
+    """Mean predictions over one feature, as `distribution_dependence` returns them.
 
     Parameters
     ----------
