@@ -115,7 +115,7 @@ def test_refits_to_other_kinds_of_targets(expected):
         (Y[::20], r"inconsistent numbers of samples: \[150, 8\]"),
         (np.eye(3)[Y] * 2, "row 0 sums to 2"),
         (np.eye(3)[Y][:9], r"inconsistent numbers of samples: \[150, 9\]"),
-        (np.zeros((150, 2, 2)), "array with dim 3"),
+        (np.zeros((150, 2, 2)), r"got \(150, 2, 2\)"),
     ],
 )
 def test_targets_that_are_refused(y, match):

@@ -277,7 +277,13 @@ print(peak() - before, X.nbytes / 2**20)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="counts memory as Linux does")
 @pytest.mark.parametrize(
-    "kind", ["uint8", "map", "uint8 channels-last", "float16", "float32 read-only"]
+    "kind",
+    [
+        "uint8",
+        "map",
+        "float32 read-only",
+        *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("float16", "uint8 channels-last")),
+    ],
 )
 def test_images_are_converted_batch_by_batch(kind, tmp_path):
     path = tmp_path / "X.npy"

@@ -210,7 +210,7 @@ def skewed(x, rng):
     return np.sin(3 * x) + 0.3 * rng.gamma(2.0, size=len(x))
 
 
-@pytest.mark.parametrize("noise", [bimodal, skewed])
+@pytest.mark.parametrize("noise", [bimodal, pytest.param(skewed, marks=pytest.mark.slow)])
 def test_intervals_cover_what_they_promise_where_a_normal_distribution_does_not(noise, rng):
     (x, x_test), levels = (rng.uniform(-1, 1, n) for n in (4000, 20_000)), [0.5, 0.8, 0.9, 0.95]
     targets, test_targets = noise(x, rng), noise(x_test, rng)
