@@ -282,7 +282,10 @@ print(peak() - before, X.nbytes / 2**20)
         "uint8",
         "map",
         "float32 read-only",
-        *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("float16", "uint8 channels-last")),
+        *(
+            pytest.param(kind, marks=pytest.mark.slow)
+            for kind in ("float16", "uint8 channels-last")
+        ),
     ],
 )
 def test_images_are_converted_batch_by_batch(kind, tmp_path):
