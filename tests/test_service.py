@@ -99,6 +99,8 @@ def test_health(ask):
         (b"price=3", 400, "not JSON"),
         (b"\xff\xfe\xfa", 400, "not JSON"),
         (b" " * 10_001, 413, "10000 bytes at most"),
+        (b"[" * 9_999, 400, "not JSON"),
+        (b'{"price": 1, "price": 30}', 422, "A column is given twice."),
         ([30, 2.5, 1, 0], 422, "A row is an object"),
         ({}, 422, "Missing columns: price, weight, praise, blame."),
         ({"price": 30, "weight": 2.5, "praise": 1}, 422, "Missing columns: blame."),

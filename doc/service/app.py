@@ -89,10 +89,18 @@ async def body_of(receive):
     return body
 
 
+def fields(pairs):
+    """Make an object of its fields, each of which may come once."""
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        raise Refusal(422, "A column is given twice.")
+    return row
+
+
 def parse(body):
     """Read JSON."""
     try:
-        return json.loads(body)
+        return json.loads(body, object_pairs_hook=fields)
     except (ValueError, RecursionError) as error:
         raise Refusal(400, f"The body is not JSON: {error}") from error
 

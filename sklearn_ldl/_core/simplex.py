@@ -268,8 +268,10 @@ def project_simplex(V: ArrayLike) -> NDArray[np.floating]:
     V = np.asarray(V)
     if V.dtype != np.float32:
         V = V.astype(np.float64)
-    # Shifting a row moves nothing; it keeps the running sums small.
-    V = V - V.max(axis=1, keepdims=True)
+    # Shifting a row moves nothing, nor does what lies more than 1 below its top; it keeps the
+    # running sums small.
+    with np.errstate(over="ignore"):
+        V = np.maximum(V - V.max(axis=1, keepdims=True), -1)
     ordered = -np.sort(-V, axis=1)
     ranks = np.arange(1, V.shape[1] + 1, dtype=V.dtype)
     thresholds = (np.cumsum(ordered, axis=1) - 1) / ranks
@@ -308,7 +310,7 @@ def check_prediction(D: ArrayLike, n_labels: int) -> NDArray[np.float64]:
     if is_plain(D) and np.isfinite(D).all():
         D = D.copy()
     else:
-        D = check_array(D, dtype=np.float64, copy=True, input_name="D")
+        D = np.array(check_array(D, dtype=np.float64, input_name="D"))
     if D.shape[1] != n_labels:
         raise ValueError(f"D has {D.shape[1]} columns, expected {n_labels}.")
     if n_labels < 2:

@@ -32,7 +32,7 @@ class Cells:
         self._rows: Any = None
         is_array = isinstance(X, np.ndarray) and isinstance(background, np.ndarray)
         if is_array and X.dtype.kind in "fiub" and background.dtype.kind in "fiub":
-            self._type = X.dtype
+            self._type = np.result_type(X, background)
             self.background, self.X = (rows.astype(np.float64) for rows in (background, X))
             return
         self._rows = _stacked(background, X)
@@ -58,15 +58,17 @@ class Cells:
 def _stacked(background: Any, X: Any) -> Any:
     if type(background) is not type(X):
         raise TypeError(
-            f"background is a {type(background).__name__}, but X a {type(X).__name__}: give rows "
-            "of the same kind."
+            f"background is a {_kind(background)}, but X a {_kind(X)}: give rows of the same kind."
         )
     if isinstance(X, np.ndarray):
         return np.vstack([background, X])
-    background = background[list(X.columns)]  # names count, as in estimators
     if hasattr(X, "vstack"):  # Polars
         return background.vstack(X)
     return import_pandas("A data frame").concat([background, X], ignore_index=True)
+
+
+def _kind(rows: Any) -> str:
+    return f"{type(rows).__name__} of {type(rows).__module__.partition('.')[0]}"
 
 
 def _first_rows(column: Any) -> list[int]:

@@ -7,7 +7,6 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
@@ -26,6 +25,7 @@ from sklearn_ldl.inspection.predictions import (
     feature_names,
     label_names,
     predictor_of,
+    table,
 )
 
 Method = Literal["auto", "linear", "trees", "agnostic"]
@@ -150,7 +150,8 @@ def shap_values(
     method : {"auto", "linear", "trees", "agnostic"}, default="auto"
         "linear" is exact and immediate, for the logits of softmax-linear models. "trees" is exact
         and fast, for the distributions of scikit-learn's trees and forests and for the logits of
-        :class:`~sklearn_ldl.GradientBoostingLDL`. "agnostic" asks for predictions only: it tries
+        :class:`~sklearn_ldl.GradientBoostingLDL`; with a background, in single precision, and for
+        trees of at most 32,767 nodes. "agnostic" asks for predictions only: it tries
         all sets of features where `max_evals` allows it, for 8 features by default, and else
         random orders of them, forth and back. "auto" takes the first that fits.
     labels : array-like of shape (n_labels,) or (n_labels, n_dims), default=None
@@ -176,7 +177,8 @@ def shap_values(
     TypeError
         If `background` and `X` are frames of different kinds.
     ValueError
-        If `method` does not suit the estimator, or its predictions are not one distribution a row.
+        If `method` does not suit the estimator, its predictions are not one distribution a row, or
+        `background` has other columns than `X`.
 
     See Also
     --------
@@ -215,7 +217,8 @@ def shap_values(
     >>> bool(np.allclose(found.predictions, logits - logits.mean(axis=1, keepdims=True)))
     True
     """
-    X, given = _table(X), None if background is None else _table(background)
+    X = table(X)
+    given = None if background is None else _like(table(background), X)
     chosen = X if rows is None else safe_indexing(X, _row_numbers(rows, X.shape[0]))
     function, model = explained(estimator, output), predictor_of(estimator)
     n_labels = function(safe_indexing(chosen, [0])).shape[1]  # before any work, says what is wrong
@@ -246,14 +249,15 @@ def shap_values(
     return ShapValues(*found, np.asarray(chosen), *names, output)
 
 
-def _table(X: Any) -> Any:
-    """Return rows of two dimensions: a dense array or a frame."""
-    if issparse(X):
-        return X.toarray()
-    X = X if hasattr(X, "columns") else np.asarray(X)
-    if len(getattr(X, "shape", ())) != 2 or not X.shape[0]:
-        raise ValueError("Only tables with rows and columns of features can be explained.")
-    return X
+def _like(background: Any, X: Any) -> Any:
+    """Bring the columns of a background into the order of those to explain: names count."""
+    if hasattr(background, "columns") and hasattr(X, "columns"):
+        if missing := [name for name in X.columns if name not in background.columns]:
+            raise ValueError(f"background lacks columns of X: {missing[:10]}.")
+        return background[list(X.columns)]
+    if background.shape[1] != X.shape[1]:
+        raise ValueError(f"background has {background.shape[1]} features, but X {X.shape[1]}.")
+    return background
 
 
 def _row_numbers(rows: ArrayLike, n_rows: int) -> NDArray[np.intp]:

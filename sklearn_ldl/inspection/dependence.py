@@ -10,12 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.inspection import partial_dependence
 
-from sklearn_ldl._core.sklearn_compat import (
-    Interval,
-    safe_indexing,
-    validate_params,
-)
-from sklearn_ldl.inspection.predictions import explained, feature_names, label_names
+from sklearn_ldl._core.sklearn_compat import Interval, safe_indexing, validate_params
+from sklearn_ldl._core.weights import check_weight
+from sklearn_ldl.inspection.predictions import explained, feature_names, label_names, table
 
 
 class DistributionDependence(NamedTuple):
@@ -86,8 +83,9 @@ def distribution_dependence(
         Fitted to distributions, or to labels or values that it makes distributions of, as
         :class:`~sklearn_ldl.LDLClassifier` and :class:`~sklearn_ldl.LDLRegressor` do. May be a
         pipeline or a search.
-    X : array-like of shape (n_samples, n_features)
-        Rows to average over, such as a data frame with columns of any kind.
+    X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        Rows to average over, such as a pandas data frame with columns of any kind. Sparse ones
+        become dense.
     feature : int or str
         Position or name of the feature.
     categorical : bool, default=None
@@ -95,7 +93,7 @@ def distribution_dependence(
         not numbers, and for columns whose dtype says that they are categories.
     grid_resolution : int, default=50
         How many values of a numeric feature to take, at even distances; where fewer occur, it is
-        these that are taken.
+        these that are taken. Missing values are none of them.
     percentiles : tuple of float, default=(0.05, 0.95)
         Between which percentiles they lie.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -112,8 +110,11 @@ def distribution_dependence(
 
     Raises
     ------
+    TypeError
+        If `X` is a data frame of another library than pandas.
     ValueError
-        If there is no such feature, or predictions are not one distribution for each row.
+        If there is no such feature, all its values are missing, or predictions are not one
+        distribution for each row.
 
     See Also
     --------
@@ -140,17 +141,20 @@ def distribution_dependence(
     >>> found.values.shape, found.distributions.shape
     ((10,), (10, 3))
     """
-    X = X if hasattr(X, "columns") else np.asarray(X)
+    X = table(X)
+    if hasattr(X, "columns") and not hasattr(X, "iloc"):
+        raise TypeError("Of data frames, only those of pandas are taken: give X.to_pandas().")
+    if sample_weight is not None:
+        sample_weight = check_weight(sample_weight, X.shape[0])
     names = feature_names(estimator, X)
     position = _position(feature, names)
     column = safe_indexing(X, position, axis=1)
-    dtype = np.asarray(column).dtype
+    kind = column.dtype.kind
     if categorical is None:
-        categorical = dtype.kind not in "fiu" or hasattr(column, "cat")
-    elif not categorical and dtype.kind not in "fiu":
+        categorical = kind not in "fiu" or hasattr(column, "cat")
+    elif not categorical and kind not in "fiu":
         raise ValueError(f"The values of {names[position]!r} are no numbers: they have no order.")
-    if not categorical and dtype.kind in "iu":  # values between them are of another type
-        X = _with_floats(X, position)
+    X = _without_gaps(X, position, names[position], not categorical)
     found = partial_dependence(
         _Distributions(estimator),
         X,
@@ -196,11 +200,34 @@ class _Distributions(RegressorMixin, BaseEstimator):
         return True
 
 
-def _with_floats(X: Any, position: int) -> Any:
-    if not hasattr(X, "columns"):
-        return X.astype(np.float64)
-    name = X.columns[position]
-    return X.assign(**{name: X[name].astype(np.float64)})
+def _without_gaps(X: Any, position: int, name: str, is_number: bool) -> Any:
+    """Return rows whose column of the feature, which only tells what values to take, is complete.
+
+    Values that occur fill its gaps, and leave percentiles where they are. Whole numbers become
+    floats, since values between them are of another type.
+    """
+    column = safe_indexing(X, position, axis=1)
+    if hasattr(column, "isna"):
+        missing, column = column.isna().to_numpy(), column.array
+    else:
+        missing = np.array([value is None or value != value for value in column.tolist()])
+    if missing.all():
+        raise ValueError(f"All values of {name!r} are missing.")
+    taken, known = np.arange(len(missing)), np.flatnonzero(~missing)
+    if missing.any():
+        if is_number:
+            known = known[np.argsort(column[known], kind="stable")]
+        taken[missing] = known[np.linspace(0, len(known) - 1, missing.sum()).round().astype(int)]
+    column = column[taken]
+    if is_number and column.dtype != np.float32:
+        column = column.astype(np.float64)
+    if hasattr(X, "columns"):
+        X = X.copy(deep=False)
+        X.isetitem(position, column)
+        return X
+    X = X.astype(np.result_type(X, column))
+    X[:, position] = column
+    return X
 
 
 def _position(feature: int | str, names: list[str]) -> int:

@@ -40,6 +40,8 @@ _TREES = (
     RandomForestClassifier,
     RandomForestRegressor,
 )
+# Most nodes of a tree that shap compares with a background: it numbers them in 16 bits, unchecked.
+_MOST_NODES = 2**15 - 1
 # Rows that are predicted at once.
 _CHUNK = 100_000
 
@@ -80,10 +82,16 @@ def is_trees(model: BaseEstimator, output: Output, has_background: bool) -> bool
             return False
         if model.engine_ == "lightgbm":
             return not has_background
-        return model.is_categorical_ is None and bool(model.estimators_)
-    if output != "distribution" or type(model) not in _TREES:
-        return False
-    return not is_classifier(model) or model.n_outputs_ == 1
+        if model.is_categorical_ is not None or not model.estimators_:
+            return False
+        trees = model.estimators_
+    else:
+        if output != "distribution" or type(model) not in _TREES:
+            return False
+        if is_classifier(model) and model.n_outputs_ != 1:
+            return False
+        trees = getattr(model, "estimators_", [model])
+    return not has_background or all(tree.tree_.node_count <= _MOST_NODES for tree in trees)
 
 
 def explain_trees(model: Any, X: Any, background: Any | None) -> Contributions:
@@ -149,13 +157,19 @@ def explain_any(
             explainer = shap.ExactExplainer(predict, masker)
         else:
             explainer = shap.PermutationExplainer(predict, masker, seed=seed)
-        found = explainer(
-            cells.X,
-            max_evals=max_evals,
-            batch_size=max(1, _CHUNK // len(cells.background)),
-            silent=True,
-        )
-    return Contributions(found.values, found.base_values[0])
+        # One row at a time: of all after the first of a call, shap computes main effects unasked,
+        # and fails where a row has none.
+        found = [
+            explainer(
+                row[None],
+                max_evals=max_evals,
+                batch_size=max(1, _CHUNK // len(cells.background)),
+                silent=True,
+            )
+            for row in cells.X
+        ]
+    values = np.concatenate([one.values for one in found])
+    return Contributions(values, found[0].base_values[0])
 
 
 def import_shap() -> Any:

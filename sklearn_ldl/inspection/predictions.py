@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator, is_classifier
 from sklearn.frozen import FrozenEstimator
 
@@ -23,6 +24,16 @@ Output = Literal["distribution", "logits"]
 
 # Smallest logarithm, as that of `predict_log_proba`.
 _LEAST = np.log(np.finfo(np.float64).tiny)
+
+
+def table(X: Any) -> Any:
+    """Return rows of two dimensions: a dense array or a frame."""
+    if issparse(X):
+        return X.toarray()
+    X = X if hasattr(X, "columns") else np.asarray(X)
+    if len(getattr(X, "shape", ())) != 2 or not X.shape[0]:
+        raise ValueError("Only tables with rows and columns of features can be explained.")
+    return X
 
 
 def distribution_method(estimator: BaseEstimator) -> Callable[[Any], NDArray]:

@@ -176,7 +176,11 @@ class DistributionDependenceDisplay:
         return names_of(np.array([str(value) for value in self.values]))
 
     def _draw_areas(self, colors: list[Any]) -> list[Any]:
-        areas = self.ax_.stackplot(self.values, self.distributions.T, colors=colors)
+        values, D = self.values, self.distributions
+        if len(values) == 1:  # a point has no area
+            values, D = values[0] + np.array([-0.5, 0.5]), D.repeat(2, axis=0)
+            self.ax_.set_xticks(self.values)
+        areas = self.ax_.stackplot(values, D.T, colors=colors)
         for area, color in zip(areas, colors, strict=True):
             # White would hide many thin areas.
             area.set(linewidth=0.5, edgecolor="white" if len(areas) <= _MOST_IN_LEGEND else color)

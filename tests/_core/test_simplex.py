@@ -232,6 +232,7 @@ def test_projection_known_values():
     assert_allclose(project_simplex([[0.2, 0.8]]), [[0.2, 0.8]])
     assert_allclose(project_simplex([[5, 5, 5]]), [[1 / 3] * 3])
     assert_allclose(project_simplex([[1e300, 0]]), [[1, 0]])
+    assert_allclose(project_simplex([[1.7e308, *[-1.7e308] * 6]]), [[1, *[0] * 6]])
     assert project_simplex(np.zeros((1, 2), dtype=np.float32)).dtype == np.float32
 
 

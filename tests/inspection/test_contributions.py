@@ -18,6 +18,7 @@ from sklearn.ensemble import (
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.tree import DecisionTreeRegressor
 
 from sklearn_ldl import (
     BFGSLDL,
@@ -220,6 +221,54 @@ def test_bad_input(rows, options, message):
     model = BFGSLDL().fit(X, D)
     with pytest.raises(ValueError, match=message):
         shap_values(model, rows, **options)
+
+
+def test_rows_that_are_alike():
+    model = BFGSLDL().fit(X, D)
+    alike = np.repeat(X[:1], 3, axis=0)
+    found = shap_values(model, alike)
+    assert not found.values.any()
+    assert_allclose(found.base_values, model.predict(X[:1])[0])
+
+
+@pytest.mark.parametrize("rows", [np.round(2 * X[:5]).astype(int), X[:5] > 0])
+def test_a_background_between_whole_numbers(rows):
+    model = BFGSLDL().fit(X, D)
+    found = shap_values(model, rows, background=X)
+    assert_allclose(found.base_values, model.predict(X).mean(axis=0))
+    assert_allclose(found.predictions, model.predict(rows.astype(float)))
+
+
+def test_trees_too_large_for_a_background(rng):
+    points = rng.standard_normal((33_000, 1))
+    model = DecisionTreeRegressor().fit(points, rng.dirichlet([1, 1], len(points)))
+    assert model.tree_.node_count > 2**15
+    rows = points[:2]
+    for background in (None, points[:3]):
+        found = shap_values(model, rows, background=background)
+        assert_allclose(found.predictions, model.predict(rows))
+    with pytest.raises(ValueError, match="with a background"):
+        shap_values(model, rows, background=points[:3], method="trees")
+
+
+@pytest.mark.parametrize("output", ["distribution", "logits"])
+def test_columns_of_a_background_are_found_by_name(output):
+    frame = pd.DataFrame(X, columns=["a", "b", "c"])
+    model = BFGSLDL().fit(frame, D)
+    found = shap_values(model, frame[:2], background=frame[["c", "a", "b"]], output=output)
+    expected = shap_values(model, frame[:2], background=frame, output=output)
+    assert_allclose(found.values, expected.values)
+    with pytest.raises(ValueError, match="background lacks columns of X"):
+        shap_values(model, frame, background=frame[["b", "a"]], output=output)
+    with pytest.raises(ValueError, match="background has 2 features, but X 3"):
+        shap_values(model, X, background=X[:, :2], output=output)
+
+
+def test_frames_of_two_libraries():
+    frame = pd.DataFrame(X, columns=["a", "b", "c"])
+    model = BFGSLDL().fit(frame, D)
+    with pytest.raises(TypeError, match="a DataFrame of polars, but X a DataFrame of pandas"):
+        shap_values(model, frame, background=pl.from_pandas(frame))
 
 
 def test_values_are_no_distributions():

@@ -2,9 +2,13 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse import csr_array
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.compose import make_column_transformer
+from sklearn.ensemble import RandomForestRegressor
 from sklearn.inspection import partial_dependence
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
@@ -105,8 +109,64 @@ def test_distributions_of_wrappers(wrapper):
         (-1, {}, "'feature' parameter"),
         ("town", {"categorical": False}, "'town' are no numbers"),
         ("age", {"grid_resolution": 1}, "'grid_resolution' parameter"),
+        ("age", {"sample_weight": np.r_[-1, np.ones(79)]}, "must be non-negative"),
     ],
 )
 def test_bad_input(model, feature, options, message):
     with pytest.raises(ValueError, match=message):
         distribution_dependence(model, FRAME, feature, **options)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.9])
+def test_missing_numbers_are_no_values(rng, share):
+    missing = rng.uniform(size=len(X)) < share
+    gaps = X.copy()
+    gaps[missing, 1] = np.nan
+    forest = RandomForestRegressor(3, random_state=0).fit(gaps, D)
+    found = distribution_dependence(forest, gaps, 1, grid_resolution=5, percentiles=(0, 0.99))
+    known = gaps[~missing, 1]
+    assert_allclose(found.values[0], known.min())
+    assert abs((known < found.values[-1]).mean() - 0.99) < 0.1
+    changed = gaps.copy()
+    changed[:, 1] = found.values[2]
+    assert_allclose(found.distributions[2], forest.predict(changed).mean(axis=0))
+    assert np.isnan(gaps[missing, 1]).all()
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        (np.resize(np.array(["b", None, "a"], dtype=object), 80), ["a", "b"]),
+        (pd.Categorical(np.resize(np.array(["b", None, "a"], dtype=object), 80)), ["a", "b"]),
+        (pd.array(np.resize([2, None, 5], 80), dtype="Int64"), [2.0, 5.0]),
+    ],
+)
+def test_gaps_in_columns_of_a_frame(column, values):
+    frame = pd.DataFrame({7: column, 8: X[:, 0]}, index=np.arange(80)[::-1])
+
+    class Model(RegressorMixin, BaseEstimator):
+        def __sklearn_is_fitted__(self):
+            return True
+
+        def predict(self, rows):
+            share = 1 / (1 + np.exp(-rows[8].to_numpy() - (rows[7] == values[0])))
+            return np.column_stack([share, 1 - share])
+
+    found = distribution_dependence(Model(), frame, 0)
+    assert_array_equal(found.values, values)
+    assert_allclose(found.distributions[:, 0].argmax(), 0)
+    assert frame[7].isna().sum() == 27
+    frame[7] = np.nan
+    with pytest.raises(ValueError, match="All values of 'x0' are missing"):
+        distribution_dependence(Model(), frame, 0)
+
+
+def test_tables_of_other_kinds():
+    model = BFGSLDL().fit(X, D)
+    expected = distribution_dependence(model, X, 0)
+    found = distribution_dependence(model, csr_array(X), 0)
+    assert_array_equal(found.distributions, expected.distributions)
+    with pytest.raises(ValueError, match="Only tables"):
+        distribution_dependence(model, X[0], 0)
+    with pytest.raises(TypeError, match=r"give X.to_pandas\(\)"):
+        distribution_dependence(model, pl.DataFrame(X), 0)

@@ -250,3 +250,11 @@ def test_without_matplotlib_nothing_is_computed(cls, arguments, monkeypatch, mod
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError, match=r"sklearn-ldl\[plot\]"):
         cls.from_estimator(None, FRAME, **arguments)
+
+
+def test_dependence_on_a_feature_that_is_constant_is_seen():
+    display = DistributionDependenceDisplay(
+        np.array([3.0]), np.array([[0.2, 0.8]]), "age", np.array(["no", "yes"]), False
+    ).plot()
+    assert all(np.ptp(area.get_paths()[0].vertices, axis=0).min() > 0 for area in display.artists_)
+    assert display.ax_.get_xticks().tolist() == [3.0]
