@@ -113,7 +113,8 @@ def distribution_dependence(
     Raises
     ------
     ValueError
-        If there is no such feature, or predictions are not one distribution for each row.
+        If there is no such feature, or it has no values, or predictions are not one distribution
+        for each row.
 
     See Also
     --------
@@ -122,8 +123,8 @@ def distribution_dependence(
 
     Notes
     -----
-    All rows get every value, also those where it could not occur; where features depend on each
-    other, that is far from any data.
+    All rows get every value, also those where it could not occur or was missing; where features
+    depend on each other, that is far from any data.
 
     References
     ----------
@@ -149,8 +150,8 @@ def distribution_dependence(
         categorical = dtype.kind not in "fiu" or hasattr(column, "cat")
     elif not categorical and dtype.kind not in "fiu":
         raise ValueError(f"The values of {names[position]!r} are no numbers: they have no order.")
-    if not categorical and dtype.kind in "iu":  # values between them are of another type
-        X = _with_floats(X, position)
+    if not categorical:
+        X = _without_gaps(X, position, np.asarray(column))
     found = partial_dependence(
         _Distributions(estimator),
         X,
@@ -196,11 +197,21 @@ class _Distributions(RegressorMixin, BaseEstimator):
         return True
 
 
-def _with_floats(X: Any, position: int) -> Any:
-    if not hasattr(X, "columns"):
-        return X.astype(np.float64)
-    name = X.columns[position]
-    return X.assign(**{name: X[name].astype(np.float64)})
+def _without_gaps(X: Any, position: int, column: NDArray) -> Any:
+    # Every row gets every value: those in X only say where the values lie. Percentiles of gaps are
+    # gaps, and between whole numbers there are others.
+    values = column.astype(np.float64)
+    gaps = np.isnan(values)
+    if gaps.all():
+        raise ValueError(f"Feature {position} has no values.")
+    if not gaps.any() and column.dtype.kind == "f":
+        return X
+    values[gaps] = np.resize(values[~gaps], gaps.sum())
+    if hasattr(X, "columns"):
+        return X.assign(**{X.columns[position]: values})
+    X = X.astype(np.result_type(X, np.float64) if column.dtype.kind in "iu" else X.dtype)
+    X[:, position] = values
+    return X
 
 
 def _position(feature: int | str, names: list[str]) -> int:

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.compose import make_column_transformer
+from sklearn.impute import SimpleImputer
 from sklearn.inspection import partial_dependence
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
@@ -65,6 +66,28 @@ def test_features_of_a_frame(model, name, options, is_categorical):
         assert_array_equal(found.values, np.unique(FRAME[name]))
     by_position = distribution_dependence(model, FRAME, list(FRAME).index(name), **options)
     assert_array_equal(by_position.distributions, found.distributions)
+
+
+@pytest.mark.parametrize("as_frame", [True, False])
+def test_gaps_are_no_values(as_frame):
+    gaps = X.copy()
+    gaps[::9, 1] = np.nan
+    model = make_pipeline(SimpleImputer(), BFGSLDL()).fit(gaps, D)
+    rows = pd.DataFrame(gaps).add_prefix("x") if as_frame else gaps
+    before = rows.copy()
+    found = distribution_dependence(model.fit(rows, D), rows, 1, grid_resolution=5)
+    assert_array_equal(rows, before)
+    middle = np.nanpercentile(gaps[:, 1], [5, 95])
+    assert_allclose(found.values[[0, -1]], middle, atol=0.1)
+    assert_allclose(found.distributions.sum(axis=1), 1)
+    gaps[:, 1] = found.values[2]
+    filled = pd.DataFrame(gaps).add_prefix("x") if as_frame else gaps
+    assert_allclose(found.distributions[2], model.predict(filled).mean(axis=0))
+
+
+def test_a_feature_of_gaps_alone():
+    with pytest.raises(ValueError, match="no values"):
+        distribution_dependence(BFGSLDL().fit(X, D), X * [1, np.nan, *[1] * (X.shape[1] - 2)], 1)
 
 
 def test_given_labels(model):
