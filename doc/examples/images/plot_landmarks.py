@@ -209,7 +209,7 @@ for name, doubt in doubts.items():
     ax.plot(kept / len(surest), means, color=colors[name], label=name)
 ax.set(
     xlabel="Share of the pictures that are kept, surest first",
-    ylabel="Their mean error (eye distances)",
+    ylabel="Mean error of those kept (eye distances)",
     ylim=0,
 )
 ax.legend()
