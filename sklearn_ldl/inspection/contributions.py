@@ -177,8 +177,9 @@ def shap_values(
     TypeError
         If `background` and `X` are frames of different kinds.
     ValueError
-        If `method` does not suit the estimator, its predictions are not one distribution a row, or
-        `background` has other columns than `X`.
+        If `method` does not suit the estimator, its predictions are not one distribution for each
+        row, `background` has other columns than `X`, or `X` is a single row and the background,
+        too.
 
     See Also
     --------
@@ -235,6 +236,11 @@ def shap_values(
             f"method={method!r} does not suit the {output} of {type(model).__name__}"
             f"{'' if given is None else ' with a background'}: leave it at 'auto'. Of a pipeline, "
             "explain model[-1] on model[:-1].transform(X) in the features of its last step."
+        )
+    if method != "trees" and given is None and X.shape[0] == 1:
+        raise ValueError(
+            "One row differs in nothing from a background that is itself: give X more rows and "
+            "choose by `rows`, or give a background."
         )
     random = check_random_state(random_state)
     if method == "trees":

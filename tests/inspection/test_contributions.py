@@ -283,3 +283,14 @@ def test_linear_logits_do_without_shap_and_others_say_what_they_need(monkeypatch
     assert shap_values(model, X, output="logits").values.shape == (120, 3, 3)
     with pytest.raises(ImportError, match=r'shap: pip install "sklearn-ldl\[explain\]"'):
         shap_values(model, X)
+
+
+def test_one_row_is_no_background_of_its_own():
+    model = BFGSLDL().fit(X, D)
+    for output in ("distribution", "logits"):
+        with pytest.raises(ValueError, match="One row differs in nothing"):
+            shap_values(model, X[:1], output=output)
+        found = shap_values(model, X, rows=[0], output=output, random_state=0)
+        assert np.abs(found.values).max() > 0.01
+    forest = RandomForestRegressor(5, random_state=0).fit(X, D)
+    assert np.abs(shap_values(forest, X[:1]).values).max() > 0.01
