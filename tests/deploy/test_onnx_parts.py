@@ -5,6 +5,8 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.testing import assert_allclose
+from scipy.sparse import csr_array
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 from sklearn.exceptions import NotFittedError
@@ -29,6 +31,7 @@ from sklearn_ldl import (
     LDLClassifier,
     LDLRegressor,
     MultiLabelLDLClassifier,
+    ProportionalOddsLDL,
     StackingLDL,
     TemperatureCalibrator,
 )
@@ -186,6 +189,49 @@ def test_operators_of_another_version():
     model = to_onnx(estimator, X, target_opset={"": 15, "ai.onnx.ml": 3})
     assert {entry.domain: entry.version for entry in model.opset_import}[""] == 15
     assert_same(model, estimator, NEW, TOLERANCE["float64"])
+
+
+@pytest.mark.parametrize(
+    ("make", "least"),
+    [
+        (lambda: KNeighborsLDL(weights="distance").fit(X, D), 13),
+        (lambda: LDSVR(kernel="laplacian").fit(X, D), 13),
+        (lambda: ProportionalOddsLDL().fit(X, D), 11),
+    ],
+    ids=["neighbours", "kernels", "ordered"],
+)
+def test_least_version_of_operators(make, least):
+    estimator = make()
+    model = to_onnx(estimator, X, target_opset=least)
+    assert_same(model, estimator, ROWS, TOLERANCE["float64"])
+    name = type(estimator).__name__
+    with pytest.raises(ValueError, match=f"{name} needs target_opset={least} at least"):
+        to_onnx(estimator, X, target_opset=least - 1)
+
+
+def test_rows_unlike_those_of_the_fit():
+    table = pd.DataFrame(X, columns=[f"x{k}" for k in range(X.shape[1])])
+    for estimator in (BFGSLDL(), make_pipeline(StandardScaler(), BFGSLDL())):
+        estimator.fit(table, D)
+        # Columns are counted: in another order the model would answer for others.
+        for rows in (table.iloc[:, ::-1], table.iloc[:, 1:], table.add_prefix("new_")):
+            with pytest.raises(ValueError, match="give the same ones in the same order"):
+                to_onnx(estimator, rows)
+        for rows in (X[:, 1:], X[0], None):
+            with pytest.raises(ValueError, match=rf"{type(estimator).__name__} was fitted to"):
+                to_onnx(estimator, rows)
+        with pytest.raises(TypeError, match="sparse"):
+            to_onnx(estimator, csr_array(X))
+
+
+def test_names_of_inputs_come_in_the_order_of_columns():
+    for names in (range(X.shape[1]), ["distribution", "a b", "é", *"xyz"][: X.shape[1]]):
+        table = pd.DataFrame(X, columns=list(names))
+        estimator = BFGSLDL().fit(table, D)
+        model = to_onnx(estimator, table)
+        inputs = [entry.name for entry in model.graph.input]
+        rows = {name: X[:, [k]] for k, name in enumerate(inputs)}
+        assert_allclose(run(model, rows)["distribution"], estimator.predict(table), atol=1e-12)
 
 
 class Sharper(BFGSLDL):

@@ -10,13 +10,14 @@ import numpy as np
 import skl2onnx
 from onnx import ModelProto
 from onnx.helper import set_model_props
+from scipy.sparse import issparse
 from skl2onnx.algebra.type_helper import guess_initial_types
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 import sklearn_ldl
-from sklearn_ldl._core.label_names import fitted_names, innermost
+from sklearn_ldl._core.label_names import fitted_names, innermost, shorten
 from sklearn_ldl.deploy.onnx.errors import NotConvertibleError
 from sklearn_ldl.deploy.onnx.refusals import refuse
 from sklearn_ldl.deploy.onnx.registration import register
@@ -28,6 +29,7 @@ def convert(estimator: Any, X: Any, target_opset: Any) -> ModelProto:
     """Convert a fitted estimator, whose input is like `X`."""
     refuse(innermost(estimator))
     check_is_fitted(estimator)
+    _check_rows(estimator, X)
     register()
     estimator = _plain(estimator)
     try:
@@ -59,10 +61,38 @@ def _plain(estimator: Any) -> Any:
             return estimator
 
 
+def _check_rows(estimator: Any, X: Any) -> None:
+    """Raise an error for rows that are not like those that the estimator was fitted to.
+
+    A model counts columns, whatever they are called: in another order it would answer for others.
+    """
+    name, names = type(estimator).__name__, getattr(estimator, "feature_names_in_", None)
+    if issparse(X):
+        raise TypeError(f"X is sparse; {name} converts for dense rows: give X[:1].toarray().")
+    columns = list(X if isinstance(X, Mapping) else getattr(X, "columns", ()))
+    if columns:
+        if names is not None and columns != list(names):
+            raise ValueError(
+                f"The columns of X are {shorten(columns)}, but {name} was fitted to "
+                f"{shorten(list(names))}: give the same ones in the same order."
+            )
+        if isinstance(X, Mapping):
+            return
+    shape, expected = np.shape(X), getattr(estimator, "n_features_in_", None)
+    if len(shape) < 2:
+        raise ValueError(f"X must be rows of features, as {name} was fitted to, got {X!r:.50}.")
+    is_table = len(shape) == 2 and getattr(innermost(estimator), "input_shape", None) is None
+    if is_table and expected is not None and shape[1] != expected:
+        raise ValueError(f"X has {shape[1]} features, but {name} was fitted to {expected}.")
+
+
 def _input_types(X: Any) -> list[tuple[str, Any]]:
     if isinstance(X, Mapping):
         return [(name, guess_initial_types(np.asarray(X[name]))[0][1]) for name in X]
-    return guess_initial_types(X if hasattr(X, "columns") else np.asarray(X))
+    if not hasattr(X, "columns"):
+        return guess_initial_types(np.asarray(X))
+    types = guess_initial_types(X)
+    return [(str(name), kind) for name, kind in types]  # numbers are no names in ONNX
 
 
 def _metadata(estimator: Any) -> dict[str, str]:

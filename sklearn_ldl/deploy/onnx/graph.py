@@ -20,6 +20,8 @@ Tensor: TypeAlias = str
 _INTEGERS, _DOUBLES, _STRINGS = TensorProto.INT64, TensorProto.DOUBLE, TensorProto.STRING
 # Operators whose axes were an attribute up to this version of the operators.
 _LAST_AXES = {"ReduceSum": 12, "ReduceMax": 17, "ReduceMin": 17, "ReduceMean": 17}
+# The first versions in which operators take what were attributes before as inputs.
+_LEAST_OPSET = {"Pad": 11, "TopK": 11, "Squeeze": 13, "Unsqueeze": 13}
 
 
 def float_type(inputs: Sequence[Any]) -> Any:
@@ -41,16 +43,18 @@ class Graph:
         Names and nodes of skl2onnx.
     dtype : int
         Element type of floating-point numbers, ``TensorProto.FLOAT`` or ``TensorProto.DOUBLE``.
+    owner : str
+        How error messages call the estimator.
     """
 
-    def __init__(self, scope: Any, container: Any, dtype: int):
-        self._scope, self._container = scope, container
+    def __init__(self, scope: Any, container: Any, dtype: int, owner: str):
+        self._scope, self._container, self._owner = scope, container, owner
         self.dtype = dtype
 
     @property
     def in_double(self) -> Graph:
         """The same graph, for numbers that want double precision whatever comes in."""
-        return Graph(self._scope, self._container, _DOUBLES)
+        return Graph(self._scope, self._container, _DOUBLES, self._owner)
 
     def node(self, kind: str, *inputs: Tensor | ArrayLike, **attributes: Any) -> Tensor:
         """Add a node with one output; inputs that are no names are constants."""
@@ -65,6 +69,11 @@ class Graph:
         **attributes: Any,
     ) -> list[Tensor]:
         """Add a node with several outputs."""
+        least = _LEAST_OPSET.get(kind, 0)
+        if self.opset < least:
+            raise ValueError(
+                f"{self._owner} needs target_opset={least} at least, not {self.opset}."
+            )
         names = [x if isinstance(x, str) else self.constant(x) for x in inputs]
         outputs = [self._name(kind.lower()) for _ in range(n_outputs)]
         node_name = self._scope.get_unique_operator_name(kind)

@@ -46,7 +46,8 @@ def _neighbours(graph: Graph, model: Any, inputs: Sequence[Any]) -> Tensor:
 def _inverse_distances(graph: Graph, X: Tensor, near: Tensor) -> Tensor:
     """Weights (n_rows, n_neighbors); rows that equal a stored one go by it alone."""
     difference = graph.node("Sub", near, graph.node("Unsqueeze", X, [1]))
-    distance = graph.node("ReduceL2", difference, [2], keepdims=0)
+    squares = graph.node("Mul", difference, difference)
+    distance = graph.node("Sqrt", graph.node("ReduceSum", squares, [2], keepdims=0))
     zero = graph.node("Equal", distance, 0.0)
     found = graph.over_labels("ReduceMax", graph.cast(zero))
     inverse = graph.node("Div", 1.0, graph.node("Where", zero, 1.0, distance))

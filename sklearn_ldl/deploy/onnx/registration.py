@@ -89,7 +89,8 @@ def _set_shapes(outputs: Outputs, operator: Any) -> None:
 
 
 def _convert(outputs: Outputs, scope: Any, operator: Any, container: Any) -> None:
-    graph = Graph(scope, container, guess_proto_type(float_type(operator.inputs)()))
-    tensors = outputs.write(graph, operator.raw_operator, operator.inputs)
+    model, dtype = operator.raw_operator, guess_proto_type(float_type(operator.inputs)())
+    graph = Graph(scope, container, dtype, type(model).__name__)
+    tensors = outputs.write(graph, model, operator.inputs)
     for tensor, variable in zip(tensors, operator.outputs, strict=True):
         graph.output(tensor, variable)
