@@ -268,6 +268,7 @@ def test_mistakes_are_found(mypy, source):
     assert found == wrong
 
 
+@pytest.mark.slow  # pre-commit runs the same
 def test_the_package_agrees_with_its_types(mypy):
     pytest.importorskip("numpy", minversion="2", reason="types of NumPy 1 differ")
     settings = ROOT.parent / "setup.cfg"

@@ -32,12 +32,14 @@ _PLAIN = (str, int, float, bool)
 _SHOWN = 80
 # skops asks about types of numbers, such as SimpleImputer keeps; it builds them from empty arrays.
 _HARMLESS = {"numpy.dtype"}
-# What reading a file raises whose bytes are not those that were written.
-_DAMAGE = (
+# What reading a file raises whose content is not what was written.
+_DAMAGE: tuple[type[Exception], ...] = (
+    AttributeError,
     BadZipFile,
     EOFError,
     KeyError,
     NotImplementedError,
+    RecursionError,
     UnicodeDecodeError,
     json.JSONDecodeError,
     struct.error,
@@ -55,7 +57,8 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
 
     A network that was fitted with a `module` of yours is written without it, its weights alone:
     whoever loads it hands the module over. What training needs (optimiser, random numbers) is not
-    in the file: a network predicts, and does not go on by `warm_start`.
+    in the file: a network predicts, and does not go on by `warm_start`; `partial_fit` goes on from
+    its weights, with an optimiser that starts anew.
 
     Parameters
     ----------
@@ -108,7 +111,7 @@ def save(estimator: BaseEstimator, path: str | os.PathLike[str]) -> None:
 def load(
     path: str | os.PathLike[str],
     *,
-    trusted: Sequence[str | type] = (),
+    trusted: str | type | Sequence[str | type] = (),
     module: Any = None,
     device: Any = None,
 ) -> Any:
@@ -121,7 +124,7 @@ def load(
     ----------
     path : path-like
         The file.
-    trusted : sequence of str or type, default=()
+    trusted : str, type or sequence of them, default=()
         Further types that may be in it, by their full names or themselves. An error tells which
         there are; trust those that you expect, not whatever a file says.
     module : torch.nn.Module class, instance, callable or dict, default=None
@@ -168,8 +171,8 @@ def load(
     skops_io = _skops("load")
     path = Path(path)
     about = describe(path)
-    with _undamaged(path):
-        _check_version(path, about)
+    _check_version(path, about)
+    with _undamaged(path, TypeError, ValueError):
         unknown = skops_io.get_untrusted_types(file=path)
         with ZipFile(path) as archive:
             parts = {
@@ -177,7 +180,8 @@ def load(
                 for name in archive.namelist()
                 if name.endswith(".safetensors")
             }
-    named = {one if isinstance(one, str) else f"{one.__module__}.{one.__name__}" for one in trusted}
+    each = [trusted] if isinstance(trusted, (str, type)) else trusted
+    named = {one if isinstance(one, str) else f"{one.__module__}.{one.__name__}" for one in each}
     ours = [name for name in unknown if is_trusted(name) or name in _HARMLESS]
     if others := sorted(set(unknown) - set(ours) - named):
         raise TypeError(
@@ -233,7 +237,10 @@ def describe(path: str | os.PathLike[str]) -> dict[str, Any]:
                 f"{path} was not written by sklearn_ldl.deploy.save. A file of skops itself loads "
                 "by skops.io.load(path, trusted=sklearn_ldl.deploy.skops_types())."
             )
-        return json.loads(archive.read(_ABOUT))
+        about = json.loads(archive.read(_ABOUT))
+    if not (isinstance(about, dict) and isinstance(about.get("version"), str)):
+        raise ValueError(f"{path} is damaged, or no file of a model: it names no version.")
+    return about
 
 
 def _skops(what: str) -> Any:
@@ -254,11 +261,15 @@ def _during(variable: ContextVar, value: Any) -> Iterator[None]:
 
 
 @contextmanager
-def _undamaged(path: Path) -> Iterator[None]:
-    """Raise a ValueError that names the file where it cannot be read as it was written."""
+def _undamaged(path: Path, *more: type[Exception]) -> Iterator[None]:
+    """Raise a ValueError that names the file where it cannot be read as it was written.
+
+    Of `more` errors, where nothing but damage raises them.
+    """
+    causes: tuple[type[Exception], ...] = (*_DAMAGE, *more, OSError)
     try:
         yield
-    except (*_DAMAGE, OSError) as error:
+    except causes as error:
         if getattr(error, "filename", None) is not None:
             raise  # there is no such file, for example
         raise ValueError(f"{path} is damaged, or no file of a model: {error}") from error

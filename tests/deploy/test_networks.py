@@ -92,6 +92,16 @@ def test_options(parameters, path):
             loaded.fit(1000 + X, D)
 
 
+def test_a_stream_goes_on_from_the_weights(path):
+    model = small().partial_fit(X, D)
+    save(model, path)
+    after = load(path).partial_fit(X, D).predict(X)
+    from_weights = np.abs(after - model.predict(X)).max()
+    from_scratch = np.abs(after - small(random_state=1).partial_fit(X, D).predict(X)).max()
+    assert 0 < from_weights < from_scratch / 2
+    assert_array_equal(load(path).partial_fit(X, D).predict(X), after)
+
+
 def test_inside_pipelines_and_wrappers(path):
     y = D.argmax(axis=1)
     for model, target in [

@@ -125,6 +125,38 @@ def test_other_files(path):
         load(path)
 
 
+def replace(path, **parts):
+    """Write a file anew with other texts in it, by their names without a suffix."""
+    with ZipFile(path) as archive:
+        kept = {name: archive.read(name) for name in archive.namelist()}
+    with ZipFile(path, "w") as archive:
+        for name, part in (kept | {f"{name}.json": text for name, text in parts.items()}).items():
+            archive.writestr(name, part)
+
+
+@pytest.mark.parametrize("header", ["[]", "3", "null", "{}", '{"version": 3}', "[" * 100_000])
+def test_a_header_that_is_none(header, path):
+    save(BFGSLDL().fit(X, D), path)
+    replace(path, sklearn_ldl=header)
+    for read in (load, describe):
+        with pytest.raises(ValueError, match=r"model\.skops is damaged, or no file of a model"):
+            read(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"__loader__": "Nope"}, {"__module__": None}, {"content": {}}, {"protocol": "x"}],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_description_that_makes_no_model(change, path):
+    save(make_pipeline(StandardScaler(), BFGSLDL()).fit(X, D), path)
+    with ZipFile(path) as archive:
+        schema = json.loads(archive.read("schema.json"))
+    replace(path, schema=json.dumps(schema | change))
+    with pytest.raises(ValueError, match=r"model\.skops is damaged, or no file of a model"):
+        load(path)
+
+
 def test_what_cannot_be_written_is_named(path):
     model = make_pipeline(FunctionTransformer(lambda X: X), BFGSLDL()).fit(X, D)
     with pytest.raises(TypeError, match="because of functiontransformer__func=<function"):
@@ -142,7 +174,8 @@ def test_types_of_others_are_named_and_can_be_trusted(path):
     name = f"{__name__}.double"
     with pytest.raises(TypeError, match=f"trusted=\\['{name}'\\]"):
         load(path)
-    assert_array_equal(load(path, trusted=[name]).predict(X), model.predict(X))
+    for trusted in ([name], name, [double]):
+        assert_array_equal(load(path, trusted=trusted).predict(X), model.predict(X))
 
 
 @pytest.mark.parametrize("step", [SimpleImputer(), KBinsDiscretizer(3), OneHotEncoder()], ids=repr)

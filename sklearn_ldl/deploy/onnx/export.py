@@ -61,10 +61,10 @@ def to_onnx(
     X : array-like, data frame or dict of arrays, of shape (n_samples, n_features)
         Rows whose types and shapes are those of the model's input: it computes in single precision
         for float32, else in double. An array, also one of images, is the input ``X``; each column
-        of a data frame, and each array of a dictionary, is an input of its own.
+        of a data frame, and each array of a dictionary, is an input of its own, in this order.
     target_opset : int or dict, default=None
         Version of the operators of ONNX, by domain in a dictionary; None takes the one that
-        skl2onnx was tested with. Networks need 18 at least.
+        skl2onnx was tested with. Networks need 18 at least, some other estimators 11 or 13.
 
     Returns
     -------
@@ -79,6 +79,11 @@ def to_onnx(
         If skl2onnx is missing, or onnxscript for a network.
     NotFittedError
         If the estimator is not fitted.
+    ValueError
+        If `X` has other columns than the rows of the fit, or them in another order, or if the
+        operators of `target_opset` do not suffice.
+    TypeError
+        If `X` is sparse.
 
     See Also
     --------
