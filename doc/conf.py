@@ -88,6 +88,7 @@ sphinx_gallery_conf = {
     "backreferences_dir": "api/backreferences",
     "abort_on_example_error": True,
     "show_memory": False,
+    "parallel": 2,
     "min_reported_time": 1,
     "write_computation_times": False,  # a page that asks other hosts for scripts
     "download_all_examples": False,
