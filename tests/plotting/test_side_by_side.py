@@ -143,4 +143,6 @@ def test_overlaps_are_found(plt):
     figure, axes = plt.subplots(1, 2, figsize=(4, 2))
     for ax in axes:
         ax.set_title("a title that is longer than the axes are wide")
-    assert len(overlaps(figure)) == 1
+    # Ticks that touch a title depend on the version.
+    titles = [pair for pair in overlaps(figure) if all(text.startswith("a title") for text in pair)]
+    assert len(titles) == 1
