@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -12,30 +13,28 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.io import savemat
 
 import sklearn_ldl
-from sklearn_ldl.datasets import make_ldl
 from tests import ROOT
 
 README = (ROOT / "README.md").read_text("utf-8")
 TABLES = ROOT / "doc" / "benchmarks"
+PATHS = runpy.run_path(str(ROOT / ".ci" / "paths.py"))
 
 
 @pytest.fixture
 def run_path(tmp_path):
     """Run one of the ways in as the script that holds its commands, in an empty folder."""
 
-    def run(path, more="", before=""):
-        printed = [sys.executable, ROOT / ".ci" / "paths.py", "--print", path]
-        script = subprocess.run(printed, capture_output=True, text=True, check=True).stdout
+    def run(path, more=""):
+        script = PATHS["script"](path)
         # The folder comes first for a module beside the data, as everywhere else.
         for command in set(re.findall(r"^python -m sklearn_ldl compare .*?(?= >|$)", script, re.M)):
             script = script.replace(command, f"{command} --quiet {more}")
         known = os.environ | {"MPLBACKEND": "Agg", "PYTHONPATH": str(ROOT)}
         known["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         done = subprocess.run(
-            ["bash", "-c", before + script], cwd=tmp_path, env=known, capture_output=True, text=True
+            ["bash", "-c", script], cwd=tmp_path, env=known, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stderr
         return done
@@ -99,9 +98,7 @@ def test_a_folder_of_images(run_path, tmp_path):
 
 def test_a_table_for_a_paper(run_path, tmp_path):
     pytest.importorskip("matplotlib")
-    for seed, name in enumerate("abc"):
-        X, D = make_ldl(40, n_votes=10, random_state=seed)
-        savemat(tmp_path / f"{name}.mat", {"features": X, "labels": D})
+    subprocess.run([sys.executable, "-c", PATHS["EXAMPLES"]], cwd=tmp_path, check=True)
     run_path("paper", "--cv 2")
     tables = (tmp_path / "tables.tex").read_text()
     assert tables.count(r"\begin{tabular}") == 4

@@ -141,9 +141,10 @@ class ImportanceDisplay:
         """
         pyplot(f"{cls.__name__}.from_estimator")
         name = scoring if isinstance(scoring, str) else None
+        X = X if hasattr(X, "columns") else np.asarray(X)
         found = permutation_importance(
             estimator,
-            X if hasattr(X, "columns") else np.asarray(X),
+            X,
             y,
             scoring=get_ldl_scorer(scoring) if isinstance(scoring, str) else scoring,
             n_repeats=n_repeats,
@@ -151,10 +152,9 @@ class ImportanceDisplay:
             n_jobs=n_jobs,
             random_state=random_state,
         )
-        names = feature_names(estimator, X if hasattr(X, "columns") else np.asarray(X))
         return cls.from_importances(
             found["importances"],
-            feature_names=names,
+            feature_names=feature_names(estimator, X),
             score_name=name,
             max_features=max_features,
             ax=ax,
