@@ -8,7 +8,7 @@ import torch
 from numpy.typing import ArrayLike
 
 from sklearn_ldl._core.sklearn_compat import available_if
-from sklearn_ldl.deep.training.optimization import OPTIMIZERS
+from sklearn_ldl.deep.training.optimization import optimizer_class
 
 
 def takes_batches(estimator: StreamMixin) -> bool:
@@ -38,7 +38,7 @@ class StreamMixin:
         An estimator whose objective wants all training rows at once, or the number of epochs that
         are to come, says so here.
         """
-        optimizer = OPTIMIZERS.get(self.optimizer, self.optimizer)
+        optimizer = optimizer_class(self.optimizer)
         if isinstance(optimizer, type) and issubclass(optimizer, torch.optim.Rprop):
             return "Rprop goes by the signs of the gradients of all rows"
         if self.lr_schedule is not None:

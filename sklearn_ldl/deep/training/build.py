@@ -26,7 +26,7 @@ from sklearn_ldl.deep.training.conversion import Inputs, call, first_input, map_
 from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.deep.training.items import Collate
 from sklearn_ldl.deep.training.net import LDLNet, Sources
-from sklearn_ldl.deep.training.optimization import OPTIMIZERS
+from sklearn_ldl.deep.training.optimization import optimizer_class
 from sklearn_ldl.deep.training.processes import Processes
 from sklearn_ldl.deep.training.seeds import set_seed
 from sklearn_ldl.deep.training.stored_rows import FeatureStore, FeatureStores
@@ -86,7 +86,7 @@ def build_net(
         row_loss=None,
         amp=settings.amp,
         compiled=settings.compile,
-        optimizer=OPTIMIZERS[optimizer] if isinstance(optimizer, str) else optimizer,
+        optimizer=optimizer_class(optimizer),
         lr=settings.lr,
         max_epochs=settings.max_epochs,
         batch_size=settings.batch_size,

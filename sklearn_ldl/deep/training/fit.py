@@ -26,7 +26,7 @@ from sklearn_ldl.deep.training.conversion import first_input
 from sklearn_ldl.deep.training.data import TrainingData
 from sklearn_ldl.deep.training.device import resolve_device
 from sklearn_ldl.deep.training.net import LDLNet, Objective, Sources, plain_objective
-from sklearn_ldl.deep.training.optimization import OPTIMIZERS, set_rates
+from sklearn_ldl.deep.training.optimization import optimizer_class, set_rates
 from sklearn_ldl.deep.training.processes import Processes
 from sklearn_ldl.deep.training.seeds import fitting, random_bits, set_random_bits
 
@@ -80,7 +80,7 @@ def train_net(
             if net is not None:
                 _set_up(net, row_loss, objective, processes, callbacks, verbose, sources)
                 if net.optimizer_ is None:
-                    net.untrim(OPTIMIZERS.get(estimator.optimizer, estimator.optimizer))
+                    net.untrim(optimizer_class(estimator.optimizer))
                 if net.lr != estimator.lr:
                     net.lr = estimator.lr
                     set_rates(net.optimizer_, estimator.lr, estimator.param_groups)

@@ -57,6 +57,12 @@ OPTIMIZERS: dict[str, Any] = {
     "sgd": partial(torch.optim.SGD, momentum=0.9),
 }
 
+
+def optimizer_class(optimizer: Any) -> Any:
+    """Return the class of an optimiser that may be given by its name; unknown names stay."""
+    return OPTIMIZERS.get(optimizer, optimizer)
+
+
 _RISE = 0.1
 
 
